@@ -1,0 +1,47 @@
+// The seam to the kernel: everything the firewall does to packets goes through these three calls.
+// daemon/netlink has the real one, tests/kernel/fake_kernel.h one that tests hold in their hand; the
+// same contract suite (tests/kernel/contract_test.cpp) runs on both.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/result.h"
+#include "rules/nft/changes.h"
+
+namespace fwctl {
+
+// Which change of a transaction the kernel objected to. `index` counts in the Changes handed in.
+struct Refusal {
+  std::size_t index = 0;
+  int code = 0;  // errno
+};
+
+// A transaction that failed changed nothing. `refusals` is empty when the kernel refused the batch
+// as a whole (no permission, no memory, a stale generation): then `error` alone says why.
+struct TransactionError {
+  Error error;
+  std::vector<Refusal> refusals;
+};
+
+class Kernel {
+ public:
+  Kernel() = default;
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+  virtual ~Kernel() = default;
+
+  // Table inet fwctl as it is now, with counters; nullopt when there is none. An object in it that
+  // this program could not have made is an error with code EBADMSG that names it.
+  virtual Result<std::optional<nft::Ruleset>> read() = 0;
+
+  // Would apply() succeed now? Changes nothing.
+  virtual tl::expected<void, TransactionError> check(const nft::Changes& changes) = 0;
+
+  // All of `changes`, in order, in one transaction, or none. On success they are in force for every
+  // packet that arrives from now on. No changes: succeeds and sends nothing.
+  virtual tl::expected<void, TransactionError> apply(const nft::Changes& changes) = 0;
+};
+
+}  // namespace fwctl

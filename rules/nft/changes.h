@@ -1,0 +1,54 @@
+// One transaction on our table, as an ordered list of changes. The kernel takes all of it or nothing.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "rules/nft/ruleset.h"
+
+namespace fwctl::nft {
+
+struct AddTable {};     // no error when it is there
+struct DeleteTable {};  // with all that is in it; an error when it is not there
+
+// The definition only: rules are added by AddRule. Adding a base chain that is there with the same
+// hook changes its policy; adding any other chain that is there is an error (EEXIST).
+struct AddChain {
+  Chain chain;
+};
+// All rules of the chain; the chain stays.
+struct FlushChain {
+  std::string chain;
+};
+// An error (EBUSY) while anything refers to it or it has rules.
+struct DeleteChain {
+  std::string chain;
+};
+// Appends.
+struct AddRule {
+  std::string chain;
+  Rule rule;
+};
+// The definition only: elements are added by AddElements. An error (EEXIST) when it is there.
+struct AddSet {
+  Set set;
+};
+// An error (EBUSY) while a rule refers to it.
+struct DeleteSet {
+  std::string set;
+};
+// `set` carries the definition and just the elements to add; an element that is there is an error.
+struct AddElements {
+  Set set;
+};
+// `set` carries the definition and just the elements to remove; a missing one is an error (ENOENT).
+struct DeleteElements {
+  Set set;
+};
+
+using Change = std::variant<AddTable, DeleteTable, AddChain, FlushChain, DeleteChain, AddRule,
+                            AddSet, DeleteSet, AddElements, DeleteElements>;
+using Changes = std::vector<Change>;
+
+}  // namespace fwctl::nft

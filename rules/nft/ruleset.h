@@ -1,0 +1,182 @@
+// What the kernel holds, as values: the objects of one nftables table, one to one with what is sent
+// over netlink. Whoever encodes or prints these decides nothing.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace fwctl::nft {
+
+// A key or operand exactly as the kernel compares it: packet fields in network order, meta and ct
+// fields in host order, interface names padded with NUL to 16 bytes (a pattern "wg*" is not padded:
+// it is compared as the prefix "wg").
+using Bytes = std::string;
+
+enum class Field : std::uint8_t {
+  iif,      // meta iif, interface index, 4 bytes, host order
+  iifname,  // meta iifname, 16 bytes
+  oif,      // meta oif, interface index, 4 bytes, host order
+  oifname,  // meta oifname, 16 bytes
+  nfproto,  // meta nfproto, 1 byte: 2 IPv4, 10 IPv6
+  l4proto,  // meta l4proto, 1 byte
+  mark,     // meta mark, 4 bytes, host order
+  ct_state,  // ct state, bit mask, 4 bytes, host order
+  ip_saddr,  // network header + 12, 4 bytes
+  ip_daddr,  // network header + 16, 4 bytes
+  ip6_saddr,  // network header + 8, 16 bytes
+  ip6_daddr,  // network header + 24, 16 bytes
+  ip6_hoplimit,  // network header + 7, 1 byte
+  th_sport,  // transport header + 0, 2 bytes
+  th_dport,  // transport header + 2, 2 bytes
+  icmp_type,  // transport header + 0, 1 byte, of ICMP
+  icmpv6_type,  // transport header + 0, 1 byte, of ICMPv6
+};
+
+// Bytes the field occupies in a register before padding to 4.
+std::size_t width(Field field);
+
+// Bits of `ct state`, as linux/netfilter/nf_conntrack_common.h and nft number them.
+constexpr std::uint32_t ct_invalid = 1;
+constexpr std::uint32_t ct_established = 2;
+constexpr std::uint32_t ct_related = 4;
+constexpr std::uint32_t ct_new = 8;
+
+// (field & mask) == value, or != value. An empty mask compares all of it. When `value` is shorter
+// than the field (an interface name pattern), only that many leading bytes are compared.
+struct Match {
+  Field field;
+  bool negated = false;
+  Bytes value;
+  Bytes mask;
+  bool operator==(const Match&) const = default;
+};
+
+// low <= field <= high, both ends included.
+struct RangeMatch {
+  Field field;
+  Bytes low;
+  Bytes high;
+  bool operator==(const RangeMatch&) const = default;
+};
+
+// The concatenation of `key` is (not) an element of the set of that name.
+struct SetLookup {
+  std::vector<Field> key;
+  std::string set;
+  bool negated = false;
+  bool operator==(const SetLookup&) const = default;
+};
+
+// The verdict stored in the map under the concatenation of `key`; no element, no effect.
+struct MapLookup {
+  std::vector<Field> key;
+  std::string map;
+  bool operator==(const MapLookup&) const = default;
+};
+
+// Counts what reaches it. The figures are state, not identity: two counters are always equal.
+struct Counter {
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+  bool operator==(const Counter&) const { return true; }
+};
+
+// Lets `rate` packets per `seconds` pass, `burst` at once.
+struct Limit {
+  std::uint64_t rate = 0;
+  std::uint64_t seconds = 60;
+  std::uint32_t burst = 5;
+  bool operator==(const Limit&) const = default;
+};
+
+// A line in the kernel log at level info.
+struct Log {
+  std::string prefix;
+  bool operator==(const Log&) const = default;
+};
+
+enum class RejectWith : std::uint8_t { tcp_reset, port_unreachable };
+
+struct Reject {
+  RejectWith with = RejectWith::port_unreachable;
+  bool operator==(const Reject&) const = default;
+};
+
+enum class VerdictKind : std::uint8_t { accept, drop, jump, go_to, return_ };
+
+struct Verdict {
+  VerdictKind kind = VerdictKind::drop;
+  std::string chain;  // of jump and goto
+  bool operator==(const Verdict&) const = default;
+};
+
+using Statement =
+    std::variant<Match, RangeMatch, SetLookup, MapLookup, Counter, Limit, Log, Reject, Verdict>;
+
+struct Rule {
+  std::vector<Statement> statements;
+  std::string comment;  // the policy's rule id; at most 127 bytes
+  bool operator==(const Rule&) const = default;
+};
+
+enum class HookPoint : std::uint8_t { prerouting, input, forward, output };
+
+struct Hook {
+  HookPoint point = HookPoint::input;
+  int priority = 0;
+  bool policy_drop = true;  // else accept
+  bool operator==(const Hook&) const = default;
+};
+
+struct Chain {
+  std::string name;
+  std::optional<Hook> hook;  // a base chain where there is one
+  std::string comment;       // at most 127 bytes
+  std::vector<Rule> rules;
+  bool operator==(const Chain&) const = default;
+};
+
+// One element, or one interval of them. `key` is the concatenation of the set's fields, each at its
+// own width with no padding between; `key_end` is empty for a single value, else the inclusive end.
+struct Element {
+  Bytes key;
+  Bytes key_end;
+  std::optional<Verdict> verdict;  // in a verdict map
+  std::string comment;             // the policy's rule id; at most 127 bytes
+  Counter counter;                 // meaningful when the set has counters
+  bool operator==(const Element&) const = default;
+};
+
+struct Set {
+  std::string name;
+  std::vector<Field> key;
+  bool map = false;       // a verdict map
+  bool interval = false;  // elements may be intervals; they must not overlap
+  bool counters = false;  // every element carries a counter
+  std::vector<Element> elements;  // sorted by key
+  bool operator==(const Set&) const = default;
+
+  bool same_definition(const Set& other) const {
+    return name == other.name && key == other.key && map == other.map &&
+           interval == other.interval && counters == other.counters;
+  }
+};
+
+// All of table `inet fwctl`. Sorted by name: sets, then chains, so that equal rulesets compare equal.
+struct Ruleset {
+  std::vector<Set> sets;
+  std::vector<Chain> chains;
+  bool operator==(const Ruleset&) const = default;
+
+  const Set* find_set(std::string_view name) const;
+  const Chain* find_chain(std::string_view name) const;
+};
+
+// The one table this project ever touches.
+constexpr std::string_view table_name = "fwctl";
+
+}  // namespace fwctl::nft
