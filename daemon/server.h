@@ -1,8 +1,12 @@
 // Serves Varlink calls on a Unix stream socket from one thread. Knows connections, limits and
 // credentials; knows nothing of what a method means.
+//
+// Requests of one connection are answered in order, one at a time, and none is taken from it before
+// it has read the reply to the last. A request that is not a Varlink call is answered with
+// org.fwctl.Firewall.Refused, one that is too large or nested too deep with
+// org.fwctl.Firewall.TooLarge; then the connection is closed.
 #pragma once
 
-#include <sys/types.h>
 #include <systemd/sd-event.h>
 
 #include <chrono>
@@ -11,34 +15,38 @@
 #include <memory>
 #include <vector>
 
+#include "daemon/connection.h"
+#include "daemon/event_source.h"
+#include "daemon/peer.h"
 #include "daemon/protocol/message.h"
 #include "daemon/result.h"
 
 namespace fwctl {
 
-// Who is at the other end, as the kernel says (SO_PEERCRED, SO_PEERGROUPS).
-struct Peer {
-  uid_t uid = 0;
-  gid_t gid = 0;
-  pid_t pid = 0;
-  std::vector<gid_t> groups;  // supplementary
-};
-
 struct ServerLimits {
+  // One more, and the peer that holds most of them loses the one that has been silent longest. A
+  // connection of root only ever makes room for another of root, and only when there is no other.
   std::size_t connections = 128;
   // Bytes of one request: of a peer that is root, and of any other.
   std::size_t request_root = 64UL << 20;
   std::size_t request_other = 64UL << 10;
-  // A connection on which nothing arrives or leaves for this long is closed.
-  std::chrono::seconds idle{60};
+  // Bytes of one reply, and of all replies together that peers have yet to read. Beyond it the
+  // connection that leaves most unread is closed.
+  std::size_t unread = 128UL << 20;
+  // A connection on which nothing arrives or leaves for this long is closed,
+  std::chrono::milliseconds idle = std::chrono::seconds(60);
+  // and so is one whose request takes longer than this to arrive.
+  std::chrono::milliseconds request = std::chrono::seconds(120);
 };
 
-// Answers one call. Runs to its end before anything else is served.
+// Answers one call. Runs to its end before anything else is served. An exception is our bug and
+// ends the program.
 using Handler = std::function<protocol::Reply(const Peer& peer, const protocol::Call& call)>;
 
 class Server {
  public:
-  // Takes ownership of `listener`, a bound and listening stream socket. `event` must outlive this.
+  // Takes ownership of `listener`, a bound and listening stream socket, also on failure. `event`
+  // must outlive this.
   static Result<std::unique_ptr<Server>> create(sd_event* event, int listener, ServerLimits limits,
                                                 Handler handler);
   Server(const Server&) = delete;
@@ -46,8 +54,50 @@ class Server {
   ~Server();
 
  private:
-  class Connection;
-  Server();
+  // A connection and its place in the event loop. What is to be done next decides which source is
+  // on: input or output is waited for, or a request is here already and is taken up after the
+  // others had their turn.
+  struct Session {
+    Session(Server& its_server, int socket, Peer peer, std::size_t request);
+
+    Server& server;
+    Connection connection;
+    EventSource io;
+    EventSource turn;
+  };
+
+  Server(int listener, ServerLimits limits, Handler handler);
+  Result<void> start(sd_event* event);
+
+  void accept_one();
+  void admit(int socket);
+  void pause_accepting();
+  void close_expired();
+  // Each of the following may close sessions, the one it is called with included.
+  void on_io(Session& session);
+  void on_turn(Session& session);
+  void wait_for_next(Session& session);
+  void limit_unread();
+  void make_room(const Session* newcomer);
+  void close(const Session& session);
+
+  // False: the event loop has no memory for it.
+  bool watch(Session& session);
+  // False: the connection is broken.
+  bool serve(Session& session);
+  protocol::Reply answer(Session& session, bool& oneway);
+  void watch_deadline(const Session& session);
+  Session* victim(const Session* newcomer) const;
+
+  int listener_;
+  ServerLimits limits_;
+  Handler handler_;
+  sd_event* event_ = nullptr;
+  EventSource accept_;
+  EventSource resume_accepting_;
+  EventSource deadline_;
+  Connection::Time next_deadline_ = Connection::Time::max();
+  std::vector<std::unique_ptr<Session>> sessions_;
 };
 
 }  // namespace fwctl

@@ -1,4 +1,5 @@
-// One transaction on our table, as an ordered list of changes. The kernel takes all of it or nothing.
+// One transaction on our table, as an ordered list of changes. The kernel takes all of it or
+// nothing.
 #pragma once
 
 #include <string>
@@ -13,7 +14,8 @@ struct AddTable {};     // no error when it is there
 struct DeleteTable {};  // with all that is in it; an error when it is not there
 
 // The definition only: rules are added by AddRule. Adding a base chain that is there with the same
-// hook changes its policy; adding any other chain that is there is an error (EEXIST).
+// hook changes its policy, and nothing else of it; adding any other chain that is there is an error
+// (EEXIST; EOPNOTSUPP in newer kernels when only the hook differs).
 struct AddChain {
   Chain chain;
 };
@@ -38,11 +40,13 @@ struct AddSet {
 struct DeleteSet {
   std::string set;
 };
-// `set` carries the definition and just the elements to add; an element that is there is an error.
+// `set` carries the definition and just the elements to add; an element that is there, or meets an
+// interval that is there, is an error (EEXIST). No elements: nothing is sent.
 struct AddElements {
   Set set;
 };
-// `set` carries the definition and just the elements to remove; a missing one is an error (ENOENT).
+// `set` carries the definition and just the elements to remove, with both ends where they are
+// intervals; a missing one is an error (ENOENT). No elements: nothing is sent.
 struct DeleteElements {
   Set set;
 };

@@ -17,23 +17,23 @@ namespace fwctl::nft {
 using Bytes = std::string;
 
 enum class Field : std::uint8_t {
-  iif,      // meta iif, interface index, 4 bytes, host order
-  iifname,  // meta iifname, 16 bytes
-  oif,      // meta oif, interface index, 4 bytes, host order
-  oifname,  // meta oifname, 16 bytes
-  nfproto,  // meta nfproto, 1 byte: 2 IPv4, 10 IPv6
-  l4proto,  // meta l4proto, 1 byte
-  mark,     // meta mark, 4 bytes, host order
-  ct_state,  // ct state, bit mask, 4 bytes, host order
-  ip_saddr,  // network header + 12, 4 bytes
-  ip_daddr,  // network header + 16, 4 bytes
-  ip6_saddr,  // network header + 8, 16 bytes
-  ip6_daddr,  // network header + 24, 16 bytes
+  iif,           // meta iif, interface index, 4 bytes, host order
+  iifname,       // meta iifname, 16 bytes
+  oif,           // meta oif, interface index, 4 bytes, host order
+  oifname,       // meta oifname, 16 bytes
+  nfproto,       // meta nfproto, 1 byte: 2 IPv4, 10 IPv6
+  l4proto,       // meta l4proto, 1 byte
+  mark,          // meta mark, 4 bytes, host order
+  ct_state,      // ct state, bit mask, 4 bytes, host order
+  ip_saddr,      // network header + 12, 4 bytes
+  ip_daddr,      // network header + 16, 4 bytes
+  ip6_saddr,     // network header + 8, 16 bytes
+  ip6_daddr,     // network header + 24, 16 bytes
   ip6_hoplimit,  // network header + 7, 1 byte
-  th_sport,  // transport header + 0, 2 bytes
-  th_dport,  // transport header + 2, 2 bytes
-  icmp_type,  // transport header + 0, 1 byte, of ICMP
-  icmpv6_type,  // transport header + 0, 1 byte, of ICMPv6
+  th_sport,      // transport header + 0, 2 bytes
+  th_dport,      // transport header + 2, 2 bytes
+  icmp_type,     // transport header + 0, 1 byte, of ICMP
+  icmpv6_type,   // transport header + 0, 1 byte, of ICMPv6
 };
 
 // Bytes the field occupies in a register before padding to 4.
@@ -46,7 +46,8 @@ constexpr std::uint32_t ct_related = 4;
 constexpr std::uint32_t ct_new = 8;
 
 // (field & mask) == value, or != value. An empty mask compares all of it. When `value` is shorter
-// than the field (an interface name pattern), only that many leading bytes are compared.
+// than the field (an interface name pattern, or a prefix of whole bytes in a network header field,
+// where it costs one expression less than a mask), only that many leading bytes are compared.
 struct Match {
   Field field;
   bool negated = false;
@@ -141,7 +142,8 @@ struct Chain {
 };
 
 // One element, or one interval of them. `key` is the concatenation of the set's fields, each at its
-// own width with no padding between; `key_end` is empty for a single value, else the inclusive end.
+// own width with no padding between; `key_end` is empty for a single value (never equal to `key`),
+// else the inclusive end: in a concatenation, that of each field.
 struct Element {
   Bytes key;
   Bytes key_end;
@@ -151,12 +153,13 @@ struct Element {
   bool operator==(const Element&) const = default;
 };
 
+// Intervals are of fields in network order or of interface names.
 struct Set {
   std::string name;
   std::vector<Field> key;
-  bool map = false;       // a verdict map
-  bool interval = false;  // elements may be intervals; they must not overlap
-  bool counters = false;  // every element carries a counter
+  bool map = false;               // a verdict map
+  bool interval = false;          // elements may be intervals; they must not overlap
+  bool counters = false;          // every element carries a counter
   std::vector<Element> elements;  // sorted by key
   bool operator==(const Set&) const = default;
 
@@ -166,7 +169,8 @@ struct Set {
   }
 };
 
-// All of table `inet fwctl`. Sorted by name: sets, then chains, so that equal rulesets compare equal.
+// All of table `inet fwctl`. Sorted by name: sets, then chains, so that equal rulesets compare
+// equal.
 struct Ruleset {
   std::vector<Set> sets;
   std::vector<Chain> chains;

@@ -1,0 +1,198 @@
+#include "cli/arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <map>
+#include <string_view>
+
+#include "daemon/protocol/message.h"
+#include "rules/nearest.h"
+
+namespace fwctl::cli {
+namespace {
+
+constexpr std::string_view examples =
+    "Examples:\n"
+    "  fwctl allow 22/tcp                      let SSH in\n"
+    "  fwctl allow 80,443/tcp comment nginx\n"
+    "  fwctl allow proto tcp from 10.0.0.0/8 to any port 5432\n"
+    "  fwctl deny in on eth1 log 3000/tcp\n"
+    "  fwctl enable                            put it in force, also after a reboot\n"
+    "  fwctl ports                             what listens here, and who can reach it\n"
+    "Exit codes: 0 done or already so, 1 refused or failed, 2 wrong usage, 3 no permission, 4 no daemon";
+
+constexpr std::string_view rule_grammar =
+    "A rule is\n"
+    "  [in|out] [on INTERFACES] [log] PORTS [comment TEXT]\n"
+    "  [in|out] [on INTERFACES] [log] [proto PROTOCOL] [from ADDRESSES [port PORTS]]\n"
+    "                                 [to ADDRESSES [port PORTS]] [comment TEXT]\n"
+    "PORTS       22   22/tcp   80,443/tcp   9000-9010/udp   ssh\n"
+    "ADDRESSES   any   192.0.2.7   10.0.0.0/8,2001:db8::/32   10.0.0.1-10.0.0.9   @set\n"
+    "INTERFACES  eth0   eth0,wg*";
+
+// Options of fwctl itself are understood wherever they stand, as people type them; CLI11 wants them
+// before the command. What follows `--` is left alone.
+std::vector<std::string> options_first(int argc, char** argv) {
+  std::vector<std::string> first;
+  std::vector<std::string> rest;
+  bool options = true;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    options = options && word != "--";
+    const bool flag = word == "--json" || word == "--dry-run" || word.starts_with("--color=") ||
+                      word.starts_with("--socket=");
+    const bool with_value = (word == "--socket" || word == "--color") && i + 1 < argc;
+    if (options && (flag || with_value)) {
+      first.push_back(word);
+      if (with_value) first.emplace_back(argv[++i]);
+    } else {
+      rest.push_back(word);
+    }
+  }
+  first.insert(first.end(), rest.begin(), rest.end());
+  return first;
+}
+
+class CommandLine {
+ public:
+  CommandLine() {
+    app_.set_version_flag("--version", std::string("fwctl ") + FWCTL_VERSION);
+    app_.footer(std::string(examples));
+    app_.require_subcommand(1);
+    app_.get_formatter()->column_width(24);
+    app_.add_flag("--json", arguments_.json, "Answer in JSON");
+    app_.add_flag("--dry-run", arguments_.dry_run, "Say what would change, change nothing");
+    app_.add_option("--color", arguments_.color, "auto, always or never")
+        ->transform(CLI::CheckedTransformer(
+            std::map<std::string, ColorChoice>{{"auto", ColorChoice::automatic},
+                                               {"always", ColorChoice::always},
+                                               {"never", ColorChoice::never}})
+                        .description(""))
+        ->type_name("WHEN");
+    arguments_.socket = protocol::default_socket;
+    app_.add_option("--socket", arguments_.socket, "Where the daemon listens")->type_name("PATH");
+    add_rules();
+    add_policy();
+    add_state();
+  }
+
+  std::optional<Arguments> parse(int argc, char** argv, int& exit_code) {
+    auto words = options_first(argc, argv);
+    std::reverse(words.begin(), words.end());  // as CLI11 wants them
+    try {
+      app_.parse(std::move(words));
+      exit_code = exit_done;
+      return std::move(arguments_);
+    } catch (const CLI::Success& wanted) {
+      app_.exit(wanted);
+      exit_code = exit_done;
+    } catch (const CLI::ParseError& mistake) {
+      exit_code = exit_usage;
+      std::cerr << "fwctl: " << explain(mistake, argc, argv) << "\n";
+    }
+    return {};
+  }
+
+ private:
+  CLI::App* command(const std::string& name, const std::string& description, Verb verb) {
+    CLI::App* added = app_.add_subcommand(name, description);
+    added->callback([this, verb] { arguments_.verb = verb; });
+    return added;
+  }
+
+  // Everything behind the command's own arguments belongs to the rule.
+  CLI::App* rule_command(const std::string& name, const std::string& description, Verb verb) {
+    CLI::App* added = app_.add_subcommand(name, description);
+    added->prefix_command();
+    added->footer(std::string(rule_grammar));
+    added->callback([this, added, verb, name] {
+      arguments_.verb = verb;
+      arguments_.words = added->remaining();
+      if (!arguments_.words.empty() && arguments_.words.front() == "--")
+        arguments_.words.erase(arguments_.words.begin());
+      if (verb == Verb::rule) arguments_.words.insert(arguments_.words.begin(), name);
+    });
+    return added;
+  }
+
+  void add_rules() {
+    rule_command("allow", "Let packets in (or, with out, out)", Verb::rule);
+    rule_command("deny", "Drop packets without an answer", Verb::rule);
+    rule_command("reject", "Refuse packets with an answer", Verb::rule);
+    CLI::App* insert = rule_command("insert", "Add a rule as number N: insert N allow ...", Verb::insert);
+    insert->add_option("N", arguments_.position, "Number the rule will have")
+        ->required()
+        ->check(CLI::PositiveNumber.description(""))
+        ->type_name("");
+    rule_command("prepend", "Add a rule before all others: prepend deny ...", Verb::prepend);
+    CLI::App* remove = rule_command("delete", "Delete rules by number, id or text", Verb::remove);
+    remove->add_flag("-f,--force", arguments_.force, "Do not ask");
+    remove->footer("fwctl delete 3   fwctl delete 3 5-7   fwctl delete r1a2b3c4   fwctl delete allow 22/tcp");
+    CLI::App* defaults = command("default", "Set the verdict for what no rule matches", Verb::set_default);
+    defaults->add_option("VERDICT", arguments_.what, "allow, deny or reject")->required()->type_name("");
+    arguments_.direction = "incoming";
+    defaults->add_option("DIRECTION", arguments_.direction, "incoming (if left out), outgoing or routed")->type_name("");
+  }
+
+  void add_policy() {
+    CLI::App* check = command("check", "Check policy files; needs no daemon", Verb::check);
+    check->add_option("PATH", arguments_.file, "A file, or a folder as /etc/fwctl (if left out)")->type_name("");
+    CLI::App* apply = command("apply", "Replace policy.yaml", Verb::apply);
+    apply->add_option("FILE", arguments_.file, "The new policy, - for standard input")->required()->type_name("");
+    CLI::App* diff = command("diff", "Show what apply FILE, or reload, would change", Verb::diff);
+    diff->add_option("FILE", arguments_.file, "As for apply; the files of reload if left out")->type_name("");
+    command("reload", "Read the policy files again", Verb::reload);
+    CLI::App* show = command("show", "Print the policy, or the nftables ruleset made of it", Verb::show);
+    show->add_option("WHAT", arguments_.what, "policy or ruleset")
+        ->required()
+        ->check(CLI::IsMember({"policy", "ruleset"}).description(""))
+        ->type_name("");
+    command("reset", "Disable and drop the rules fwctl added, keeping a copy", Verb::reset)
+        ->add_flag("-f,--force", arguments_.force, "Do not ask");
+  }
+
+  void add_state() {
+    command("enable", "Put the policy in force, now and after a reboot", Verb::enable);
+    command("disable", "Take it out of force, now and after a reboot", Verb::disable);
+    CLI::App* status = command("status", "Show the state and the rules", Verb::status);
+    status->add_option("DETAIL", arguments_.what, "verbose adds ids; numbered is as without")
+        ->check(CLI::IsMember({"verbose", "numbered"}).description(""))
+        ->type_name("");
+    status->callback([this] {
+      arguments_.verb = Verb::status;
+      arguments_.verbose = arguments_.what == "verbose";
+    });
+    command("ports", "Show what listens here, and who can reach it", Verb::ports);
+  }
+
+  std::string explain(const CLI::ParseError& mistake, int argc, char** argv) const {
+    const auto words = options_first(argc, argv);
+    const auto first = std::find_if(words.begin(), words.end(),
+                                    [](const std::string& word) { return !word.starts_with('-'); });
+    const auto commands = app_.get_subcommands({});
+    const bool known = first != words.end() && std::any_of(commands.begin(), commands.end(), [&](const auto* one) {
+                         return one->get_name() == *first;
+                       });
+    if (first == words.end() && mistake.get_name() == "RequiredError")
+      return "what is to be done? 'fwctl --help' lists the commands";
+    if (known) return std::string(mistake.what()) + "\nTry 'fwctl " + *first + " --help'.";
+    if (first == words.end() || mistake.get_name() == "ConversionError" || mistake.get_name() == "ValidationError")
+      return std::string(mistake.what()) + "\nTry 'fwctl --help'.";
+    std::vector<std::string> names;
+    for (const auto* one : commands) names.push_back(one->get_name());
+    const std::vector<std::string_view> views(names.begin(), names.end());
+    return "there is no command '" + *first + "'" + suggestion(*first, views) + "\nTry 'fwctl --help'.";
+  }
+
+  Arguments arguments_;
+  CLI::App app_{"fwctl looks at and changes the firewall of this host, which fwctld keeps in force.", "fwctl"};
+};
+
+}  // namespace
+
+std::optional<Arguments> parse_arguments(int argc, char** argv, int& exit_code) {
+  return CommandLine().parse(argc, argv, exit_code);
+}
+
+}  // namespace fwctl::cli

@@ -1,0 +1,56 @@
+// The command line of fwctl: what may be typed, and its help.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/style.h"
+
+namespace fwctl::cli {
+
+enum class Verb : std::uint8_t {
+  rule,  // allow, deny, reject: `words` begins with the verdict
+  insert,
+  prepend,
+  remove,
+  set_default,
+  status,
+  ports,
+  enable,
+  disable,
+  check,
+  apply,
+  diff,
+  reload,
+  show,
+  reset,
+};
+
+struct Arguments {
+  Verb verb = Verb::status;
+  std::vector<std::string> words;  // of rules and selections
+  std::int64_t position = 0;       // of insert
+  std::string file;                // of check, apply, diff; may be empty for check and diff
+  std::string what;                // of show
+  std::string direction;           // of default
+  bool verbose = false;            // of status
+  bool force = false;              // don't ask
+  bool dry_run = false;
+  bool json = false;
+  ColorChoice color = ColorChoice::automatic;
+  std::string socket;
+};
+
+// Exit codes of every command.
+constexpr int exit_done = 0;
+constexpr int exit_refused = 1;
+constexpr int exit_usage = 2;
+constexpr int exit_no_permission = 3;
+constexpr int exit_no_daemon = 4;
+
+// nullopt when there is nothing left to do (--help, a mistake); `exit_code` is set then.
+std::optional<Arguments> parse_arguments(int argc, char** argv, int& exit_code);
+
+}  // namespace fwctl::cli

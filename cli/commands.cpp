@@ -1,0 +1,222 @@
+#include "cli/commands.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "cli/check.h"
+#include "cli/client.h"
+#include "cli/render.h"
+#include "daemon/files.h"
+#include "rules/policy/grammar.h"
+
+namespace fwctl::cli {
+namespace {
+
+using protocol::Json;
+using protocol::Reply;
+
+std::string dump(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+bool is_error(const Reply& reply, std::string_view name) {
+  return reply.error == std::string(protocol::interface_name) + "." + std::string(name);
+}
+
+// Mistakes in the words typed are wrong usage; everything else that is refused is not.
+bool about_the_command(const Reply& reply) {
+  if (!is_error(reply, "InvalidPolicy")) return false;
+  const auto diagnostics = diagnostics_from(reply.parameters.value("diagnostics", Json::array()));
+  return std::any_of(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& diagnostic) {
+    return diagnostic.file == policy::command_source;
+  });
+}
+
+int exit_code(const Reply& reply) {
+  if (reply.error.empty()) return exit_done;
+  if (is_error(reply, "PermissionDenied")) return exit_no_permission;
+  return about_the_command(reply) ? exit_usage : exit_refused;
+}
+
+class Session {
+ public:
+  explicit Session(const Arguments& arguments)
+      : arguments_(arguments), style_(Style::of_stdout(arguments.color)) {}
+
+  int run() {
+    switch (arguments_.verb) {
+      case Verb::rule:
+        return change("Add", {{"rule", arguments_.words}});
+      case Verb::insert:
+        return change("Add", {{"rule", arguments_.words}, {"position", arguments_.position}});
+      case Verb::prepend:
+        return change("Add", {{"rule", arguments_.words}, {"position", 0}});
+      case Verb::remove:
+        return remove();
+      case Verb::set_default:
+        return change("SetDefault", {{"verdict", arguments_.what}, {"direction", arguments_.direction}});
+      case Verb::enable:
+        return change("Enable", Json::object());
+      case Verb::disable:
+        return change("Disable", Json::object());
+      case Verb::reload:
+        return change("Reload", Json::object());
+      case Verb::apply:
+        return with_policy("Apply");
+      case Verb::diff:
+        return diff();
+      case Verb::reset:
+        return reset();
+      case Verb::status:
+        return show("Status", Json::object(), [this](const Json& status) {
+          return render_status(status, arguments_.verbose, style_);
+        });
+      case Verb::ports:
+        return ports();
+      case Verb::show:
+        return show("Show", {{"what", arguments_.what}},
+                    [](const Json& reply) { return reply.at("text").get<std::string>(); });
+      case Verb::check:
+        return check_files(arguments_);
+    }
+    return exit_usage;
+  }
+
+ private:
+  // nullopt after saying why; the exit code is then in `failure_`.
+  std::optional<Reply> call(const std::string& method, Json parameters) {
+    if (!client_) {
+      auto client = Client::connect(arguments_.socket);
+      if (!client) return fail(client.error());
+      client_ = std::move(*client);
+    }
+    auto reply = client_->call(method, std::move(parameters));
+    if (!reply) return fail(reply.error());
+    if (reply->error.empty()) return std::move(*reply);
+    failure_ = exit_code(*reply);
+    if (arguments_.json)
+      std::cout << dump({{"error", reply->error}, {"parameters", reply->parameters}});
+    else
+      std::cerr << render_error(*reply);
+    return {};
+  }
+
+  std::nullopt_t fail(const ClientError& error) {
+    failure_ = error.kind == ClientError::Kind::no_daemon       ? exit_no_daemon
+               : error.kind == ClientError::Kind::no_permission ? exit_no_permission
+                                                                : exit_refused;
+    if (arguments_.json)
+      std::cout << dump({{"error", "connection"}, {"parameters", {{"message", error.message}}}});
+    else
+      std::cerr << "fwctl: " << error.message << "\n";
+    return std::nullopt;
+  }
+
+  template <typename Render>
+  int show(const std::string& method, Json parameters, Render render) {
+    const auto reply = call(method, std::move(parameters));
+    if (!reply) return failure_;
+    std::cout << (arguments_.json ? dump(reply->parameters) : render(reply->parameters));
+    return exit_done;
+  }
+
+  int change(const std::string& method, Json parameters) {
+    if (arguments_.dry_run) parameters["dryRun"] = true;
+    return show(method, std::move(parameters), [this](const Json& reply) {
+      return render_outcome(reply.at("outcome"), arguments_.dry_run, style_);
+    });
+  }
+
+  // The file named, or standard input; nullopt after saying why.
+  std::optional<Json> policy_parameters() {
+    if (arguments_.file == "-") {
+      const std::string all((std::istreambuf_iterator<char>(std::cin)), std::istreambuf_iterator<char>());
+      return Json{{"policy", all}, {"name", "standard input"}};
+    }
+    const auto text = read_file(arguments_.file);
+    if (text && *text) return Json{{"policy", **text}, {"name", arguments_.file}};
+    std::cerr << "fwctl: "
+              << (text ? Error{"open", arguments_.file, ENOENT, {}} : text.error()).message() << "\n";
+    return {};
+  }
+
+  int with_policy(const std::string& method) {
+    auto parameters = policy_parameters();
+    return parameters ? change(method, std::move(*parameters)) : exit_refused;
+  }
+
+  int diff() {
+    Json parameters = Json::object();
+    if (!arguments_.file.empty()) {
+      auto policy = policy_parameters();
+      if (!policy) return exit_refused;
+      parameters = std::move(*policy);
+    }
+    return show("Diff", std::move(parameters), [this](const Json& reply) {
+      const auto text = render_difference(reply.at("outcome"), style_);
+      return text.empty() ? std::string("No difference.\n") : text;
+    });
+  }
+
+  int ports() {
+    return show("Ports", Json::object(), [this](const Json& reply) {
+      return render_ports(reply, Processes::scan(), style_);
+    });
+  }
+
+  bool ask(const std::string& question) const {
+    if (arguments_.force || arguments_.json || arguments_.dry_run || ::isatty(STDIN_FILENO) == 0) return true;
+    std::cout << question << " [y/N] " << std::flush;
+    std::string answer;
+    std::getline(std::cin, answer);
+    return answer == "y" || answer == "Y" || answer == "yes";
+  }
+
+  int remove() {
+    const Json selection{{"selection", arguments_.words}};
+    const bool terminal = ::isatty(STDIN_FILENO) == 1 && !arguments_.force && !arguments_.json && !arguments_.dry_run;
+    if (terminal) {
+      Json rehearsal = selection;
+      rehearsal["dryRun"] = true;
+      const auto reply = call("Delete", std::move(rehearsal));
+      if (!reply) return failure_;
+      const auto& outcome = reply->parameters.at("outcome");
+      std::cout << render_difference(outcome, style_);
+      if (outcome.value("changed", false) && !ask("Delete?")) {
+        std::cout << "Nothing changed.\n";
+        return exit_refused;
+      }
+    }
+    return change("Delete", selection);
+  }
+
+  int reset() {
+    if (!ask("Disable the firewall and drop all rules that fwctl added?")) {
+      std::cout << "Nothing changed.\n";
+      return exit_refused;
+    }
+    Json parameters = Json::object();
+    if (arguments_.dry_run) parameters["dryRun"] = true;
+    return show("Reset", std::move(parameters), [this](const Json& reply) {
+      const auto kept = reply.value("kept", std::string());
+      return render_outcome(reply.at("outcome"), arguments_.dry_run, style_) +
+             (kept.empty() ? "" : "The old rules are kept in " + kept + ".\n");
+    });
+  }
+
+  const Arguments& arguments_;
+  Style style_;
+  std::optional<Client> client_;
+  int failure_ = exit_refused;
+};
+
+}  // namespace
+
+int run(const Arguments& arguments) { return Session(arguments).run(); }
+
+}  // namespace fwctl::cli

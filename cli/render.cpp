@@ -1,0 +1,231 @@
+#include "cli/render.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "cli/table.h"
+
+namespace fwctl::cli {
+namespace {
+
+using protocol::Json;
+
+Tint tint_of(const std::string& verdict) {
+  if (verdict == "allow") return Tint::good;
+  if (verdict == "deny") return Tint::bad;
+  return Tint::warn;
+}
+
+std::string string_at(const Json& json, const char* key) { return json.value(key, std::string()); }
+
+std::string lower_file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+// "2026-11-22T10:00:00Z" → "2026-11-22 10:00:00 UTC"
+std::string readable_time(std::string time) {
+  if (time.size() != 20) return time;
+  time[10] = ' ';
+  time.pop_back();
+  return time + " UTC";
+}
+
+std::string action(const Json& rule) {
+  std::string out = string_at(rule, "verdict");
+  if (string_at(rule, "direction") == "out") out += " out";
+  if (rule.value("log", false)) out += " log";
+  return out;
+}
+
+std::string count(const Json& rule) {
+  return rule.contains("packets") ? std::to_string(rule.at("packets").get<std::uint64_t>()) : std::string();
+}
+
+std::string place(const Json& rule) {
+  if (!rule.value("managed", false)) return {};
+  return lower_file_name(string_at(rule, "file")) + ":" + std::to_string(rule.value("line", 0));
+}
+
+std::string rule_table(const Json& rules, bool verbose, const Style& style) {
+  Table table({{"#", true}, {"ACTION"}, {"TO"}, {"FROM"}, {"ON"}, {"PACKETS", true}, {"ID"}, {"FILE"}, {"COMMENT"}});
+  for (const auto& rule : rules) {
+    table.add({{std::to_string(rule.value("number", 0)), Tint::dim},
+               {action(rule), tint_of(string_at(rule, "verdict"))},
+               {string_at(rule, "what")},
+               {string_at(rule, "from")},
+               {string_at(rule, "on")},
+               {count(rule)},
+               {verbose ? string_at(rule, "id") : std::string(), Tint::dim},
+               {place(rule), Tint::dim},
+               {string_at(rule, "comment"), Tint::dim}});
+  }
+  return table.text(style);
+}
+
+// "allowed by rule 1, 'allow 22/tcp'"
+std::string reason(const Json& entry) {
+  const std::string because = string_at(entry, "because");
+  if (entry.contains("number"))
+    return "rule " + std::to_string(entry.at("number").get<int>()) + ", " + because;
+  return because == "default" ? "the default" : because;
+}
+
+std::string access_text(const Json& entry, bool last) {
+  const std::string sources = string_at(entry, "sources");
+  const std::string verdict = string_at(entry, "verdict");
+  std::string who = sources;
+  if (verdict != "allow") who = sources == "anyone" ? "nobody" : "not " + sources;
+  if (sources == "anyone" && !last) who = verdict == "allow" ? "anyone" : "nobody";
+  const bool how = verdict == "reject";
+  return who + ": " + reason(entry) + (how ? " (rejects)" : "");
+}
+
+struct PortLine {
+  std::string port;
+  std::vector<std::string> addresses;
+  std::string process;
+  std::vector<std::pair<std::string, Tint>> access;
+};
+
+PortLine port_line(const Json& socket, const Processes& processes) {
+  PortLine line;
+  line.port = std::to_string(socket.at("port").get<int>()) + "/" + string_at(socket, "protocol");
+  line.addresses.push_back(string_at(socket, "address"));
+  line.process = processes.name(socket.value("inode", std::uint64_t{0}));
+  const auto& access = socket.at("access");
+  const bool anyone_else = access.size() > 1;
+  for (const auto& entry : access) {
+    const bool last = &entry == &access.back();
+    std::string text = access_text(entry, last);
+    if (last && anyone_else) {
+      const auto colon = text.find(':');
+      text = (text.starts_with("nobody") ? "nobody else" : "everyone else") + text.substr(colon);
+    }
+    Tint tint = tint_of(string_at(entry, "verdict"));
+    if (socket.value("local", false)) {
+      text = "this host only";
+      tint = Tint::dim;
+    }
+    line.access.emplace_back(std::move(text), tint);
+  }
+  return line;
+}
+
+// A service that listens on both families, or on several addresses, is one line when the answer is
+// the same for all.
+std::vector<PortLine> port_lines(const Json& sockets, const Processes& processes) {
+  std::vector<PortLine> lines;
+  for (const auto& socket : sockets) {
+    PortLine line = port_line(socket, processes);
+    const auto same = std::find_if(lines.begin(), lines.end(), [&](const PortLine& other) {
+      return other.port == line.port && other.process == line.process && other.access == line.access;
+    });
+    if (same == lines.end())
+      lines.push_back(std::move(line));
+    else if (std::find(same->addresses.begin(), same->addresses.end(), line.addresses.front()) == same->addresses.end())
+      same->addresses.push_back(line.addresses.front());
+  }
+  return lines;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const auto& word : words) out += (out.empty() ? "" : ", ") + word;
+  return out;
+}
+
+}  // namespace
+
+Diagnostics diagnostics_from(const Json& list) {
+  Diagnostics out;
+  for (const auto& item : list)
+    out.push_back({.severity = string_at(item, "severity") == "warning" ? Severity::warning : Severity::error,
+                   .file = string_at(item, "file"),
+                   .at = {.line = item.value("line", 0U), .column = item.value("column", 0U), .length = item.value("length", 1U)},
+                   .message = string_at(item, "message"),
+                   .text = string_at(item, "text")});
+  return out;
+}
+
+std::string render_status(const Json& status, bool verbose, const Style& style) {
+  const bool enabled = status.value("enabled", false);
+  std::string out = "Firewall: ";
+  out += enabled ? style.paint(Tint::good, "active") : style.paint(Tint::warn, "inactive");
+  if (enabled)
+    out += ", generation " + std::to_string(status.value("generation", 0)) + " since " +
+           readable_time(string_at(status, "since"));
+  else
+    out += ": nothing is enforced until 'fwctl enable'";
+  out += "\nDefaults: ";
+  const auto& defaults = status.at("defaults");
+  for (const char* traffic : {"incoming", "outgoing", "routed"}) {
+    const std::string verdict = string_at(defaults, traffic);
+    out += std::string(traffic) + " " + style.paint(tint_of(verdict), verdict) + ", ";
+  }
+  out += "logging " + string_at(status, "logging") + "\n";
+  for (const auto& problem : status.at("problems"))
+    out += style.paint(Tint::bad, "! ") + problem.get<std::string>() + "\n";
+  const auto& rules = status.at("rules");
+  if (rules.empty()) return out + "\nNo rules. For example: fwctl allow ssh\n";
+  return out + "\n" + rule_table(rules, verbose, style);
+}
+
+std::string render_ports(const Json& reply, const Processes& processes, const Style& style) {
+  const auto lines = port_lines(reply.at("sockets"), processes);
+  if (lines.empty()) return "Nothing listens on this host.\n";
+  Table table({{"PORT"}, {"ADDRESS"}, {"PROCESS"}, {"WHO CAN REACH IT"}});
+  for (const auto& line : lines) {
+    for (std::size_t i = 0; i < line.access.size(); ++i) {
+      const auto& [text, tint] = line.access[i];
+      if (i == 0)
+        table.add({{line.port, Tint::bold}, {joined(line.addresses)}, {line.process}, {text, tint}});
+      else
+        table.add({{}, {}, {}, {text, tint}});
+    }
+  }
+  return table.text(style);
+}
+
+std::string render_difference(const Json& outcome, const Style& style) {
+  std::string out;
+  for (const auto& entry : outcome.at("difference")) {
+    const auto line = entry.get<std::string>();
+    out += style.paint(line.starts_with('+') ? Tint::good : Tint::bad, line) + "\n";
+  }
+  return out;
+}
+
+std::string render_outcome(const Json& outcome, bool dry_run, const Style& style) {
+  std::string out;
+  for (const auto& note : outcome.at("notes")) out += note.get<std::string>() + "\n";
+  out += render_difference(outcome, style);
+  out += render(diagnostics_from(outcome.at("warnings")));
+  const bool changed = outcome.value("changed", false);
+  const bool enabled = outcome.value("enabled", false);
+  if (!changed) return out + "Nothing changed.\n";
+  if (dry_run) return out + "This is what would change; nothing was changed (--dry-run).\n";
+  const std::string generation = "generation " + std::to_string(outcome.value("generation", 0));
+  if (enabled) return out + "In force: " + generation + ".\n";
+  return out + "Stored: " + generation + ". The firewall is inactive; 'fwctl enable' puts it in force.\n";
+}
+
+std::string render_error(const protocol::Reply& reply) {
+  const std::string name = reply.error.substr(reply.error.rfind('.') + 1);
+  const auto& parameters = reply.parameters;
+  const auto diagnostics =
+      parameters.contains("diagnostics") ? diagnostics_from(parameters.at("diagnostics")) : Diagnostics{};
+  std::string out = render(diagnostics);
+  if (name == "PermissionDenied")
+    return "fwctl: you are not permitted to do this: it takes the right to '" + string_at(parameters, "role") +
+           "' (root, or 'access:' in daemon.yaml)\n";
+  if (parameters.contains("message")) out += "fwctl: " + string_at(parameters, "message") + "\n";
+  if (out.empty()) out = "fwctl: the daemon answered " + reply.error + " " + parameters.dump() + "\n";
+  if (name == "InvalidPolicy") {
+    const auto errors = std::count_if(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& diagnostic) {
+      return diagnostic.severity == Severity::error;
+    });
+    out += "fwctl: refused, " + std::to_string(errors) + (errors == 1 ? " error" : " errors") + "; nothing changed\n";
+  }
+  return out;
+}
+
+}  // namespace fwctl::cli

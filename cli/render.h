@@ -1,0 +1,25 @@
+// Replies as text for people: the only place that formats output.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "cli/processes.h"
+#include "cli/style.h"
+#include "daemon/protocol/message.h"
+#include "rules/diagnostic.h"
+
+namespace fwctl::cli {
+
+// All of them end with a newline, or are empty.
+std::string render_status(const protocol::Json& status, bool verbose, const Style& style);
+std::string render_ports(const protocol::Json& reply, const Processes& processes, const Style& style);
+// `dry_run`: what would be.
+std::string render_outcome(const protocol::Json& outcome, bool dry_run, const Style& style);
+std::string render_difference(const protocol::Json& outcome, const Style& style);
+// Of an error reply; goes to stderr.
+std::string render_error(const protocol::Reply& reply);
+
+Diagnostics diagnostics_from(const protocol::Json& list);
+
+}  // namespace fwctl::cli

@@ -1,0 +1,106 @@
+#include "daemon/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace fwctl {
+namespace {
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+Result<void> sync_folder(const std::filesystem::path& folder) {
+  const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() < 0) return failed("open", folder.string());
+  if (::fsync(directory.get()) != 0) return failed("sync", folder.string());
+  return {};
+}
+
+Result<void> write_all(int fd, std::string_view text, const std::string& name) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return failed("write", name);
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> read_file(const std::filesystem::path& path, std::size_t limit) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0) {
+    if (errno == ENOENT) return std::nullopt;
+    return failed("open", path.string());
+  }
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return failed("examine", path.string());
+  if (!S_ISREG(status.st_mode)) return failed("read", path.string(), 0, "not a regular file");
+  std::string text(static_cast<std::size_t>(status.st_size), '\0');
+  if (text.size() > limit) return failed("read", path.string(), EFBIG);
+  std::size_t have = 0;
+  while (true) {
+    if (have == text.size()) text.resize(text.size() + 1);  // room to see the end, or growth
+    if (text.size() > limit + 1) return failed("read", path.string(), EFBIG);
+    const ssize_t got = ::read(file.get(), text.data() + have, text.size() - have);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failed("read", path.string());
+    if (got == 0) break;
+    have += static_cast<std::size_t>(got);
+  }
+  text.resize(have);
+  return text;
+}
+
+Result<void> write_synced(const std::filesystem::path& path, std::string_view text) {
+  const std::string& name = path.native();
+  ::unlink(name.c_str());
+  const Descriptor file(
+      ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
+  if (file.get() < 0) return failed("create", name);
+  if (auto written = write_all(file.get(), text, name); !written) return written;
+  if (::fsync(file.get()) != 0) return failed("sync", name);
+  return {};
+}
+
+Result<StagedFile> StagedFile::write(std::filesystem::path path, std::string_view text) {
+  StagedFile staged(std::move(path));
+  if (auto written = write_synced(staged.staged(), text); !written)
+    return tl::unexpected(written.error());
+  return staged;
+}
+
+StagedFile::StagedFile(StagedFile&& other) noexcept
+    : path_(std::move(other.path_)), pending_(std::exchange(other.pending_, false)) {}
+
+StagedFile::~StagedFile() {
+  if (pending_) ::unlink(staged().c_str());
+}
+
+Result<void> StagedFile::publish() {
+  auto renamed = rename_durably(staged(), path_);
+  if (renamed) pending_ = false;
+  return renamed;
+}
+
+Result<void> rename_durably(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) return failed("rename to", to.string());
+  return sync_folder(to.parent_path());
+}
+
+}  // namespace fwctl

@@ -1,0 +1,605 @@
+#include "daemon/firewall.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+#include "rules/compile/compile.h"
+#include "rules/evaluate.h"
+#include "rules/nft/plan.h"
+#include "rules/nft/text.h"
+#include "rules/policy/difference.h"
+#include "rules/policy/grammar.h"
+#include "rules/policy/parse.h"
+
+namespace fwctl {
+namespace {
+
+// When nothing on disk can be used and the firewall was on: what is always there, and a way in to
+// mend it. Nothing else.
+constexpr std::string_view minimal_policy =
+    "version: 1\n"
+    "defaults: {incoming: deny, outgoing: allow, routed: deny}\n"
+    "rules:\n"
+    "  - allow: 22/tcp\n"
+    "    comment: built-in fallback\n";
+
+std::string utc_now(const char* format) {
+  const std::time_t now = std::time(nullptr);
+  std::tm fields{};
+  ::gmtime_r(&now, &fields);
+  std::string text(32, '\0');
+  text.resize(std::strftime(text.data(), text.size(), format, &fields));
+  return text;
+}
+
+template <typename... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+template <typename... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
+
+// Ids of the policy's rules in the object that the change is about.
+std::vector<std::string> ids_in(const nft::Change& change) {
+  return std::visit(Overloaded{[](const nft::AddRule& add) { return std::vector{add.rule.comment}; },
+                               [](const nft::AddElements& add) {
+                                 std::vector<std::string> ids;
+                                 for (const auto& element : add.set.elements)
+                                   ids.push_back(element.comment);
+                                 return ids;
+                               },
+                               [](const auto&) { return std::vector<std::string>{}; }},
+                    change);
+}
+
+std::string object_of(const nft::Change& change) {
+  return std::visit(Overloaded{[](const nft::AddRule& add) { return "a rule of chain " + add.chain; },
+                               [](const nft::AddElements& add) { return "elements of set " + add.set.name; },
+                               [](const nft::DeleteElements& remove) { return "elements of set " + remove.set.name; },
+                               [](const nft::AddChain& add) { return "chain " + add.chain.name; },
+                               [](const nft::AddSet& add) { return "set " + add.set.name; },
+                               [](const nft::FlushChain& flush) { return "the rules of chain " + flush.chain; },
+                               [](const nft::DeleteChain& remove) { return "chain " + remove.chain; },
+                               [](const nft::DeleteSet& remove) { return "set " + remove.set; },
+                               [](const auto&) { return std::string("table inet fwctl"); }},
+                    change);
+}
+
+}  // namespace
+
+Firewall::Firewall(Places places, Kernel& kernel)
+    : places_(std::move(places)), config_(places_.config), store_(places_.state), kernel_(kernel) {}
+
+// --- looking ---
+
+std::string Firewall::etc_services() const {
+  auto text = read_file(places_.services, 16UL << 20);
+  return text && *text ? std::move(**text) : std::string();
+}
+
+std::vector<std::string> Firewall::problems() const {
+  std::vector<std::string> out = problems_;
+  const auto files = config_.read();
+  if (!files) {
+    out.push_back(files.error().message());
+    return out;
+  }
+  if (fallback()) return out;  // nothing on disk is in force
+  const auto compare = [&](const Source& loaded, const Source* now) {
+    if (now == nullptr)
+      out.push_back(loaded.name + " is gone but still in force: 'fwctl reload' takes it out");
+    else if (now->text != loaded.text)
+      out.push_back(now->name + " has changed since it was loaded: 'fwctl reload' puts it in force");
+  };
+  const auto find = [](const std::vector<Source>& sources, const std::string& name) {
+    const auto found = std::find_if(sources.begin(), sources.end(),
+                                    [&](const Source& source) { return source.name == name; });
+    return found == sources.end() ? nullptr : &*found;
+  };
+  for (const auto& loaded : current_.sources.managed) compare(loaded, find(files->managed, loaded.name));
+  for (const auto& source : files->managed)
+    if (find(current_.sources.managed, source.name) == nullptr)
+      out.push_back(source.name + " is new: 'fwctl reload' puts it in force");
+  compare(current_.sources.added, &files->added);
+  return out;
+}
+
+Result<Firewall::Look> Firewall::look() {
+  Look out;
+  if (!current_.enabled) return out;
+  const auto ruleset = kernel_.read();
+  if (!ruleset && ruleset.error().code != EBADMSG) return tl::unexpected(ruleset.error());
+  out.drifted = !ruleset || *ruleset != loaded_;
+  if (!ruleset || !*ruleset) return out;
+  const auto count = [&](const std::string& id, const nft::Counter& counter) {
+    out.hits[id].packets += counter.packets;
+    out.hits[id].bytes += counter.bytes;
+  };
+  for (const auto& chain : (*ruleset)->chains)
+    for (const auto& rule : chain.rules)
+      for (const auto& statement : rule.statements)
+        if (const auto* counter = std::get_if<nft::Counter>(&statement)) count(rule.comment, *counter);
+  for (const auto& set : (*ruleset)->sets)
+    for (const auto& element : set.elements)
+      if (set.counters) count(element.comment, element.counter);
+  return out;
+}
+
+std::string Firewall::ruleset_text() const { return nft::text(compile::compile(*policy_)); }
+
+// --- the transaction ---
+
+Firewall::Candidate Firewall::same_as_now() const {
+  return {.sources = current_.sources, .enabled = current_.enabled};
+}
+
+tl::expected<std::optional<policy::CheckedPolicy>, Failure> Firewall::check(
+    const Candidate& candidate, Diagnostics& diagnostics) const {
+  policy::Sources named = candidate.sources;
+  if (!candidate.name_for_policy_file.empty())
+    for (auto& source : named.managed)
+      if (source.name == config_.policy_file().string()) source.name = candidate.name_for_policy_file;
+  auto policy = policy::load(named, etc_services(), diagnostics);
+  if (!policy) return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
+  return policy;
+}
+
+std::optional<nft::Ruleset> Firewall::wanted(const policy::CheckedPolicy& policy,
+                                             const Generation& generation) const {
+  if (!generation.enabled) return {};
+  nft::Ruleset ruleset = compile::compile(policy);
+  nft::Chain marker{.name = std::string(nft::marker_chain), .comment = generation.marker(), .rules = {}};
+  const auto place = std::find_if(ruleset.chains.begin(), ruleset.chains.end(),
+                                  [&](const nft::Chain& chain) { return chain.name > marker.name; });
+  ruleset.chains.insert(place, std::move(marker));
+  return ruleset;
+}
+
+nft::Plan Firewall::plan_for(const std::optional<nft::Ruleset>& wanted, std::uint64_t version) const {
+  nft::Plan plan;
+  if (wanted) plan = nft::plan(loaded_, *wanted, version);
+  if (foreign_ || (!wanted && loaded_))
+    plan.changes.insert(plan.changes.begin(), nft::DeleteTable{});
+  return plan;
+}
+
+Failure Firewall::explain(const TransactionError& error, const nft::Changes& changes,
+                          const policy::CheckedPolicy& policy, const policy::Sources& sources) const {
+  KernelRefused refused{.message = "the kernel refused the change: " + error.error.message()};
+  std::vector<std::string> objects;
+  for (const auto& [index, code] : error.refusals) {
+    if (index >= changes.size()) continue;
+    const std::string why = "the kernel refuses this: " + Error{"load", object_of(changes[index]), code, {}}.message();
+    if (objects.size() < 3) objects.push_back(object_of(changes[index]));
+    for (const auto& id : ids_in(changes[index])) {
+      const auto number = policy.find(id);
+      if (!number) continue;
+      const auto& rule = policy.policy().rules[*number];
+      refused.diagnostics.push_back(error_in(sources.at(rule.source), rule.at, why));
+    }
+  }
+  for (const auto& object : objects) refused.message += (&object == &objects.front() ? ": " : ", ") + object;
+  return refused;
+}
+
+tl::expected<nft::Plan, Failure> Firewall::load(const std::optional<nft::Ruleset>& wanted,
+                                                std::uint64_t version,
+                                                const policy::CheckedPolicy& policy,
+                                                const policy::Sources& sources) {
+  nft::Plan plan = plan_for(wanted, version);
+  auto applied = kernel_.apply(plan.changes);
+  if (!applied) {
+    // Another program may have changed our table under us: plan again from what is really there.
+    auto now = kernel_.read();
+    const bool foreign = !now && now.error().code == EBADMSG;
+    if ((!now && !foreign) || (now && *now == loaded_ && !foreign_) || (foreign && foreign_))
+      return tl::unexpected(explain(applied.error(), plan.changes, policy, sources));
+    loaded_ = now ? std::move(*now) : std::nullopt;
+    foreign_ = foreign;
+    plan = plan_for(wanted, version);
+    applied = kernel_.apply(plan.changes);
+    if (!applied) return tl::unexpected(explain(applied.error(), plan.changes, policy, sources));
+    problems_.push_back("another program had changed table inet fwctl; it was restored at " +
+                        utc_now("%Y-%m-%dT%H:%M:%SZ"));
+  }
+  foreign_ = false;
+  loaded_ = wanted ? std::optional(plan.result) : std::nullopt;
+  return plan;
+}
+
+Result<std::vector<Firewall::Replaced>> Firewall::stage(const std::vector<Source>& files) const {
+  std::vector<Replaced> out;
+  for (const auto& [path, text] : files) {
+    auto before = read_file(path);
+    if (!before) return tl::unexpected(before.error());
+    auto staged = StagedFile::write(path, text);
+    if (!staged) return tl::unexpected(staged.error());
+    out.push_back({.file = std::move(*staged), .path = path, .before = std::move(*before)});
+  }
+  return out;
+}
+
+std::optional<Failure> Firewall::make_durable(const Generation& next, std::vector<Replaced>& files) {
+  auto promoted = store_.promote(next);
+  if (!promoted) return Failure(promoted.error());
+  for (auto& replaced : files)
+    if (auto published = replaced.file.publish(); !published) return Failure(published.error());
+  return {};
+}
+
+// Behind the commit point the disk said no: back to the old generation, everywhere.
+void Firewall::undo(const Generation& next, const std::vector<Replaced>& files) {
+  const auto note = [this](const Result<void>& done) {
+    if (!done) problems_.push_back(done.error().message());
+  };
+  if (auto back = load(wanted(*policy_, current_), next.number + 1, *policy_, current_.sources); !back)
+    problems_.push_back("the kernel holds generation " + std::to_string(next.number) +
+                        ", which could not be stored, and refuses the one before: 'fwctl reload'");
+  note(store_.demote(next));
+  note(store_.discard());
+  for (const auto& replaced : files) {
+    const auto there = read_file(replaced.path);
+    if (there && *there == replaced.before) continue;
+    if (!replaced.before) {
+      ::unlink(replaced.path.c_str());
+      continue;
+    }
+    auto staged = StagedFile::write(replaced.path, *replaced.before);
+    note(staged ? staged->publish() : Result<void>(tl::unexpected(staged.error())));
+  }
+}
+
+// Puts our table back when someone else changed it. True when there was something to do.
+Result<bool> Firewall::heal() {
+  auto now = kernel_.read();
+  if (!now && now.error().code != EBADMSG) return tl::unexpected(now.error());
+  if (now && *now == loaded_) return false;
+  foreign_ = !now;
+  loaded_ = now ? std::move(*now) : std::nullopt;
+  if (auto done = force(*policy_, current_); !done) return tl::unexpected(done.error());
+  return true;
+}
+
+Change Firewall::commit(Candidate candidate, const Request& request) {
+  Outcome outcome{.generation = current_.number, .enabled = current_.enabled, .notes = std::move(candidate.notes)};
+  // 1. Nothing is touched.
+  auto policy = check(candidate, outcome.warnings);
+  if (!policy) return tl::unexpected(std::move(policy.error()));
+  if (candidate.sources == current_.sources && candidate.enabled == current_.enabled) return outcome;
+  const auto highest = store_.highest();
+  if (!highest) return tl::unexpected(Failure(highest.error()));
+  outcome.changed = true;
+  outcome.difference = policy::difference(policy_->policy(), (*policy)->policy());
+  Generation next{.number = std::max(current_.number, *highest) + 1,
+                  .enabled = candidate.enabled,
+                  .sources = std::move(candidate.sources),
+                  .created = utc_now("%Y-%m-%dT%H:%M:%SZ"),
+                  .reason = request.reason};
+  const auto ruleset = wanted(**policy, next);
+  if (request.dry_run) {
+    const auto plan = plan_for(ruleset, next.number);
+    const auto checked = kernel_.check(plan.changes);
+    if (!checked) return tl::unexpected(explain(checked.error(), plan.changes, **policy, next.sources));
+    return outcome;
+  }
+  // 2. Beside the old: synced, in force nowhere.
+  if (auto prepared = store_.prepare(next); !prepared) return tl::unexpected(Failure(prepared.error()));
+  auto files = stage(candidate.files);
+  if (!files) {
+    static_cast<void>(store_.discard());
+    return tl::unexpected(Failure(files.error()));
+  }
+  // 3. The commit point.
+  auto loaded = load(ruleset, next.number, **policy, next.sources);
+  if (!loaded) {
+    static_cast<void>(store_.discard());
+    return tl::unexpected(std::move(loaded.error()));
+  }
+  // 4. In their places.
+  if (auto failure = make_durable(next, *files)) {
+    undo(next, *files);
+    return tl::unexpected(*std::move(failure));
+  }
+  current_ = std::move(next);
+  policy_ = std::move(**policy);
+  outcome.generation = current_.number;
+  outcome.enabled = current_.enabled;
+  return outcome;
+}
+
+// --- changes ---
+
+std::optional<Failure> Firewall::not_editable() const {
+  if (fallback())
+    return Failure(Refused{"no policy of this host could be loaded ('fwctl status' says why): mend the "
+                           "files and 'fwctl reload' first"});
+  const auto text = read_file(config_.added_file());
+  if (!text) return Failure(text.error());
+  if (text->value_or("") == current_.sources.added.text) return {};
+  return Failure(Refused{config_.added_file().string() +
+                         " was changed by hand since it was loaded, and this would overwrite it: "
+                         "'fwctl reload' first"});
+}
+
+void Firewall::write_added(Candidate& candidate, const policy::Added& added) const {
+  candidate.sources.added = {.name = config_.added_file().string(), .text = policy::yaml_text(added)};
+  candidate.files.push_back(candidate.sources.added);
+}
+
+Change Firewall::add(const std::vector<std::string>& words, policy::Place place, const Request& request) {
+  Diagnostics diagnostics;
+  auto rule = policy::parse_rule(words, diagnostics);
+  if (!rule) return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
+  if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
+  const auto added = policy::parse(current_.sources, diagnostics).added;
+  auto edit = policy::add(*policy_, current_.sources, added, std::move(*rule), place);
+  if (!edit) return tl::unexpected(Failure(Refused{edit.error()}));
+  Candidate candidate = same_as_now();
+  candidate.notes = std::move(edit->notes);
+  if (edit->changed) write_added(candidate, edit->added);
+  return commit(std::move(candidate), request);
+}
+
+Change Firewall::remove(const std::vector<std::string>& selection, const Request& request) {
+  if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
+  Diagnostics diagnostics;
+  const auto added = policy::parse(current_.sources, diagnostics).added;
+  diagnostics.clear();
+  auto edit = policy::remove(*policy_, current_.sources, added, selection, diagnostics);
+  if (!edit && !diagnostics.empty())
+    return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
+  if (!edit) return tl::unexpected(Failure(Refused{edit.error()}));
+  Candidate candidate = same_as_now();
+  candidate.notes = std::move(edit->notes);
+  if (edit->changed) write_added(candidate, edit->added);
+  return commit(std::move(candidate), request);
+}
+
+Change Firewall::set_default(policy::Traffic traffic, policy::Verdict verdict, const Request& request) {
+  if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
+  Candidate candidate = same_as_now();
+  if (policy_->default_for(traffic) == verdict) {
+    candidate.notes.push_back("the default for " + std::string(text(traffic)) + " traffic is " +
+                              std::string(text(verdict)) + " already");
+    return commit(std::move(candidate), request);
+  }
+  Diagnostics diagnostics;
+  auto added = policy::parse(current_.sources, diagnostics).added;
+  added.defaults[static_cast<std::size_t>(traffic)] = verdict;
+  write_added(candidate, added);
+  return commit(std::move(candidate), request);
+}
+
+Change Firewall::enable(const Request& request) {
+  if (fallback() && !current_.enabled)
+    return tl::unexpected(Failure(Refused{"no policy of this host could be loaded ('fwctl status' says "
+                                          "why): mend the files and 'fwctl reload' first"}));
+  Candidate candidate = same_as_now();
+  const bool already = candidate.enabled;
+  candidate.enabled = true;
+  auto change = commit(std::move(candidate), request);
+  if (!change || !already) return change;
+  return healed(std::move(*change), "the firewall is in force already", request);
+}
+
+Change Firewall::disable(const Request& request) {
+  Candidate candidate = same_as_now();
+  if (!candidate.enabled) candidate.notes.emplace_back("the firewall is not in force already");
+  candidate.enabled = false;
+  return commit(std::move(candidate), request);
+}
+
+Change Firewall::reload(const Request& request) {
+  auto sources = config_.read();
+  if (!sources) return tl::unexpected(Failure(sources.error()));
+  Candidate candidate = same_as_now();
+  candidate.sources = std::move(*sources);
+  auto change = commit(std::move(candidate), request);
+  if (!change || request.dry_run) return change;
+  problems_.clear();
+  if (change->changed) return change;
+  return healed(std::move(*change), "the files say what is in force already", request);
+}
+
+// A change that turned out to be none is the moment to look whether what should be in force is.
+Change Firewall::healed(Outcome outcome, std::string_view already, const Request& request) {
+  if (current_.enabled && !request.dry_run) {
+    const auto mended = heal();
+    if (!mended) return tl::unexpected(Failure(mended.error()));
+    outcome.changed = *mended;
+  }
+  outcome.notes.emplace_back(outcome.changed ? "another program had changed table inet fwctl: restored"
+                                             : already);
+  return outcome;
+}
+
+Change Firewall::apply(const std::string& text, const std::string& name, const Request& request) {
+  Candidate candidate = same_as_now();
+  if (fallback()) {
+    auto sources = config_.read();
+    if (!sources) return tl::unexpected(Failure(sources.error()));
+    candidate.sources = std::move(*sources);
+  }
+  candidate.name_for_policy_file = name;
+  const std::string path = config_.policy_file().string();
+  auto& managed = candidate.sources.managed;
+  const auto found = std::find_if(managed.begin(), managed.end(),
+                                  [&](const Source& source) { return source.name == path; });
+  if (found != managed.end())
+    found->text = text;
+  else
+    managed.insert(managed.begin(), {.name = path, .text = text});
+  if (candidate.sources == current_.sources)
+    candidate.notes.emplace_back("this policy is in force already");
+  candidate.files.push_back({.name = path, .text = text});
+  return commit(std::move(candidate), request);
+}
+
+tl::expected<Firewall::ResetOutcome, Failure> Firewall::reset(const Request& request) {
+  ResetOutcome result;
+  const std::string path = config_.added_file().string();
+  const auto text = read_file(path);
+  if (!text) return tl::unexpected(Failure(text.error()));
+  const bool keep =
+      !fallback() && !text->value_or("").empty() && **text != policy::yaml_text(policy::Added{});
+  if (keep) {
+    result.kept = path + "." + utc_now("%Y%m%d-%H%M%S");
+    for (int copy = 2; ::access(result.kept.c_str(), F_OK) == 0; ++copy)
+      result.kept = path + "." + utc_now("%Y%m%d-%H%M%S") + "-" + std::to_string(copy);
+    if (!request.dry_run)
+      if (auto written = write_synced(result.kept, **text); !written)
+        return tl::unexpected(Failure(written.error()));
+  }
+  Candidate candidate = same_as_now();
+  candidate.enabled = false;
+  if (!fallback() && keep) write_added(candidate, {});
+  auto change = commit(std::move(candidate), request);
+  if (!change) {
+    if (keep && !request.dry_run) ::unlink(result.kept.c_str());
+    return tl::unexpected(std::move(change.error()));
+  }
+  result.outcome = std::move(*change);
+  return result;
+}
+
+bool Firewall::collectable() const { return loaded_ && !nft::collect(*loaded_).changes.empty(); }
+
+Result<void> Firewall::collect() {
+  if (!loaded_) return {};
+  auto plan = nft::collect(*loaded_);
+  if (plan.changes.empty()) return {};
+  if (auto applied = kernel_.apply(plan.changes); !applied) return tl::unexpected(applied.error().error);
+  loaded_ = std::move(plan.result);
+  return {};
+}
+
+// --- start ---
+
+Result<std::vector<Generation>> Firewall::recover() {
+  auto pending = store_.pending();
+  if (!pending) return tl::unexpected(pending.error());
+  if (*pending) {
+    // The kernel has it: the change was committed, the rest is finished now. Else it never happened.
+    const nft::Chain* marker = loaded_ ? loaded_->find_chain(nft::marker_chain) : nullptr;
+    const bool committed = marker != nullptr && marker->comment == (*pending)->marker();
+    auto done = committed ? store_.promote(**pending) : store_.discard();
+    if (!done) return tl::unexpected(done.error());
+  }
+  return store_.kept();
+}
+
+// A change cut short between promotion and the file's taking its place is finished. A file that is
+// neither the old text nor the new was edited by someone and stays.
+void Firewall::restore_added_file(const std::vector<Generation>& kept) {
+  if (kept.size() < 2) return;
+  for (const auto& path : {config_.added_file(), config_.policy_file()}) {
+    const auto text_in = [&](const Generation& generation) -> std::optional<std::string> {
+      if (generation.sources.added.name == path) return generation.sources.added.text;
+      for (const auto& source : generation.sources.managed)
+        if (source.name == path) return source.text;
+      return {};
+    };
+    const auto now = text_in(kept[0]);
+    const auto before = text_in(kept[1]);
+    const auto there = read_file(path);
+    if (!there || !now || now == before || there->value_or("") != before.value_or("")) continue;
+    auto staged = StagedFile::write(path, *now);
+    const auto published = staged ? staged->publish() : tl::unexpected(staged.error());
+    if (!published) problems_.push_back(published.error().message());
+  }
+}
+
+Result<void> Firewall::force(const policy::CheckedPolicy& policy, const Generation& generation) {
+  auto loaded = load(wanted(policy, generation), generation.number, policy, generation.sources);
+  if (loaded) return {};
+  const auto* refused = std::get_if<KernelRefused>(&loaded.error());
+  return failed("load", "generation " + std::to_string(generation.number), 0,
+                refused != nullptr ? refused->message : std::string());
+}
+
+bool Firewall::adopt(const Generation& generation) {
+  Diagnostics diagnostics;
+  auto policy = policy::load(generation.sources, etc_services(), diagnostics);
+  if (!policy) {
+    problems_.push_back("generation " + std::to_string(generation.number) +
+                        " no longer makes sense: " + render(diagnostics));
+    return false;
+  }
+  if (auto done = force(*policy, generation); !done) {
+    problems_.push_back(done.error().message());
+    return false;
+  }
+  current_ = generation;
+  policy_ = std::move(policy);
+  return true;
+}
+
+Result<void> Firewall::start_minimal() {
+  Generation minimal{.number = 0,
+                     .enabled = true,
+                     .sources = {.managed = {{.name = "built-in", .text = std::string(minimal_policy)}},
+                                 .added = {.name = config_.added_file().string(), .text = {}}},
+                     .created = utc_now("%Y-%m-%dT%H:%M:%SZ"),
+                     .reason = "fallback"};
+  if (!adopt(minimal)) return failed("load", "the built-in policy", 0, problems_.back());
+  problems_.emplace_back(
+      "NO STORED POLICY COULD BE LOADED: a built-in one is in force that lets in SSH (port 22) and "
+      "nothing else. Mend the files and 'fwctl reload'");
+  return {};
+}
+
+Result<void> Firewall::start() {
+  auto loaded = kernel_.read();
+  if (!loaded && loaded.error().code != EBADMSG) return tl::unexpected(loaded.error());
+  foreign_ = !loaded;
+  if (loaded) loaded_ = std::move(*loaded);
+  const bool was_in_force = loaded_.has_value() || foreign_;
+
+  auto kept = recover();
+  if (!kept) {
+    problems_.push_back(kept.error().message());
+    kept = std::vector<Generation>{};
+  }
+  for (const auto& path : store_.damaged()) problems_.push_back(path + " is damaged and was left out");
+  restore_added_file(*kept);
+  for (const auto& generation : *kept) {
+    if (!adopt(generation)) continue;
+    if (&generation != &kept->front())
+      problems_.push_back("generation " + std::to_string(generation.number) +
+                          ", an older one, is in force instead");
+    return {};
+  }
+  if (!kept->empty()) {
+    if (kept->front().enabled || was_in_force) return start_minimal();
+  } else if (store_.damaged().empty() || !was_in_force) {
+    // The first start of all. What is in the kernel without a store behind it stays in force.
+    Generation first{.number = 1, .enabled = was_in_force, .created = utc_now("%Y-%m-%dT%H:%M:%SZ"), .reason = "first start"};
+    auto sources = config_.read();
+    if (!sources) {
+      problems_.push_back(sources.error().message());
+    } else {
+      first.sources = std::move(*sources);
+      if (adopt(first)) {
+        auto stored = store_.prepare(first);
+        if (stored) stored = store_.promote(first);
+        if (!stored) problems_.push_back(stored.error().message());
+        return {};
+      }
+    }
+    if (!was_in_force) {
+      // Inert until there is a policy that loads.
+      Diagnostics diagnostics;
+      current_ = {.number = 0,
+                  .sources = {.managed = {{.name = "built-in", .text = std::string(minimal_policy)}},
+                              .added = {.name = config_.added_file().string(), .text = {}}}};
+      policy_ = policy::load(current_.sources, etc_services(), diagnostics);
+      return {};
+    }
+  }
+  return start_minimal();
+}
+
+}  // namespace fwctl

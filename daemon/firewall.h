@@ -1,0 +1,173 @@
+// The one state machine: what policy is in force, and every way it changes.
+//
+// A change is a transaction. In this order: a new policy is made, checked, compiled and compared with
+// what is loaded (nothing is touched); the new generation and the files that change are written beside
+// the old ones and synced; one netlink batch is the commit point; the generation is promoted and the
+// files take their places; only then is this object's own state exchanged. What fails before the
+// commit point leaves everything as it was; what fails behind it is taken back.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <tl/expected.hpp>
+#include <variant>
+#include <vector>
+
+#include "daemon/config.h"
+#include "daemon/files.h"
+#include "daemon/kernel.h"
+#include "daemon/result.h"
+#include "daemon/store.h"
+#include "rules/nft/plan.h"
+#include "rules/policy/check.h"
+#include "rules/policy/edit.h"
+
+namespace fwctl {
+
+// Why a change did not happen. Nothing changed, anywhere.
+struct InvalidPolicy {
+  Diagnostics diagnostics;
+};
+struct Refused {
+  std::string message;
+};
+struct KernelRefused {
+  std::string message;
+  Diagnostics diagnostics;  // at the policy lines whose objects the kernel refused, where it said so
+};
+using Failure = std::variant<InvalidPolicy, Refused, Error, KernelRefused>;
+
+struct Outcome {
+  bool changed = false;
+  std::uint64_t generation = 0;
+  bool enabled = false;
+  std::vector<std::string> notes;
+  std::vector<std::string> difference;
+  Diagnostics warnings;
+};
+using Change = tl::expected<Outcome, Failure>;
+
+// How a change is asked for.
+struct Request {
+  std::string reason;    // kept with the generation: "uid 0: allow 22/tcp"
+  bool dry_run = false;  // do everything but change anything; the kernel checks the batch
+};
+
+struct Hits {
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+};
+
+class Firewall {
+ public:
+  struct Places {
+    std::filesystem::path config;
+    std::filesystem::path state;
+    std::filesystem::path services = "/etc/services";
+  };
+
+  // `kernel` must outlive it. Nothing is done before start().
+  Firewall(Places places, Kernel& kernel);
+
+  // Puts the newest generation that loads in force, or a minimal built-in policy when none does;
+  // finishes or undoes a change that was cut short. What was not as it should be is in problems().
+  // An error means that the kernel could not be asked or refused even the minimal policy; what it
+  // held before is then still in force.
+  Result<void> start();
+
+  Change add(const std::vector<std::string>& rule, policy::Place place, const Request& request);
+  Change remove(const std::vector<std::string>& selection, const Request& request);
+  Change set_default(policy::Traffic traffic, policy::Verdict verdict, const Request& request);
+  Change enable(const Request& request);
+  Change disable(const Request& request);
+  Change reload(const Request& request);
+  // `text` becomes policy.yaml; diagnostics call it `name`.
+  Change apply(const std::string& text, const std::string& name, const Request& request);
+  struct ResetOutcome {
+    Outcome outcome;
+    std::string kept;  // path of the copy of rules.yaml; empty when there was nothing to keep
+  };
+  tl::expected<ResetOutcome, Failure> reset(const Request& request);
+
+  bool enabled() const { return current_.enabled; }
+  std::uint64_t generation() const { return current_.number; }
+  const std::string& since() const { return current_.created; }
+  const policy::CheckedPolicy& policy() const { return *policy_; }
+  const policy::Sources& sources() const { return current_.sources; }
+  // No generation of its own is in force, but the built-in policy, or nothing at all.
+  bool fallback() const { return current_.number == 0; }
+  // What start() found wrong, and which files differ from what is in force. Reads the files.
+  std::vector<std::string> problems() const;
+  // What the kernel says now; empty while nothing is in force.
+  struct Look {
+    std::map<std::string, Hits> hits;  // by rule id
+    bool drifted = false;              // our table is not as it was left
+  };
+  Result<Look> look();
+  // The compiled policy as nftables text.
+  std::string ruleset_text() const;
+
+  // Removes from the kernel what earlier changes left behind for packets then under way. Call it
+  // when some time has passed since the last change; errors are harmless and it may be tried again.
+  Result<void> collect();
+  bool collectable() const;
+
+ private:
+  struct Candidate {
+    policy::Sources sources;
+    bool enabled = false;
+    std::vector<Source> files{};       // to be written, by path
+    std::vector<std::string> notes{};
+    std::string name_for_policy_file{};  // in diagnostics; empty: its path
+  };
+  // A file about to be replaced, and what was there.
+  struct Replaced {
+    StagedFile file;
+    std::string path;
+    std::optional<std::string> before;
+  };
+
+  Candidate same_as_now() const;
+  std::string etc_services() const;
+  Change commit(Candidate candidate, const Request& request);
+  tl::expected<std::optional<policy::CheckedPolicy>, Failure> check(const Candidate& candidate,
+                                                                    Diagnostics& diagnostics) const;
+  std::optional<nft::Ruleset> wanted(const policy::CheckedPolicy& policy,
+                                     const Generation& generation) const;
+  nft::Plan plan_for(const std::optional<nft::Ruleset>& wanted, std::uint64_t version) const;
+  tl::expected<nft::Plan, Failure> load(const std::optional<nft::Ruleset>& wanted,
+                                        std::uint64_t version, const policy::CheckedPolicy& policy,
+                                        const policy::Sources& sources);
+  Failure explain(const TransactionError& error, const nft::Changes& changes,
+                  const policy::CheckedPolicy& policy, const policy::Sources& sources) const;
+  Result<std::vector<Replaced>> stage(const std::vector<Source>& files) const;
+  std::optional<Failure> make_durable(const Generation& next, std::vector<Replaced>& files);
+  void undo(const Generation& next, const std::vector<Replaced>& files);
+  // Why rules.yaml cannot be changed now, if so.
+  std::optional<Failure> not_editable() const;
+  void write_added(Candidate& candidate, const policy::Added& added) const;
+  Result<bool> heal();
+  Change healed(Outcome outcome, std::string_view already, const Request& request);
+
+  bool adopt(const Generation& generation);
+  Result<void> start_minimal();
+  Result<void> force(const policy::CheckedPolicy& policy, const Generation& generation);
+  Result<std::vector<Generation>> recover();
+  void restore_added_file(const std::vector<Generation>& kept);
+
+  Places places_;
+  ConfigFolder config_;
+  Store store_;
+  Kernel& kernel_;
+
+  Generation current_;
+  std::optional<policy::CheckedPolicy> policy_;
+  std::optional<nft::Ruleset> loaded_;  // what is in the kernel, retired objects included
+  bool foreign_ = false;                // what is in the kernel could not be read as ours
+  std::vector<std::string> problems_;
+};
+
+}  // namespace fwctl

@@ -1,0 +1,118 @@
+#include "daemon/methods.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/render.h"
+#include "daemon/sockets.h"
+#include "rules/policy/grammar.h"
+#include "rules/policy/print.h"
+
+namespace fwctl {
+namespace {
+
+using protocol::Json;
+using protocol::Reply;
+
+// Names and other words of a peer, cut before they are kept.
+constexpr std::size_t longest_reason = 200;
+
+Reply refuse(std::string message) { return to_reply(Refused{std::move(message)}); }
+
+Request request(const Peer& peer, const Json& parameters, const std::string& what) {
+  const std::string reason = "uid " + std::to_string(peer.uid) + ": " + what;
+  return {.reason = reason.substr(0, longest_reason), .dry_run = parameters.value("dryRun", false)};
+}
+
+Reply outcome(const Change& change) {
+  if (!change) return to_reply(change.error());
+  return {.parameters = {{"outcome", to_json(*change)}}};
+}
+
+std::vector<std::string> words(const Json& parameters, const char* key) {
+  return parameters.at(key).get<std::vector<std::string>>();
+}
+
+Reply add(Firewall& firewall, const Peer& peer, const Json& parameters) {
+  const auto rule = words(parameters, "rule");
+  policy::Place place;
+  if (parameters.contains("position")) {
+    const auto position = parameters.at("position").get<std::int64_t>();
+    if (position < 0) return refuse("a position is 0 (before all others) or the number of a rule");
+    place.number = static_cast<std::size_t>(position);
+  }
+  return outcome(firewall.add(rule, place, request(peer, parameters, policy::join(rule))));
+}
+
+Reply remove(Firewall& firewall, const Peer& peer, const Json& parameters) {
+  const auto selection = words(parameters, "selection");
+  return outcome(
+      firewall.remove(selection, request(peer, parameters, "delete " + policy::join(selection))));
+}
+
+Reply set_default(Firewall& firewall, const Peer& peer, const Json& parameters) {
+  const auto direction = parameters.at("direction").get<std::string>();
+  const auto word = parameters.at("verdict").get<std::string>();
+  const auto traffic = policy::parse_traffic(direction);
+  const auto verdict = policy::parse_verdict(word);
+  if (!traffic) return refuse("a direction is incoming, outgoing or routed");
+  if (!verdict) return refuse("a default is allow, deny or reject");
+  return outcome(firewall.set_default(
+      *traffic, *verdict,
+      request(peer, parameters, "default " + std::string(text(*verdict)) + " " + std::string(text(*traffic)))));
+}
+
+Reply apply(Firewall& firewall, const Peer& peer, const Json& parameters, bool dry_run) {
+  const auto name = parameters.value("name", std::string());
+  auto asked = request(peer, parameters, "apply " + name);
+  asked.dry_run = asked.dry_run || dry_run;
+  return outcome(firewall.apply(parameters.at("policy").get<std::string>(), name, asked));
+}
+
+Reply diff(Firewall& firewall, const Peer& peer, const Json& parameters) {
+  if (parameters.contains("policy")) return apply(firewall, peer, parameters, true);
+  return outcome(firewall.reload({.reason = {}, .dry_run = true}));
+}
+
+Reply show(const Firewall& firewall, const Json& parameters) {
+  const auto what = parameters.at("what").get<std::string>();
+  if (what == "policy") return {.parameters = {{"text", policy::yaml_text(firewall.policy().policy())}}};
+  if (what == "ruleset") return {.parameters = {{"text", firewall.ruleset_text()}}};
+  return refuse("what can be shown is policy or ruleset");
+}
+
+Reply ports(const Firewall& firewall) {
+  const auto sockets = listening_sockets();
+  if (!sockets) return to_reply(sockets.error());
+  Json list = Json::array();
+  for (const auto& socket : *sockets) list.push_back(to_json(socket, firewall));
+  return {.parameters = {{"enabled", firewall.enabled()}, {"sockets", std::move(list)}}};
+}
+
+Reply reset(Firewall& firewall, const Peer& peer, const Json& parameters) {
+  const auto done = firewall.reset(request(peer, parameters, "reset"));
+  if (!done) return to_reply(done.error());
+  return {.parameters = {{"outcome", to_json(done->outcome)}, {"kept", done->kept}}};
+}
+
+}  // namespace
+
+Service::Methods methods(Firewall& firewall) {
+  return {
+      {"Status", [&](const Peer&, const Json&) { return Reply{.parameters = status_json(firewall)}; }},
+      {"Add", [&](const Peer& peer, const Json& json) { return add(firewall, peer, json); }},
+      {"Delete", [&](const Peer& peer, const Json& json) { return remove(firewall, peer, json); }},
+      {"SetDefault", [&](const Peer& peer, const Json& json) { return set_default(firewall, peer, json); }},
+      {"Enable", [&](const Peer& peer, const Json& json) { return outcome(firewall.enable(request(peer, json, "enable"))); }},
+      {"Disable", [&](const Peer& peer, const Json& json) { return outcome(firewall.disable(request(peer, json, "disable"))); }},
+      {"Reload", [&](const Peer& peer, const Json& json) { return outcome(firewall.reload(request(peer, json, "reload"))); }},
+      {"Apply", [&](const Peer& peer, const Json& json) { return apply(firewall, peer, json, false); }},
+      {"Diff", [&](const Peer& peer, const Json& json) { return diff(firewall, peer, json); }},
+      {"Show", [&](const Peer&, const Json& json) { return show(firewall, json); }},
+      {"Ports", [&](const Peer&, const Json&) { return ports(firewall); }},
+      {"Reset", [&](const Peer& peer, const Json& json) { return reset(firewall, peer, json); }},
+  };
+}
+
+}  // namespace fwctl

@@ -1,0 +1,294 @@
+#include "daemon/netlink/decode_rule.h"
+
+#include <netinet/in.h>  // before linux/netfilter.h
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <syslog.h>
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "daemon/netlink/fields.h"
+
+namespace fwctl::netlink {
+namespace {
+
+using nft::Bytes;
+using nft::Field;
+
+struct Expression {
+  std::string name;
+  Attributes data;
+};
+
+// A field in a register, and what was done to it there.
+struct Load {
+  Source source = Source::meta;
+  std::uint32_t where = 0;
+  std::size_t width = 0;   // of packet fields; others come whole
+  std::uint32_t word = 0;  // the register, counted in words from the first
+  Bytes mask;
+  bool turned = false;  // host order made network order
+};
+
+std::string value_in(const Attributes& data, std::uint16_t attribute) {
+  return std::string(
+      Attributes(data.get(attribute)).bytes(NFTA_DATA_VALUE).value_or(std::string_view()));
+}
+
+// The opposite of the numbering in the kernel, where four words have a second name.
+std::optional<std::uint32_t> word_of(std::optional<std::uint32_t> number) {
+  if (!number) return std::nullopt;
+  if (*number >= NFT_REG_1 && *number <= NFT_REG_4) return (*number - NFT_REG_1) * 4;
+  if (*number >= NFT_REG32_00 && *number <= NFT_REG32_15) return *number - NFT_REG32_00;
+  return std::nullopt;
+}
+
+bool is_zero(const Bytes& bytes) {
+  return std::ranges::all_of(bytes, [](char byte) { return byte == '\0'; });
+}
+
+class RuleReader {
+ public:
+  explicit RuleReader(std::vector<Expression> expressions) : expressions_(std::move(expressions)) {}
+
+  // False: the expression at position() isn't ours.
+  bool read_all() {
+    while (position_ < expressions_.size())
+      if (!read_one()) return false;
+    return loads_.empty();
+  }
+
+  std::string offender() const {
+    return position_ < expressions_.size() ? expressions_[position_].name : "load without use";
+  }
+
+  std::vector<nft::Statement> take() { return std::move(statements_); }
+
+ private:
+  bool read_one() {
+    using Reader = bool (RuleReader::*)(const Attributes&);
+    struct Entry {
+      std::string_view name;
+      Reader read;
+    };
+    static constexpr std::array readers{
+        Entry{"meta", &RuleReader::meta},           Entry{"ct", &RuleReader::ct},
+        Entry{"payload", &RuleReader::payload},     Entry{"bitwise", &RuleReader::bitwise},
+        Entry{"byteorder", &RuleReader::byteorder}, Entry{"cmp", &RuleReader::compare},
+        Entry{"lookup", &RuleReader::lookup},       Entry{"counter", &RuleReader::counter},
+        Entry{"limit", &RuleReader::limit},         Entry{"log", &RuleReader::log},
+        Entry{"reject", &RuleReader::reject},       Entry{"immediate", &RuleReader::immediate}};
+    const Expression& expression = expressions_[position_];
+    const auto* const entry = std::ranges::find(readers, expression.name, &Entry::name);
+    if (entry == readers.end() || !(this->*entry->read)(expression.data)) return false;
+    ++position_;
+    return true;
+  }
+
+  bool load(Source source, std::optional<std::uint32_t> where, std::size_t width,
+            std::optional<std::uint32_t> into) {
+    const auto word = word_of(into);
+    if (!where || !word) return false;
+    loads_.push_back({source, *where, width, *word, {}, false});
+    return true;
+  }
+
+  bool meta(const Attributes& data) {
+    if (data.has(NFTA_META_SREG)) return false;  // sets it
+    return load(Source::meta, data.be32(NFTA_META_KEY), 0, data.be32(NFTA_META_DREG));
+  }
+
+  bool ct(const Attributes& data) {
+    if (data.has(NFTA_CT_SREG) || data.has(NFTA_CT_DIRECTION)) return false;
+    return load(Source::ct, data.be32(NFTA_CT_KEY), 0, data.be32(NFTA_CT_DREG));
+  }
+
+  bool payload(const Attributes& data) {
+    const auto base = data.be32(NFTA_PAYLOAD_BASE);
+    const auto width = data.be32(NFTA_PAYLOAD_LEN);
+    if (data.has(NFTA_PAYLOAD_SREG) || !width ||
+        (base != NFT_PAYLOAD_NETWORK_HEADER && base != NFT_PAYLOAD_TRANSPORT_HEADER))
+      return false;
+    const Source source =
+        base == NFT_PAYLOAD_NETWORK_HEADER ? Source::network_header : Source::transport_header;
+    return load(source, data.be32(NFTA_PAYLOAD_OFFSET), *width, data.be32(NFTA_PAYLOAD_DREG));
+  }
+
+  bool bitwise(const Attributes& data) {
+    if (loads_.size() != 1 || !loads_.front().mask.empty() ||
+        data.be32(NFTA_BITWISE_OP).value_or(NFT_BITWISE_BOOL) != NFT_BITWISE_BOOL ||
+        !is_zero(value_in(data, NFTA_BITWISE_XOR)))
+      return false;
+    loads_.front().mask = value_in(data, NFTA_BITWISE_MASK);
+    return !loads_.front().mask.empty();
+  }
+
+  bool byteorder(const Attributes& data) {
+    if (loads_.size() != 1 || data.be32(NFTA_BYTEORDER_OP) != NFT_BYTEORDER_HTON) return false;
+    loads_.front().turned = true;
+    return true;
+  }
+
+  bool compare(const Attributes& data) {
+    if (loads_.size() != 1) return false;
+    const Load& loaded = loads_.front();
+    const auto field = field_of(loaded);
+    const auto operation = data.be32(NFTA_CMP_OP);
+    Bytes value = value_in(data, NFTA_CMP_DATA);
+    if (!field || value.empty()) return false;
+    if (operation == NFT_CMP_GTE) return compare_range(*field, loaded, std::move(value));
+    if ((operation != NFT_CMP_EQ && operation != NFT_CMP_NEQ) || loaded.turned) return false;
+    const bool negated = operation == NFT_CMP_NEQ;
+    if (*field == Field::l4proto && !negated) l4proto_ = static_cast<std::uint8_t>(value.front());
+    statements_.emplace_back(nft::Match{*field, negated, std::move(value), loaded.mask});
+    loads_.clear();
+    return true;
+  }
+
+  // The lower end; the upper one must be the next expression.
+  bool compare_range(Field field, const Load& loaded, Bytes low) {
+    if (position_ + 1 >= expressions_.size() || !loaded.mask.empty() ||
+        loaded.turned != layout(field).host_order)
+      return false;
+    const Expression& next = expressions_[position_ + 1];
+    if (next.name != "cmp" || next.data.be32(NFTA_CMP_OP) != NFT_CMP_LTE) return false;
+    Bytes high = value_in(next.data, NFTA_CMP_DATA);
+    if (loaded.turned && std::endian::native == std::endian::little) {
+      std::ranges::reverse(low);
+      std::ranges::reverse(high);
+    }
+    statements_.emplace_back(nft::RangeMatch{field, std::move(low), std::move(high)});
+    loads_.clear();
+    ++position_;
+    return true;
+  }
+
+  std::optional<Field> field_of(const Load& loaded) const {
+    return field_at(loaded.source, loaded.where, loaded.width, l4proto_);
+  }
+
+  bool lookup(const Attributes& data) {
+    std::vector<Field> key;
+    std::size_t word = 0;
+    for (const Load& loaded : loads_) {
+      const auto field = field_of(loaded);
+      const bool changed = !loaded.mask.empty() || loaded.turned;
+      if (!field || changed || loaded.word != word) return false;
+      if (loaded.width != 0 && loaded.width != nft::width(*field)) return false;
+      word += padded(nft::width(*field)) / 4;
+      key.push_back(*field);
+    }
+    if (key.empty() || word_of(data.be32(NFTA_LOOKUP_SREG)) != 0U) return false;
+    const bool negated = (data.be32(NFTA_LOOKUP_FLAGS).value_or(0) & NFT_LOOKUP_F_INV) != 0;
+    std::string set = data.text(NFTA_LOOKUP_SET);
+    if (!data.has(NFTA_LOOKUP_DREG)) {
+      statements_.emplace_back(nft::SetLookup{std::move(key), std::move(set), negated});
+    } else if (data.be32(NFTA_LOOKUP_DREG) == NFT_REG_VERDICT && !negated) {
+      statements_.emplace_back(nft::MapLookup{std::move(key), std::move(set)});
+    } else {
+      return false;
+    }
+    loads_.clear();
+    return true;
+  }
+
+  bool counter(const Attributes& data) {
+    statements_.emplace_back(nft::Counter{data.be64(NFTA_COUNTER_PACKETS).value_or(0),
+                                          data.be64(NFTA_COUNTER_BYTES).value_or(0)});
+    return true;
+  }
+
+  bool limit(const Attributes& data) {
+    if (data.be32(NFTA_LIMIT_TYPE).value_or(NFT_LIMIT_PKTS) != NFT_LIMIT_PKTS ||
+        data.be32(NFTA_LIMIT_FLAGS).value_or(0) != 0)
+      return false;
+    statements_.emplace_back(nft::Limit{data.be64(NFTA_LIMIT_RATE).value_or(0),
+                                        data.be64(NFTA_LIMIT_UNIT).value_or(0),
+                                        data.be32(NFTA_LIMIT_BURST).value_or(0)});
+    return true;
+  }
+
+  bool log(const Attributes& data) {
+    if (data.be32(NFTA_LOG_LEVEL).value_or(LOG_WARNING) != LOG_INFO || data.has(NFTA_LOG_GROUP) ||
+        data.be32(NFTA_LOG_FLAGS).value_or(0) != 0)
+      return false;
+    statements_.emplace_back(nft::Log{data.text(NFTA_LOG_PREFIX)});
+    return true;
+  }
+
+  bool reject(const Attributes& data) {
+    const auto type = data.be32(NFTA_REJECT_TYPE);
+    if (type == NFT_REJECT_TCP_RST) {
+      statements_.emplace_back(nft::Reject{nft::RejectWith::tcp_reset});
+    } else if (type == NFT_REJECT_ICMPX_UNREACH &&
+               data.u8(NFTA_REJECT_ICMP_CODE) == NFT_REJECT_ICMPX_PORT_UNREACH) {
+      statements_.emplace_back(nft::Reject{nft::RejectWith::port_unreachable});
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  bool immediate(const Attributes& data) {
+    if (data.be32(NFTA_IMMEDIATE_DREG) != NFT_REG_VERDICT) return false;
+    auto verdict = decode_verdict(data.get(NFTA_IMMEDIATE_DATA));
+    if (!verdict) return false;
+    statements_.emplace_back(std::move(*verdict));
+    return true;
+  }
+
+  std::vector<Expression> expressions_;
+  std::size_t position_ = 0;
+  std::vector<Load> loads_;
+  std::uint8_t l4proto_ = 0;
+  std::vector<nft::Statement> statements_;
+};
+
+}  // namespace
+
+tl::expected<std::vector<nft::Statement>, std::string> decode_expressions(const nlattr* list) {
+  std::vector<Expression> expressions;
+  if (list != nullptr)
+    for_each_nested(list, [&](const nlattr* element) {
+      const Attributes expression(element);
+      expressions.push_back(
+          {expression.text(NFTA_EXPR_NAME), Attributes(expression.get(NFTA_EXPR_DATA))});
+    });
+  RuleReader reader(std::move(expressions));
+  if (!reader.read_all()) return tl::unexpected(reader.offender());
+  return reader.take();
+}
+
+std::optional<nft::Verdict> decode_verdict(const nlattr* data) {
+  const Attributes verdict(Attributes(data).get(NFTA_DATA_VERDICT));
+  const auto code = verdict.be32(NFTA_VERDICT_CODE);
+  if (!code) return std::nullopt;
+  using nft::VerdictKind;
+  switch (static_cast<int>(*code)) {
+    case NF_ACCEPT:
+      return nft::Verdict{VerdictKind::accept, {}};
+    case NF_DROP:
+      return nft::Verdict{VerdictKind::drop, {}};
+    case NFT_JUMP:
+      return nft::Verdict{VerdictKind::jump, verdict.text(NFTA_VERDICT_CHAIN)};
+    case NFT_GOTO:
+      return nft::Verdict{VerdictKind::go_to, verdict.text(NFTA_VERDICT_CHAIN)};
+    case NFT_RETURN:
+      return nft::Verdict{VerdictKind::return_, {}};
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<nft::Counter> decode_counter(const nlattr* expression) {
+  const Attributes named(expression);
+  if (named.text(NFTA_EXPR_NAME) != "counter") return std::nullopt;
+  const Attributes data(named.get(NFTA_EXPR_DATA));
+  return nft::Counter{data.be64(NFTA_COUNTER_PACKETS).value_or(0),
+                      data.be64(NFTA_COUNTER_BYTES).value_or(0)};
+}
+
+}  // namespace fwctl::netlink

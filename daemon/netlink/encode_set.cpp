@@ -1,0 +1,166 @@
+#include "daemon/netlink/encode_set.h"
+
+#include <linux/netfilter/nf_tables.h>
+
+#include <algorithm>
+#include <cassert>
+
+#include "daemon/netlink/encode_rule.h"
+#include "daemon/netlink/fields.h"
+#include "daemon/netlink/userdata.h"
+
+namespace fwctl::netlink {
+namespace {
+
+using nft::Bytes;
+using nft::Element;
+
+// A nested attribute holds 65535 bytes; no element is longer than the difference.
+constexpr std::size_t elements_limit = 60000;
+
+// nft's numbers for the order of the bytes in a key, by which it prints.
+constexpr std::uint32_t byteorder_mixed = 0;
+constexpr std::uint32_t byteorder_host = 1;
+constexpr std::uint32_t byteorder_network = 2;
+
+std::uint32_t byteorder(const std::vector<nft::Field>& key) {
+  if (key.size() > 1) return byteorder_mixed;
+  const nft::Field field = key.front();
+  const bool name = field == nft::Field::iifname || field == nft::Field::oifname;
+  return name || layout(field).host_order ? byteorder_host : byteorder_network;
+}
+
+void put_key_lengths(MessageWriter& out, const std::vector<nft::Field>& key) {
+  const Nest description(out, NFTA_SET_DESC);
+  const Nest concatenation(out, NFTA_SET_DESC_CONCAT);
+  for (const nft::Field field : key) {
+    const Nest element(out, NFTA_LIST_ELEM);
+    out.put_be32(NFTA_SET_FIELD_LEN, static_cast<std::uint32_t>(nft::width(field)));
+  }
+}
+
+// The fields of `key` at the places the kernel wants them.
+void pad(const std::vector<nft::Field>& fields, const Bytes& key, Bytes& result) {
+  result.clear();
+  if (fields.size() == 1) {
+    result = key;
+    return;
+  }
+  std::size_t from = 0;
+  for (const nft::Field field : fields) {
+    const std::size_t width = nft::width(field);
+    result.append(key, from, width);
+    result.append(padded(width) - width, '\0');
+    from += width;
+  }
+}
+
+// The number after `key`, read as one in network order; false when there is none.
+bool increment(Bytes& key) {
+  for (std::size_t i = key.size(); i-- > 0;) {
+    key[i] = static_cast<char>(static_cast<unsigned char>(key[i]) + 1);
+    if (key[i] != '\0') return true;
+  }
+  return false;
+}
+
+class ElementWriter {
+ public:
+  ElementWriter(MessageWriter& out, const nft::Set& set, Purpose purpose)
+      : out_(out), set_(set), purpose_(purpose) {}
+
+  void put(const Element& element) {
+    pad(set_.key, element.key, key_);
+    if (!set_.interval || set_.key.size() > 1) {
+      if (!element.key_end.empty()) pad(set_.key, element.key_end, key_end_);
+      put_one(element, element.key_end.empty() ? nullptr : &key_end_, false);
+      return;
+    }
+    // One dimension: the start, then what comes after the end.
+    key_end_ = element.key_end.empty() ? element.key : element.key_end;
+    const bool ends = increment(key_end_);
+    put_one(element, nullptr, !ends);
+    if (ends) put_end();
+  }
+
+ private:
+  void put_value(std::uint16_t attribute, const Bytes& value) {
+    const Nest nest(out_, attribute);
+    out_.put(NFTA_DATA_VALUE, value);
+  }
+
+  void put_one(const Element& element, const Bytes* key_end, bool open) {
+    const Nest nest(out_, NFTA_LIST_ELEM);
+    put_value(NFTA_SET_ELEM_KEY, key_);
+    if (key_end != nullptr) put_value(NFTA_SET_ELEM_KEY_END, *key_end);
+    if (purpose_ == Purpose::remove) return;
+    if (element.verdict) {
+      const Nest data(out_, NFTA_SET_ELEM_DATA);
+      put_verdict(out_, *element.verdict);
+    }
+    user_data_.clear();
+    if (!element.comment.empty())
+      userdata::append_text(user_data_, userdata::comment, element.comment);
+    if (open) userdata::append_number(user_data_, userdata::element_flags, userdata::open_interval);
+    if (!user_data_.empty()) out_.put(NFTA_SET_ELEM_USERDATA, user_data_);
+    // A counter that starts at nothing comes from the set's definition.
+    if (set_.counters && (element.counter.packets != 0 || element.counter.bytes != 0)) {
+      const Nest counter(out_, NFTA_SET_ELEM_EXPR);
+      put_counter(out_, element.counter);
+    }
+  }
+
+  void put_end() {
+    const Nest nest(out_, NFTA_LIST_ELEM);
+    out_.put_be32(NFTA_SET_ELEM_FLAGS, NFT_SET_ELEM_INTERVAL_END);
+    put_value(NFTA_SET_ELEM_KEY, key_end_);
+  }
+
+  MessageWriter& out_;
+  const nft::Set& set_;
+  Purpose purpose_;
+  Bytes key_;
+  Bytes key_end_;
+  std::string user_data_;
+};
+
+}  // namespace
+
+void put_set_definition(MessageWriter& out, const nft::Set& set, std::uint32_t id) {
+  assert(!set.key.empty());
+  std::uint32_t flags = 0;
+  if (set.map) flags |= NFT_SET_MAP;
+  if (set.interval) flags |= NFT_SET_INTERVAL;
+  if (set.interval && set.key.size() > 1) flags |= NFT_SET_CONCAT;
+  out.put_text(NFTA_SET_NAME, set.name);
+  out.put_be32(NFTA_SET_FLAGS, flags);
+  out.put_be32(NFTA_SET_KEY_TYPE, data_type(set.key));
+  out.put_be32(NFTA_SET_KEY_LEN, static_cast<std::uint32_t>(key_length(set.key)));
+  if (set.map) out.put_be32(NFTA_SET_DATA_TYPE, NFT_DATA_VERDICT);
+  out.put_be32(NFTA_SET_ID, id);
+  // No size: it would load a big hash set faster, but also be the most it can ever hold.
+  if ((flags & NFT_SET_CONCAT) != 0) put_key_lengths(out, set.key);
+  std::string data;
+  userdata::append_number(data, userdata::key_byteorder, byteorder(set.key));
+  userdata::append_text(data, userdata::key_fields, key_name(set.key));
+  out.put(NFTA_SET_USERDATA, data);
+  if (set.counters) {
+    const Nest counter(out, NFTA_SET_EXPR);
+    put_counter(out, {});
+  }
+}
+
+void put_elements(MessageWriter& out, const nft::Set& set, Purpose purpose,
+                  const std::function<void()>& begin) {
+  ElementWriter writer(out, set, purpose);
+  auto next = set.elements.begin();
+  while (next != set.elements.end()) {
+    begin();
+    out.put_text(NFTA_SET_ELEM_LIST_SET, set.name);
+    const Nest elements(out, NFTA_SET_ELEM_LIST_ELEMENTS);
+    for (; next != set.elements.end() && elements.size() < elements_limit; ++next)
+      writer.put(*next);
+  }
+}
+
+}  // namespace fwctl::netlink

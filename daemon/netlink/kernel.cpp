@@ -1,0 +1,105 @@
+#include "daemon/netlink/kernel.h"
+
+#include <netinet/in.h>  // before linux/netfilter.h
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+#include <utility>
+
+#include "daemon/netlink/encode.h"
+#include "daemon/netlink/socket.h"
+#include "daemon/netlink/table_reader.h"
+
+namespace fwctl {
+namespace {
+
+using netlink::Batch;
+using netlink::Ending;
+using netlink::Socket;
+
+class NetlinkKernel final : public Kernel {
+ public:
+  explicit NetlinkKernel(Socket socket) : socket_(std::move(socket)) {}
+
+  Result<std::optional<nft::Ruleset>> read() override {
+    return netlink::read_table(socket_, sequence_);
+  }
+
+  tl::expected<void, TransactionError> check(const nft::Changes& changes) override {
+    return transact(changes, Ending::check_only);
+  }
+
+  tl::expected<void, TransactionError> apply(const nft::Changes& changes) override {
+    return transact(changes, Ending::commit);
+  }
+
+ private:
+  tl::expected<void, TransactionError> transact(const nft::Changes& changes, Ending ending) {
+    if (changes.empty()) return {};
+    batch_.encode(changes, sequence_, ending);
+    auto outcome = send_batch();
+    sequence_ = batch_.last_sequence() + 1;
+    batch_.clear();
+    return outcome;
+  }
+
+  tl::expected<void, TransactionError> send_batch() {
+    const std::string_view messages = batch_.messages();
+    if (batch_.overflowed())
+      return tl::unexpected(TransactionError{failed("encode", "a rule", EMSGSIZE).value(), {}});
+    if (auto sent = socket_.send(messages); !sent)
+      return tl::unexpected(TransactionError{sent.error(), {}});
+    return collect_replies();
+  }
+
+  // The kernel has queued all it has to say by now, and says nothing when it took everything.
+  tl::expected<void, TransactionError> collect_replies() {
+    TransactionError refused;
+    for (;;) {
+      const auto datagram = socket_.receive_queued();
+      if (!datagram) {
+        // ENOBUFS: so many were refused that replies were lost. The rest of the queue is still
+        // good.
+        refused.error = datagram.error();
+        if (datagram.error().code != ENOBUFS) break;
+        continue;
+      }
+      const auto& queued = *datagram;
+      if (!queued) break;
+      netlink::for_each_message(*queued,
+                                [&](const nlmsghdr& message) { note_reply(message, refused); });
+    }
+    if (!refused.refusals.empty())
+      refused.error = Error{"change", "table inet fwctl", refused.refusals.front().code, {}};
+    if (refused.error.code == 0) return {};
+    return tl::unexpected(std::move(refused));
+  }
+
+  void note_reply(const nlmsghdr& message, TransactionError& refused) const {
+    if (message.nlmsg_type != NLMSG_ERROR) return;
+    const int code = netlink::error_in(message);
+    if (code == 0) return;
+    if (const auto change = batch_.change_of(message.nlmsg_seq)) {
+      const bool known = !refused.refusals.empty() && refused.refusals.back().index == *change;
+      if (!known) refused.refusals.push_back({*change, code});
+    } else if (message.nlmsg_seq == batch_.first_sequence()) {
+      refused.error = Error{"change", "table inet fwctl", code, {}};
+    }
+  }
+
+  Socket socket_;
+  Batch batch_;
+  std::uint32_t sequence_ = 1;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Kernel>> open_kernel() {
+  auto socket = Socket::open(NETLINK_NETFILTER);
+  if (!socket) return tl::unexpected(socket.error());
+  return std::make_unique<NetlinkKernel>(std::move(*socket));
+}
+
+}  // namespace fwctl

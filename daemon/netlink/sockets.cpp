@@ -1,0 +1,101 @@
+#include "daemon/sockets.h"
+
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <algorithm>
+#include <cstring>
+#include <tuple>
+
+#include "daemon/netlink/attributes.h"
+#include "daemon/netlink/socket.h"
+
+namespace fwctl {
+namespace {
+
+using netlink::Attributes;
+using netlink::Socket;
+
+constexpr std::array<std::uint8_t, 2> protocols{IPPROTO_TCP, IPPROTO_UDP};
+constexpr std::array<std::uint8_t, 2> families{AF_INET, AF_INET6};
+
+// UDP sockets have the states of TCP: TCP_CLOSE is one without a peer.
+int waiting_state(std::uint8_t protocol) {
+  return protocol == IPPROTO_TCP ? TCP_LISTEN : TCP_CLOSE;
+}
+
+std::string request(std::uint8_t family, std::uint8_t protocol, std::uint32_t sequence) {
+  struct {
+    nlmsghdr header;
+    inet_diag_req_v2 body;
+  } message{};
+  message.header.nlmsg_len = sizeof(message);
+  message.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  message.header.nlmsg_seq = sequence;
+  message.body.sdiag_family = family;
+  message.body.sdiag_protocol = protocol;
+  message.body.idiag_states = 1U << waiting_state(protocol);
+  return {reinterpret_cast<const char*>(&message), sizeof(message)};
+}
+
+ListeningSocket decode(const nlmsghdr& message, std::uint8_t protocol) {
+  inet_diag_msg found{};
+  std::memcpy(&found, mnl_nlmsg_get_payload(&message), sizeof(found));
+  const Attributes attributes(message, sizeof(found));
+  ListeningSocket socket;
+  socket.protocol = protocol;
+  socket.ipv6 = found.idiag_family == AF_INET6;
+  socket.ipv6_only = attributes.u8(INET_DIAG_SKV6ONLY).value_or(0) != 0;
+  std::memcpy(socket.address.data(), found.id.idiag_src, socket.ipv6 ? 16 : 4);
+  socket.port = ntohs(found.id.idiag_sport);
+  socket.inode = found.idiag_inode;
+  socket.uid = found.idiag_uid;
+  socket.interface = static_cast<int>(found.id.idiag_if);
+  return socket;
+}
+
+auto order(const ListeningSocket& socket) {
+  return std::tie(socket.protocol, socket.port, socket.ipv6, socket.address, socket.inode,
+                  socket.interface);
+}
+
+}  // namespace
+
+Result<std::vector<ListeningSocket>> listening_sockets() {
+  auto diagnostics = Socket::open(NETLINK_SOCK_DIAG);
+  if (!diagnostics) return tl::unexpected(diagnostics.error());
+  std::vector<ListeningSocket> sockets;
+  std::uint32_t sequence = 0;
+  for (const std::uint8_t protocol : protocols) {
+    for (const std::uint8_t family : families) {
+      ++sequence;
+      auto dumped =
+          diagnostics->dump(request(family, protocol, sequence), sequence,
+                            [&](const nlmsghdr& message) -> Result<void> {
+                              if (mnl_nlmsg_get_payload_len(&message) < sizeof(inet_diag_msg))
+                                return failed("list", "listening sockets", EBADMSG);
+                              const ListeningSocket socket = decode(message, protocol);
+                              if (socket.port != 0) sockets.push_back(socket);
+                              return {};
+                            });
+      // Several sockets may come and go; a list of sockets is never more exact than that.
+      if (!dumped && dumped.error().code != EINTR) return tl::unexpected(dumped.error());
+    }
+  }
+  const auto before = [](const ListeningSocket& a, const ListeningSocket& b) {
+    return order(a) < order(b);
+  };
+  const auto same = [](const ListeningSocket& a, const ListeningSocket& b) {
+    return order(a) == order(b);
+  };
+  std::ranges::sort(sockets, before);
+  const auto repeated = std::ranges::unique(sockets, same);
+  sockets.erase(repeated.begin(), repeated.end());
+  return sockets;
+}
+
+}  // namespace fwctl

@@ -1,0 +1,161 @@
+#include "daemon/netlink/table_reader.h"
+
+#include <netinet/in.h>  // before linux/netfilter.h
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "daemon/netlink/attributes.h"
+#include "daemon/netlink/decode.h"
+#include "daemon/netlink/message.h"
+
+namespace fwctl::netlink {
+namespace {
+
+// Someone who commits without a pause can interrupt every reading; this many tries are seconds.
+constexpr int tries = 200;
+
+constexpr std::uint16_t nftables(int message) {
+  return static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | message);
+}
+
+class TableReader {
+ public:
+  TableReader(Socket& socket, std::uint32_t& sequence) : socket_(socket), sequence_(sequence) {}
+
+  // Error EINTR: somebody committed meanwhile.
+  Result<std::optional<nft::Ruleset>> read_once() {
+    ruleset_ = {};
+    const auto before = generation();
+    if (!before) return tl::unexpected(before.error());
+    const auto asked = table_users();
+    if (!asked) return tl::unexpected(asked.error());
+    const auto& users = *asked;
+    if (!users) return std::nullopt;
+    auto contents = read_contents(*users);
+    const auto after = generation();
+    if (!after) return tl::unexpected(after.error());
+    if (*before != *after) return failed("read", "table inet fwctl", EINTR);
+    if (!contents) return tl::unexpected(contents.error());
+    return std::move(ruleset_);
+  }
+
+ private:
+  Result<void> ask(int type, int flags, bool in_table, std::string_view set,
+                   const Socket::Visit& visit) {
+    const std::uint32_t number = sequence_++;
+    MessageWriter request;
+    request.begin(nftables(type), static_cast<std::uint16_t>(flags), number, NFPROTO_INET);
+    if (in_table) request.put_text(NFTA_TABLE_NAME, nft::table_name);
+    if (!set.empty()) request.put_text(NFTA_SET_ELEM_LIST_SET, set);
+    return socket_.dump(request.finish(), number, visit);
+  }
+
+  // Every object of our table. Older kernels ignore the table's name in a request.
+  Result<void> dump(int type, const Socket::Visit& visit) {
+    return ask(type, NLM_F_DUMP, true, {}, [&](const nlmsghdr& message) -> Result<void> {
+      return table_of(message) == nft::table_name ? visit(message) : Result<void>();
+    });
+  }
+
+  Result<std::uint32_t> generation() {
+    std::uint32_t id = 0;
+    auto asked = ask(NFT_MSG_GETGEN, 0, false, {}, [&](const nlmsghdr& message) -> Result<void> {
+      id = Attributes(message, sizeof(nfgenmsg)).be32(NFTA_GEN_ID).value_or(0);
+      return {};
+    });
+    if (!asked) return tl::unexpected(asked.error());
+    return id;
+  }
+
+  // How many chains, sets and other objects are in the table; nullopt when there is none.
+  Result<std::optional<std::uint32_t>> table_users() {
+    std::optional<std::uint32_t> users;
+    auto asked = ask(NFT_MSG_GETTABLE, 0, true, {}, [&](const nlmsghdr& message) -> Result<void> {
+      users = Attributes(message, sizeof(nfgenmsg)).be32(NFTA_TABLE_USE).value_or(0);
+      return {};
+    });
+    if (!asked && asked.error().code != ENOENT) return tl::unexpected(asked.error());
+    return users;
+  }
+
+  Result<void> read_contents(std::uint32_t users) {
+    if (auto read = read_sets(); !read) return read;
+    if (auto read = read_chains(); !read) return read;
+    if (auto read = read_rules(); !read) return read;
+    if (users != ruleset_.sets.size() + ruleset_.chains.size())
+      return not_ours("a stateful object or a flowtable");
+    return {};
+  }
+
+  Result<void> read_sets() {
+    auto dumped = dump(NFT_MSG_GETSET, [&](const nlmsghdr& message) -> Result<void> {
+      auto set = decode_set(message);
+      if (!set) return tl::unexpected(set.error());
+      ruleset_.sets.push_back(std::move(*set));
+      return {};
+    });
+    if (!dumped) return dumped;
+    std::ranges::sort(ruleset_.sets, {}, &nft::Set::name);
+    for (nft::Set& set : ruleset_.sets)
+      if (auto read = read_elements(set); !read) return read;
+    return {};
+  }
+
+  Result<void> read_elements(nft::Set& set) {
+    ElementReader reader(set);
+    auto dumped = ask(NFT_MSG_GETSETELEM, NLM_F_DUMP, true, set.name,
+                      [&](const nlmsghdr& message) { return reader.add(message); });
+    if (!dumped) return dumped;
+    auto elements = reader.finish();
+    if (!elements) return failed("read", "set " + set.name, EINTR);
+    set.elements = std::move(*elements);
+    return {};
+  }
+
+  Result<void> read_chains() {
+    auto dumped = dump(NFT_MSG_GETCHAIN, [&](const nlmsghdr& message) -> Result<void> {
+      auto chain = decode_chain(message);
+      if (!chain) return tl::unexpected(chain.error());
+      ruleset_.chains.push_back(std::move(*chain));
+      return {};
+    });
+    std::ranges::sort(ruleset_.chains, {}, &nft::Chain::name);
+    return dumped;
+  }
+
+  // They come in the order of their chains, and in their own order in each.
+  Result<void> read_rules() {
+    return dump(NFT_MSG_GETRULE, [&](const nlmsghdr& message) -> Result<void> {
+      auto rule = decode_rule(message);
+      if (!rule) return tl::unexpected(rule.error());
+      const auto chain =
+          std::ranges::lower_bound(ruleset_.chains, rule->chain, {}, &nft::Chain::name);
+      if (chain == ruleset_.chains.end() || chain->name != rule->chain)
+        return failed("read", "table inet fwctl", EINTR);  // the chain came into being meanwhile
+      chain->rules.push_back(std::move(rule->rule));
+      return {};
+    });
+  }
+
+  Socket& socket_;
+  std::uint32_t& sequence_;
+  nft::Ruleset ruleset_;
+};
+
+}  // namespace
+
+Result<std::optional<nft::Ruleset>> read_table(Socket& socket, std::uint32_t& sequence) {
+  TableReader reader(socket, sequence);
+  for (int left = tries;; --left) {
+    auto read = reader.read_once();
+    if (read || read.error().code != EINTR || left == 0) return read;
+  }
+}
+
+}  // namespace fwctl::netlink

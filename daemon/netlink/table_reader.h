@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "daemon/netlink/socket.h"
+#include "rules/nft/ruleset.h"
+
+namespace fwctl::netlink {
+
+// Table inet fwctl as of one generation, nullopt when there is none. Counts `sequence` on.
+Result<std::optional<nft::Ruleset>> read_table(Socket& socket, std::uint32_t& sequence);
+
+}  // namespace fwctl::netlink

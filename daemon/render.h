@@ -1,0 +1,19 @@
+// The firewall's values as the JSON that org.fwctl.Firewall describes.
+#pragma once
+
+#include "daemon/firewall.h"
+#include "daemon/protocol/message.h"
+#include "daemon/sockets.h"
+
+namespace fwctl {
+
+protocol::Json to_json(const Diagnostics& diagnostics);
+protocol::Json to_json(const Outcome& outcome);
+// The error reply for a change that did not happen.
+protocol::Reply to_reply(const Failure& failure);
+// Parameters of Status.
+protocol::Json status_json(Firewall& firewall);
+// A socket and who can reach it under the policy; everyone while the firewall is not in force.
+protocol::Json to_json(const ListeningSocket& socket, const Firewall& firewall);
+
+}  // namespace fwctl

@@ -1,0 +1,88 @@
+#include "daemon/run.h"
+
+#include <spdlog/spdlog.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <memory>
+
+#include "daemon/listen.h"
+#include "daemon/server.h"
+
+namespace fwctl {
+namespace {
+
+// Packets are under way for microseconds; by then those that met the old rules are long gone.
+constexpr auto collect_after = std::chrono::seconds(1);
+
+struct EventDeleter {
+  void operator()(sd_event* event) const { sd_event_unref(event); }
+};
+struct SourceDeleter {
+  void operator()(sd_event_source* source) const { sd_event_source_disable_unref(source); }
+};
+using Event = std::unique_ptr<sd_event, EventDeleter>;
+using Timer = std::unique_ptr<sd_event_source, SourceDeleter>;
+
+int on_collect(sd_event_source* /*source*/, std::uint64_t /*usec*/, void* data) {
+  if (const auto done = static_cast<Firewall*>(data)->collect(); !done)
+    spdlog::warn("left-over chains stay for now: {}", done.error().message());
+  return 0;
+}
+
+Result<void> stop_on_signals(sd_event* event) {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT}) ::sigaddset(&signals, signal);
+  if (::sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) return failed("block", "signals");
+  for (const int signal : {SIGTERM, SIGINT})
+    if (const int code = sd_event_add_signal(event, nullptr, signal, nullptr, nullptr); code < 0)
+      return failed("watch", "signals", -code);
+  return {};
+}
+
+}  // namespace
+
+Result<void> run(const Options& options, Firewall& firewall, const Service& service) {
+  sd_event* raw_event = nullptr;
+  if (const int code = sd_event_default(&raw_event); code < 0) return failed("start", "the event loop", -code);
+  const Event event(raw_event);
+  if (auto signals = stop_on_signals(event.get()); !signals) return signals;
+  sd_event_source* raw_collector = nullptr;
+  if (const int code = sd_event_add_time_relative(event.get(), &raw_collector, CLOCK_MONOTONIC,
+                                                  0, 0, on_collect, &firewall);
+      code < 0)
+    return failed("start", "a timer", -code);
+  const Timer collector(raw_collector);
+  sd_event_source_set_enabled(collector.get(), SD_EVENT_OFF);
+  const auto collect_later = [&] {
+    if (!firewall.collectable()) return;
+    using Microseconds = std::chrono::duration<std::uint64_t, std::micro>;
+    sd_event_source_set_time_relative(collector.get(), Microseconds(collect_after).count());
+    sd_event_source_set_enabled(collector.get(), SD_EVENT_ONESHOT);
+  };
+  collect_later();
+
+  const auto listener = listening_socket(options.socket);
+  if (!listener) return tl::unexpected(listener.error());
+  auto server = Server::create(event.get(), *listener, {}, [&](const Peer& peer, const protocol::Call& call) {
+    const auto generation = firewall.generation();
+    auto reply = service.answer(peer, call);
+    if (firewall.generation() != generation) {
+      spdlog::info("generation {} by uid {} ({}): {}", firewall.generation(), peer.uid, call.method,
+                   firewall.enabled() ? "in force" : "not in force");
+      collect_later();
+    }
+    return reply;
+  });
+  if (!server) return tl::unexpected(server.error());
+  sd_notify(0, "READY=1");
+  if (const int code = sd_event_loop(event.get()); code < 0) return failed("run", "the event loop", -code);
+  sd_notify(0, "STOPPING=1");
+  return {};
+}
+
+}  // namespace fwctl

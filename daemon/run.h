@@ -1,0 +1,14 @@
+// The daemon's life: the event loop and what hangs on it.
+#pragma once
+
+#include "daemon/firewall.h"
+#include "daemon/options.h"
+#include "daemon/service.h"
+
+namespace fwctl {
+
+// Serves calls until SIGTERM or SIGINT. Tells systemd that it is ready once it can be talked to;
+// the policy is in force by then. The rules stay in the kernel when this returns.
+Result<void> run(const Options& options, Firewall& firewall, const Service& service);
+
+}  // namespace fwctl

@@ -1,0 +1,72 @@
+#include "rules/compile/clause.h"
+
+#include <functional>
+
+namespace fwctl::compile {
+namespace {
+
+using policy::AddressMatch;
+
+bool has_family(const policy::CheckedPolicy& policy, const AddressMatch& match, Family family) {
+  if (const auto* range = std::get_if<AddressRange>(&match)) return range->family() == family;
+  const auto& set = policy.sets()[std::get<policy::SetIndex>(match).index];
+  return !(family == Family::ipv4 ? set.ipv4 : set.ipv6).empty();
+}
+
+// Each of `alternatives` in turn, or none at all where there are none.
+template <typename T>
+std::vector<std::optional<T>> each(const std::vector<T>& alternatives) {
+  if (alternatives.empty()) return {std::nullopt};
+  return {alternatives.begin(), alternatives.end()};
+}
+
+std::vector<std::optional<AddressMatch>> of_family(const policy::CheckedPolicy& policy,
+                                                   const std::vector<AddressMatch>& matches,
+                                                   Family family) {
+  if (matches.empty()) return {std::nullopt};
+  std::vector<std::optional<AddressMatch>> out;
+  for (const auto& match : matches)
+    if (has_family(policy, match, family)) out.emplace_back(match);
+  return out;
+}
+
+// All addresses of the family: the family alone says it.
+std::optional<AddressMatch> unless_everything(const std::optional<AddressMatch>& match, Family family) {
+  if (match && *match == AddressMatch(everything(family))) return {};
+  return match;
+}
+
+}  // namespace
+
+bool Clause::only_flow() const {
+  if (states != 0 || family || from || to || interface || !flow) return false;
+  if (flow->icmp_type) return true;
+  return flow->protocol.has_ports() && flow->from == all_ports && flow->to != all_ports;
+}
+
+std::vector<Clause> clauses(const policy::CheckedPolicy& policy, const policy::Conditions& conditions) {
+  std::vector<Clause> out;
+  const auto add = [&](const Clause& addresses) {
+    for (const auto& flow : each(conditions.flows))
+      for (const auto& interface : each(conditions.interfaces)) {
+        Clause clause = addresses;
+        clause.states = conditions.states;
+        clause.flow = flow;
+        clause.interface = interface;
+        out.push_back(std::move(clause));
+      }
+  };
+  if (conditions.from.empty() && conditions.to.empty()) {
+    add({});
+    return out;
+  }
+  for (const auto family : {Family::ipv4, Family::ipv6})
+    for (const auto& from : of_family(policy, conditions.from, family))
+      for (const auto& to : of_family(policy, conditions.to, family))
+        add({.family = family,
+             .from = unless_everything(from, family),
+             .to = unless_everything(to, family)});
+  return out;
+}
+
+}  // namespace fwctl::compile

@@ -1,0 +1,28 @@
+// A rule taken apart into what nftables can match in one go: conjunctions without alternatives.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rules/policy/check.h"
+
+namespace fwctl::compile {
+
+struct Clause {
+  std::uint8_t states = 0;
+  std::optional<Family> family;
+  std::optional<policy::Flow> flow;
+  std::optional<policy::AddressMatch> from;  // of `family`
+  std::optional<policy::AddressMatch> to;    // of `family`
+  std::optional<std::string> interface;
+
+  // Asks for nothing but a flow whose source port is free: one lookup by protocol and port or by
+  // ICMP type can decide it.
+  bool only_flow() const;
+};
+
+// Together they match exactly what `conditions` does. None where no packet can.
+std::vector<Clause> clauses(const policy::CheckedPolicy& policy, const policy::Conditions& conditions);
+
+}  // namespace fwctl::compile

@@ -1,0 +1,340 @@
+#include "rules/compile/compile.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+#include <map>
+#include <utility>
+
+#include "rules/compile/clause.h"
+#include "rules/compile/port_map.h"
+#include "rules/nft/references.h"
+
+namespace fwctl::compile {
+namespace {
+
+using nft::Bytes;
+using nft::Field;
+using policy::CheckedPolicy;
+using policy::CheckedRule;
+using policy::Traffic;
+using policy::Verdict;
+
+constexpr std::string_view refuse_chain = "refuse";
+// As ufw: three lines a minute for each logging rule, after ten at once.
+constexpr nft::Limit log_limit{.rate = 3, .seconds = 60, .burst = 10};
+
+template <typename Integer>
+Bytes host_order(Integer value) {
+  Bytes bytes(sizeof value, '\0');
+  std::memcpy(bytes.data(), &value, sizeof value);
+  return bytes;
+}
+
+Bytes one_byte(std::uint8_t value) { return {static_cast<char>(value)}; }
+
+Bytes port_bytes(std::uint16_t port) {
+  return {static_cast<char>(port >> 8), static_cast<char>(port & 0xff)};
+}
+
+Bytes interface_bytes(const std::string& pattern) {
+  if (pattern.ends_with('*')) return pattern.substr(0, pattern.size() - 1);
+  Bytes bytes = pattern;
+  bytes.resize(nft::width(Field::iifname), '\0');
+  return bytes;
+}
+
+Bytes mask_bytes(std::size_t size, int length) {
+  Bytes mask(size, '\0');
+  for (int bit = 0; bit < length; ++bit) {
+    const auto at = static_cast<std::size_t>(bit) / 8;
+    mask[at] = static_cast<char>(static_cast<std::uint8_t>(mask[at]) | (0x80U >> (bit % 8)));
+  }
+  return mask;
+}
+
+std::string set_name(const policy::CheckedSet& set, Family family) {
+  return set.name + (family == Family::ipv4 ? "-ipv4" : "-ipv6");
+}
+
+nft::Verdict nft_verdict(Verdict verdict) {
+  if (verdict == Verdict::allow) return {nft::VerdictKind::accept, {}};
+  if (verdict == Verdict::deny) return {nft::VerdictKind::drop, {}};
+  return {nft::VerdictKind::go_to, std::string(refuse_chain)};
+}
+
+void match_port(std::vector<nft::Statement>& out, Field field, PortRange ports) {
+  if (ports == all_ports) return;
+  if (ports.single())
+    out.emplace_back(nft::Match{.field = field, .value = port_bytes(ports.first)});
+  else
+    out.emplace_back(nft::RangeMatch{.field = field, .low = port_bytes(ports.first), .high = port_bytes(ports.last)});
+}
+
+void match_address(std::vector<nft::Statement>& out, const CheckedPolicy& policy, Field field,
+                   Family family, const policy::AddressMatch& match) {
+  if (const auto* set = std::get_if<policy::SetIndex>(&match)) {
+    out.emplace_back(nft::SetLookup{.key = {field}, .set = set_name(policy.sets()[set->index], family)});
+    return;
+  }
+  const auto& range = std::get<AddressRange>(match);
+  const auto length = range.prefix_length();
+  if (!length) {
+    out.emplace_back(nft::RangeMatch{
+        .field = field, .low = range.first.network_order(), .high = range.last.network_order()});
+    return;
+  }
+  nft::Match single{.field = field, .value = range.first.network_order()};
+  if (range.first != range.last) single.mask = mask_bytes(single.value.size(), *length);
+  out.emplace_back(std::move(single));
+}
+
+void match_protocol(std::vector<nft::Statement>& out, Protocol protocol) {
+  out.emplace_back(nft::Match{.field = Field::l4proto, .value = one_byte(protocol.number)});
+}
+
+void match_family(std::vector<nft::Statement>& out, Family family) {
+  // NFPROTO_IPV4 and NFPROTO_IPV6 of linux/netfilter.h.
+  const std::uint8_t number = family == Family::ipv4 ? 2 : 10;
+  out.emplace_back(nft::Match{.field = Field::nfproto, .value = one_byte(number)});
+}
+
+std::string_view chain_name(Traffic traffic) { return text(traffic); }
+
+// Builds the chain of one kind of traffic and the maps it looks into.
+class ChainBuilder {
+ public:
+  ChainBuilder(const CheckedPolicy& policy, Traffic traffic, nft::Ruleset& ruleset)
+      : policy_(policy), traffic_(traffic), ruleset_(ruleset) {
+    chain_.name = chain_name(traffic);
+  }
+
+  // True when something goes to the chain that refuses with an answer.
+  bool build() {
+    for (const auto& rule : policy_.rules(traffic_)) add(rule);
+    flush_run();
+    add_default();
+    ruleset_.chains.push_back(std::move(chain_));
+    return refuses_;
+  }
+
+ private:
+  void add(const CheckedRule& rule) {
+    if (rule.verdict == Verdict::reject) refuses_ = true;
+    const auto parts = clauses(policy_, rule.conditions);
+    const bool looked_up = !(rule.log && policy_.logging()) &&
+                           std::all_of(parts.begin(), parts.end(),
+                                       [](const Clause& clause) { return clause.only_flow(); });
+    if (looked_up) {
+      for (const auto& part : parts) add_to_run(rule, *part.flow);
+      return;
+    }
+    flush_run();
+    for (const auto& part : parts) add_rule(rule, part);
+  }
+
+  void add_to_run(const CheckedRule& rule, const policy::Flow& flow) {
+    if (flow.icmp_type)
+      (flow.protocol == icmp ? icmp_ : icmpv6_).emplace(*flow.icmp_type, &rule);
+    else
+      ports_.claim(flow.protocol, flow.to, &rule);
+  }
+
+  // What has been gathered becomes lookups. ICMP types and ports never meet the same packet, so
+  // their order is free.
+  void flush_run() {
+    if (icmp_.empty() && icmpv6_.empty() && ports_.empty()) return;
+    ++runs_;
+    add_type_map("icmp", Family::ipv4, icmp, Field::icmp_type, std::exchange(icmp_, {}));
+    add_type_map("icmpv6", Family::ipv6, icmpv6, Field::icmpv6_type, std::exchange(icmpv6_, {}));
+    add_port_maps(std::exchange(ports_, {}).segments());
+  }
+
+  using Types = std::map<std::uint8_t, const CheckedRule*>;
+
+  nft::Set new_map(std::string_view what, std::vector<Field> key, bool interval) const {
+    std::string name = std::string(chain_name(traffic_)) + "-" + std::string(what);
+    if (runs_ > 1) name += "-" + std::to_string(runs_);
+    return {.name = std::move(name),
+            .key = std::move(key),
+            .map = true,
+            .interval = interval,
+            .counters = true,
+            .elements = {}};
+  }
+
+  void add_type_map(std::string_view what, Family family, Protocol protocol, Field field,
+                    const Types& types) {
+    if (types.empty()) return;
+    nft::Set map = new_map(what, {field}, false);
+    for (const auto& [type, rule] : types)
+      map.elements.push_back(
+          {.key = one_byte(type), .verdict = nft_verdict(rule->verdict), .comment = rule->id});
+    nft::Rule lookup;
+    match_family(lookup.statements, family);
+    match_protocol(lookup.statements, protocol);
+    add_lookup(std::move(lookup), std::move(map));
+  }
+
+  void add_port_maps(const std::vector<PortMap<const CheckedRule*>::Segment>& segments) {
+    const std::vector<Field> key{Field::l4proto, Field::th_dport};
+    nft::Set single = new_map("ports", key, false);
+    nft::Set ranges = new_map("port-ranges", key, true);
+    for (const auto& [protocol, ports, rule] : segments) {
+      nft::Element element{.key = one_byte(protocol.number) + port_bytes(ports.first),
+                           .verdict = nft_verdict(rule->verdict),
+                           .comment = rule->id};
+      if (!ports.single()) element.key_end = one_byte(protocol.number) + port_bytes(ports.last);
+      (ports.single() ? single : ranges).elements.push_back(std::move(element));
+    }
+    if (!single.elements.empty()) add_lookup({}, std::move(single));
+    if (!ranges.elements.empty()) add_lookup({}, std::move(ranges));
+  }
+
+  void add_lookup(nft::Rule rule, nft::Set map) {
+    rule.statements.emplace_back(nft::MapLookup{.key = map.key, .map = map.name});
+    chain_.rules.push_back(std::move(rule));
+    ruleset_.sets.push_back(std::move(map));
+  }
+
+  std::vector<nft::Statement> statements(const Clause& clause) const {
+    std::vector<nft::Statement> out;
+    if (clause.interface) {
+      const auto field = traffic_ == Traffic::outgoing ? Field::oifname : Field::iifname;
+      out.emplace_back(nft::Match{.field = field, .value = interface_bytes(*clause.interface)});
+    }
+    if (clause.states != 0)
+      out.emplace_back(nft::Match{.field = Field::ct_state,
+                                  .negated = true,
+                                  .value = host_order(std::uint32_t{0}),
+                                  .mask = host_order(std::uint32_t{clause.states})});
+    const bool v4 = clause.family == Family::ipv4;
+    if (clause.family) match_family(out, *clause.family);
+    if (clause.from)
+      match_address(out, policy_, v4 ? Field::ip_saddr : Field::ip6_saddr, *clause.family, *clause.from);
+    if (clause.to)
+      match_address(out, policy_, v4 ? Field::ip_daddr : Field::ip6_daddr, *clause.family, *clause.to);
+    if (clause.flow) match_flow(out, clause);
+    return out;
+  }
+
+  static void match_flow(std::vector<nft::Statement>& out, const Clause& clause) {
+    const auto& flow = *clause.flow;
+    if (flow.icmp_type && !clause.family)
+      match_family(out, flow.protocol == icmp ? Family::ipv4 : Family::ipv6);
+    match_protocol(out, flow.protocol);
+    if (flow.icmp_type) {
+      const auto field = flow.protocol == icmp ? Field::icmp_type : Field::icmpv6_type;
+      out.emplace_back(nft::Match{.field = field, .value = one_byte(*flow.icmp_type)});
+      return;
+    }
+    match_port(out, Field::th_sport, flow.from);
+    match_port(out, Field::th_dport, flow.to);
+  }
+
+  void add_rule(const CheckedRule& rule, const Clause& clause) {
+    auto match = statements(clause);
+    if (rule.log && policy_.logging()) {
+      nft::Rule log{.statements = match, .comment = rule.id};
+      log.statements.emplace_back(log_limit);
+      log.statements.emplace_back(
+          nft::Log{"[fwctl " + std::string(text(rule.verdict)) + " " + rule.id + "] "});
+      chain_.rules.push_back(std::move(log));
+    }
+    // The two that nearly every packet meets go uncounted: they come before everything else.
+    const bool counted = rule.id != "loopback" && rule.id != "established";
+    if (counted) match.emplace_back(nft::Counter{});
+    match.emplace_back(nft_verdict(rule.verdict));
+    chain_.rules.push_back({.statements = std::move(match), .comment = rule.id});
+  }
+
+  void add_default() {
+    const Verdict verdict = policy_.default_for(traffic_);
+    if (verdict == Verdict::reject) refuses_ = true;
+    if (verdict != Verdict::allow && policy_.logging())
+      chain_.rules.push_back({.statements = {log_limit, nft::Log{"[fwctl " + std::string(text(verdict)) +
+                                                                 " default] "}},
+                              .comment = std::string(default_comment)});
+    chain_.rules.push_back({.statements = {nft::Counter{}, nft_verdict(verdict)},
+                            .comment = std::string(default_comment)});
+  }
+
+  const CheckedPolicy& policy_;
+  Traffic traffic_;
+  nft::Ruleset& ruleset_;
+  nft::Chain chain_;
+  int runs_ = 0;
+  bool refuses_ = false;
+  Types icmp_;
+  Types icmpv6_;
+  PortMap<const CheckedRule*> ports_;
+};
+
+void add_base_chain(const CheckedPolicy& policy, Traffic traffic, nft::Ruleset& ruleset) {
+  constexpr std::array<std::pair<std::string_view, nft::HookPoint>, 3> hooks{
+      {{"input", nft::HookPoint::input},
+       {"output", nft::HookPoint::output},
+       {"forward", nft::HookPoint::forward}}};
+  const auto& [name, point] = hooks[static_cast<std::size_t>(traffic)];
+  const bool drop = policy.default_for(traffic) != Verdict::allow;
+  const nft::Verdict last{drop ? nft::VerdictKind::drop : nft::VerdictKind::accept, {}};
+  // The chain jumped to ends with a verdict of its own. The rule behind the jump is for the moment
+  // in which a packet has passed the jump and the chain is exchanged: a base chain's policy alone is
+  // not enough there.
+  ruleset.chains.push_back(
+      {.name = std::string(name),
+       .hook = nft::Hook{.point = point, .priority = 0, .policy_drop = drop},
+       .comment = {},
+       .rules = {{.statements = {nft::Verdict{nft::VerdictKind::jump, std::string(chain_name(traffic))}}, .comment = {}},
+                 {.statements = {last}, .comment = {}}}});
+}
+
+void add_refuse_chain(nft::Ruleset& ruleset) {
+  std::vector<nft::Statement> reset;
+  match_protocol(reset, tcp);
+  reset.emplace_back(nft::Reject{nft::RejectWith::tcp_reset});
+  ruleset.chains.push_back(
+      {.name = std::string(refuse_chain),
+       .hook = {},
+       .comment = {},
+       .rules = {{.statements = std::move(reset), .comment = {}},
+                 {.statements = {nft::Reject{nft::RejectWith::port_unreachable}}, .comment = {}}}});
+}
+
+void add_set(const policy::CheckedSet& set, Family family, nft::Ruleset& ruleset) {
+  const auto& ranges = family == Family::ipv4 ? set.ipv4 : set.ipv6;
+  if (ranges.empty()) return;
+  nft::Set out{.name = set_name(set, family),
+               .key = {family == Family::ipv4 ? Field::ip_saddr : Field::ip6_saddr},
+               .interval = true,
+               .elements = {}};
+  for (const auto& range : ranges) {
+    nft::Element element{.key = range.first.network_order()};
+    if (range.first != range.last) element.key_end = range.last.network_order();
+    out.elements.push_back(std::move(element));
+  }
+  ruleset.sets.push_back(std::move(out));
+}
+
+}  // namespace
+
+nft::Ruleset compile(const CheckedPolicy& policy) {
+  nft::Ruleset ruleset;
+  bool refuses = false;
+  for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed}) {
+    add_base_chain(policy, traffic, ruleset);
+    refuses = ChainBuilder(policy, traffic, ruleset).build() || refuses;
+  }
+  if (refuses) add_refuse_chain(ruleset);
+  const auto used = nft::referenced_sets(ruleset);
+  for (const auto& set : policy.sets())
+    for (const auto family : {Family::ipv4, Family::ipv6})
+      if (used.contains(set_name(set, family))) add_set(set, family, ruleset);
+  const auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };
+  std::sort(ruleset.sets.begin(), ruleset.sets.end(), by_name);
+  std::sort(ruleset.chains.begin(), ruleset.chains.end(), by_name);
+  return ruleset;
+}
+
+}  // namespace fwctl::compile

@@ -1,0 +1,309 @@
+#include "rules/nft/plan.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "rules/nft/references.h"
+#include "rules/number.h"
+
+namespace fwctl::nft {
+namespace {
+
+bool is_live(const References& reached, const Chain& chain) {
+  return chain.name == marker_chain || reached.chains.contains(chain.name);
+}
+
+template <typename Object>
+void sort_by_name(std::vector<Object>& objects) {
+  std::sort(objects.begin(), objects.end(),
+            [](const Object& a, const Object& b) { return a.name < b.name; });
+}
+
+Set definition(const Set& set) {
+  Set out = set;
+  out.elements.clear();
+  return out;
+}
+
+std::uint64_t highest_version(const Ruleset& ruleset) {
+  std::uint64_t highest = 0;
+  const auto look = [&](const std::string& name) {
+    const auto plain = plain_name(name);
+    if (plain.size() == name.size()) return;
+    highest =
+        std::max(highest, parse_number(name.substr(plain.size() + 1), UINT64_MAX).value_or(0));
+  };
+  for (const auto& set : ruleset.sets) look(set.name);
+  for (const auto& chain : ruleset.chains) look(chain.name);
+  return highest;
+}
+
+// Plans on top of a table that is there.
+class Replacement {
+ public:
+  Replacement(const Ruleset& loaded, const Ruleset& wanted, std::uint64_t version)
+      : loaded_(loaded),
+        live_(live(loaded)),
+        wanted_(wanted),
+        version_(std::max(version, highest_version(loaded) + 1)) {
+    const References reached = reachable(loaded);
+    for (const auto& chain : loaded.chains)
+      if (is_live(reached, chain)) physical_[std::string(plain_name(chain.name))] = chain.name;
+    for (const auto& set : loaded.sets)
+      if (reached.sets.contains(set.name)) physical_[std::string(plain_name(set.name))] = set.name;
+  }
+
+  Plan make() {
+    if (live_ == wanted_) return {.changes = {}, .result = loaded_};
+    Plan collected = collect(loaded_);
+    plan_.changes = std::move(collected.changes);
+    plan_.result = std::move(collected.result);
+    if (const auto* set = only_different_set()) {
+      change_elements(*set);
+    } else {
+      decide_what_is_new();
+      load_new_objects();
+      point_base_chains();
+    }
+    exchange_marker();
+    sort_by_name(plan_.result.sets);
+    sort_by_name(plan_.result.chains);
+    return std::move(plan_);
+  }
+
+ private:
+  // The set to edit in place, when everything else but the marker is as wanted.
+  const Set* only_different_set() const {
+    if (live_.sets.size() != wanted_.sets.size()) return nullptr;
+    const Set* different = nullptr;
+    for (std::size_t index = 0; index < wanted_.sets.size(); ++index) {
+      const Set& old = live_.sets[index];
+      const Set& set = wanted_.sets[index];
+      if (old == set) continue;
+      if (different != nullptr || !old.same_definition(set)) return nullptr;
+      different = &set;
+    }
+    const auto without_marker = [](const Ruleset& ruleset) {
+      auto chains = ruleset.chains;
+      std::erase_if(chains, [](const Chain& chain) { return chain.name == marker_chain; });
+      return chains;
+    };
+    if (different == nullptr || without_marker(live_) != without_marker(wanted_)) return nullptr;
+    // Looked into twice, a packet could meet the old elements first and the new ones then.
+    return lookups(different->name) == 1 ? different : nullptr;
+  }
+
+  std::ptrdiff_t lookups(const std::string& set) const {
+    std::ptrdiff_t count = 0;
+    for (const auto& chain : live_.chains)
+      count += std::count_if(chain.rules.begin(), chain.rules.end(),
+                             [&](const Rule& rule) { return references(rule).sets.contains(set); });
+    return count;
+  }
+
+  void change_elements(const Set& wanted) {
+    const Set& old = *live_.find_set(wanted.name);
+    Set removed = definition(wanted);
+    Set added = definition(wanted);
+    const auto less = [](const Element& a, const Element& b) {
+      return std::tie(a.key, a.key_end) < std::tie(b.key, b.key_end);
+    };
+    auto before = old.elements.begin();
+    auto after = wanted.elements.begin();
+    while (before != old.elements.end() || after != wanted.elements.end()) {
+      if (after == wanted.elements.end() ||
+          (before != old.elements.end() && less(*before, *after))) {
+        removed.elements.push_back(*before++);
+      } else if (before == old.elements.end() || less(*after, *before)) {
+        added.elements.push_back(*after++);
+      } else {
+        if (!(*before == *after)) {
+          removed.elements.push_back(*before);
+          added.elements.push_back(*after);
+        }
+        ++before;
+        ++after;
+      }
+    }
+    const auto rename = [this](const std::string& name) { return physical(name); };
+    for (Set* part : {&removed, &added}) {
+      part->name = physical(wanted.name);
+      rename_references(*part, rename);
+    }
+    // In a set of intervals the kernel refuses what overlaps an element still there.
+    auto& result = *std::find_if(plan_.result.sets.begin(), plan_.result.sets.end(),
+                                 [&](const Set& set) { return set.name == removed.name; });
+    result.elements = wanted.elements;
+    rename_references(result, rename);
+    if (!removed.elements.empty()) plan_.changes.emplace_back(DeleteElements{std::move(removed)});
+    if (!added.elements.empty()) plan_.changes.emplace_back(AddElements{std::move(added)});
+  }
+
+  std::string physical(const std::string& plain) const {
+    if (fresh_.contains(plain)) return fresh_.at(plain);
+    const auto found = physical_.find(plain);
+    return found == physical_.end() ? plain : found->second;
+  }
+
+  void make_fresh(const std::string& plain) {
+    const bool taken = loaded_.find_chain(plain) != nullptr || loaded_.find_set(plain) != nullptr;
+    fresh_[plain] =
+        taken || physical_.contains(plain) ? plain + "." + std::to_string(version_) : plain;
+  }
+
+  bool mentions_fresh(const References& mentioned) const {
+    const auto is_fresh = [this](const std::string& name) { return fresh_.contains(name); };
+    return std::any_of(mentioned.chains.begin(), mentioned.chains.end(), is_fresh) ||
+           std::any_of(mentioned.sets.begin(), mentioned.sets.end(), is_fresh);
+  }
+
+  // An object is new when it differs, or when it mentions one that is new. Base chains stay.
+  void decide_what_is_new() {
+    for (const auto& set : wanted_.sets) {
+      const Set* old = live_.find_set(set.name);
+      if (old == nullptr || !(*old == set)) make_fresh(set.name);
+    }
+    for (const auto& chain : wanted_.chains) {
+      if (chain.hook || chain.name == marker_chain) continue;
+      const Chain* old = live_.find_chain(chain.name);
+      if (old == nullptr || !(*old == chain)) make_fresh(chain.name);
+    }
+    bool more = true;
+    while (more) {
+      more = false;
+      const auto spread = [&](const auto& object) {
+        if (fresh_.contains(object.name) || !mentions_fresh(references(object))) return;
+        make_fresh(object.name);
+        more = true;
+      };
+      for (const auto& set : wanted_.sets) spread(set);
+      for (const auto& chain : wanted_.chains)
+        if (!chain.hook && chain.name != marker_chain) spread(chain);
+    }
+  }
+
+  void load_new_objects() {
+    const auto rename = [this](const std::string& name) { return physical(name); };
+    std::vector<Chain> chains;
+    std::vector<Set> sets;
+    for (auto chain : wanted_.chains) {
+      if (!fresh_.contains(chain.name)) continue;
+      chain.name = fresh_.at(chain.name);
+      rename_references(chain, rename);
+      chains.push_back(std::move(chain));
+    }
+    for (auto set : wanted_.sets) {
+      if (!fresh_.contains(set.name)) continue;
+      set.name = fresh_.at(set.name);
+      rename_references(set, rename);
+      sets.push_back(std::move(set));
+    }
+    // Names first, then what mentions them.
+    for (const auto& chain : chains)
+      plan_.changes.emplace_back(
+          AddChain{{.name = chain.name, .comment = chain.comment, .rules = {}}});
+    for (const auto& set : sets) plan_.changes.emplace_back(AddSet{definition(set)});
+    for (const auto& set : sets)
+      if (!set.elements.empty()) plan_.changes.emplace_back(AddElements{set});
+    for (const auto& chain : chains)
+      for (const auto& rule : chain.rules) plan_.changes.emplace_back(AddRule{chain.name, rule});
+    for (auto& chain : chains) plan_.result.chains.push_back(std::move(chain));
+    for (auto& set : sets) plan_.result.sets.push_back(std::move(set));
+  }
+
+  // Each is refilled in one go: a packet that comes to it finds the old rules or the new.
+  void point_base_chains() {
+    for (const auto& wanted : wanted_.chains) {
+      if (!wanted.hook) continue;
+      Chain chain = wanted;
+      rename_references(chain, [this](const std::string& name) { return physical(name); });
+      const auto there = std::find_if(plan_.result.chains.begin(), plan_.result.chains.end(),
+                                      [&](const Chain& one) { return one.name == chain.name; });
+      const bool exists = there != plan_.result.chains.end();
+      if (exists && *there == chain) continue;
+      plan_.changes.emplace_back(AddChain{
+          {.name = chain.name, .hook = chain.hook, .comment = chain.comment, .rules = {}}});
+      if (exists) plan_.changes.emplace_back(FlushChain{chain.name});
+      for (const auto& rule : chain.rules) plan_.changes.emplace_back(AddRule{chain.name, rule});
+      if (exists)
+        *there = std::move(chain);
+      else
+        plan_.result.chains.push_back(std::move(chain));
+    }
+  }
+
+  void exchange_marker() {
+    const Chain* wanted = wanted_.find_chain(marker_chain);
+    const Chain* old = live_.find_chain(marker_chain);
+    if (wanted == nullptr || (old != nullptr && *old == *wanted)) return;
+    if (old != nullptr) plan_.changes.emplace_back(DeleteChain{old->name});
+    plan_.changes.emplace_back(AddChain{*wanted});
+    std::erase_if(plan_.result.chains,
+                  [](const Chain& chain) { return chain.name == marker_chain; });
+    plan_.result.chains.push_back(*wanted);
+  }
+
+  const Ruleset& loaded_;
+  Ruleset live_;
+  const Ruleset& wanted_;
+  std::uint64_t version_;
+  std::map<std::string, std::string> physical_;  // plain name → name in the kernel, of live objects
+  std::map<std::string, std::string> fresh_;     // plain name → new name
+  Plan plan_;
+};
+
+}  // namespace
+
+Plan plan(const std::optional<Ruleset>& loaded, const Ruleset& wanted, std::uint64_t version) {
+  if (loaded) return Replacement(*loaded, wanted, version).make();
+  const Ruleset nothing;
+  Plan plan = Replacement(nothing, wanted, version).make();
+  plan.changes.insert(plan.changes.begin(), AddTable{});
+  return plan;
+}
+
+Plan collect(const Ruleset& loaded) {
+  Plan plan;
+  const References reached = reachable(loaded);
+  std::vector<std::string> chains;
+  for (const auto& chain : loaded.chains) {
+    if (is_live(reached, chain)) {
+      plan.result.chains.push_back(chain);
+      continue;
+    }
+    if (!chain.rules.empty()) plan.changes.emplace_back(FlushChain{chain.name});
+    chains.push_back(chain.name);
+  }
+  for (const auto& set : loaded.sets) {
+    if (reached.sets.contains(set.name))
+      plan.result.sets.push_back(set);
+    else
+      plan.changes.emplace_back(DeleteSet{set.name});
+  }
+  for (auto& name : chains) plan.changes.emplace_back(DeleteChain{std::move(name)});
+  return plan;
+}
+
+Ruleset live(const Ruleset& loaded) {
+  Ruleset out = collect(loaded).result;
+  const auto plain = [](const std::string& name) { return std::string(plain_name(name)); };
+  for (auto& set : out.sets) {
+    set.name = plain(set.name);
+    rename_references(set, plain);
+  }
+  for (auto& chain : out.chains) {
+    chain.name = plain(chain.name);
+    rename_references(chain, plain);
+  }
+  sort_by_name(out.sets);
+  sort_by_name(out.chains);
+  return out;
+}
+
+std::string_view plain_name(std::string_view name) {
+  return name.substr(0, name.rfind('.'));
+}
+
+}  // namespace fwctl::nft

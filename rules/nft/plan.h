@@ -1,0 +1,45 @@
+// From what is loaded to what is wanted in one transaction, such that no packet under way is judged
+// by anything but the old rules or the new ones.
+//
+// Why it is not a plain difference: the kernel exchanges all rules at once for packets that come
+// after, but a packet under way goes on through the old rules while set elements and chains that the
+// transaction removed are already gone for it. So what is in use is never edited, with one exception
+// below; new chains and sets are loaded beside the old ones under a name of their own
+// ("incoming.7"), the base chains are pointed at them, and what is no longer reached stays, unedited,
+// until a later transaction. The exception: when all that differs is the elements of one set, they
+// are edited in place, since one lookup sees the old set or the new one.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "rules/nft/changes.h"
+#include "rules/nft/ruleset.h"
+
+namespace fwctl::nft {
+
+// A chain that no packet reaches; its comment says what is loaded. Present in every wanted ruleset.
+constexpr std::string_view marker_chain = "generation";
+
+struct Plan {
+  Changes changes;  // empty when nothing differs
+  Ruleset result;   // what is loaded afterwards, retired objects included
+};
+
+// `loaded` is what is there (nullopt: no table), with the names the kernel knows; `wanted` has plain
+// names, without a version behind a dot. `version` is used for new names, raised above any in use.
+Plan plan(const std::optional<Ruleset>& loaded, const Ruleset& wanted, std::uint64_t version);
+
+// Removes what an earlier plan retired; empty when there is nothing.
+Plan collect(const Ruleset& loaded);
+
+// What packets meet: without retired objects and without versions in names. Equal to `wanted` after
+// a plan for it was applied.
+Ruleset live(const Ruleset& loaded);
+
+// "incoming.7" → "incoming".
+std::string_view plain_name(std::string_view name);
+
+}  // namespace fwctl::nft

@@ -1,0 +1,250 @@
+#include <algorithm>
+#include <optional>
+#include <span>
+
+#include "rules/nft/text.h"
+#include "rules/nft/value_text.h"
+
+namespace fwctl::nft {
+namespace {
+
+constexpr std::uint8_t ipv4 = 2;
+constexpr std::uint8_t ipv6 = 10;
+constexpr std::uint8_t icmp = 1;
+constexpr std::uint8_t icmpv6 = 58;
+
+std::span<const Field> fields_of(const Statement& statement) {
+  struct Fields {
+    std::span<const Field> operator()(const Match& match) const { return {&match.field, 1}; }
+    std::span<const Field> operator()(const RangeMatch& match) const { return {&match.field, 1}; }
+    std::span<const Field> operator()(const SetLookup& lookup) const { return lookup.key; }
+    std::span<const Field> operator()(const MapLookup& lookup) const { return lookup.key; }
+    std::span<const Field> operator()(const Counter& /*none*/) const { return {}; }
+    std::span<const Field> operator()(const Limit& /*none*/) const { return {}; }
+    std::span<const Field> operator()(const Log& /*none*/) const { return {}; }
+    std::span<const Field> operator()(const Reject& /*none*/) const { return {}; }
+    std::span<const Field> operator()(const Verdict& /*none*/) const { return {}; }
+  };
+  return std::visit(Fields{}, statement);
+}
+
+// The value of `field` that this statement requires, where it is just one.
+std::optional<std::uint8_t> required(const Statement& statement, Field field) {
+  const auto* match = std::get_if<Match>(&statement);
+  if (match == nullptr || match->field != field || match->negated || !match->mask.empty())
+    return std::nullopt;
+  return static_cast<std::uint8_t>(match->value.front());
+}
+
+// The protocol family without which nft reads the field as something else.
+std::optional<std::uint8_t> family_implied(Field field) {
+  switch (field) {
+    case Field::ip_saddr:
+    case Field::ip_daddr:
+    case Field::icmp_type:
+      return ipv4;
+    case Field::ip6_saddr:
+    case Field::ip6_daddr:
+    case Field::ip6_hoplimit:
+    case Field::icmpv6_type:
+      return ipv6;
+    default:
+      return std::nullopt;
+  }
+}
+
+class RuleText {
+ public:
+  explicit RuleText(const Rule& rule) : rule_(rule) {}
+
+  std::string print() {
+    const auto& statements = rule_.statements;
+    for (std::size_t i = 0; i < statements.size(); ++i) {
+      if (const auto family = required(statements[i], Field::nfproto)) family_ = family;
+      if (const auto protocol = required(statements[i], Field::l4proto)) protocol_ = protocol;
+      if (implied_by_next(i)) continue;
+      if (!text_.empty()) text_ += ' ';
+      text_ +=
+          std::visit([this](const auto& statement) { return print(statement); }, statements[i]);
+    }
+    if (!rule_.comment.empty()) text_ += " comment \"" + rule_.comment + '"';
+    return text_;
+  }
+
+ private:
+  // nft adds these matches itself when it reads what follows.
+  bool implied_by_next(std::size_t index) const {
+    const auto& statements = rule_.statements;
+    if (index + 1 >= statements.size()) return false;
+    const Statement& next = statements[index + 1];
+    if (required(statements[index], Field::l4proto)) return needs_protocol(next);
+    if (!required(statements[index], Field::nfproto)) return false;
+    const auto protocol = required(next, Field::l4proto);
+    if (protocol && index + 2 < statements.size()) {
+      const auto fields = fields_of(statements[index + 2]);
+      return (protocol == icmp && family_ == ipv4 && contains(fields, Field::icmp_type)) ||
+             (protocol == icmpv6 && family_ == ipv6 && contains(fields, Field::icmpv6_type));
+    }
+    return std::ranges::any_of(fields_of(next), [this](Field field) {
+      return field != Field::icmp_type && field != Field::icmpv6_type &&
+             family_implied(field) == family_;
+    });
+  }
+
+  bool needs_protocol(const Statement& next) const {
+    return std::ranges::any_of(fields_of(next), [this](Field field) {
+      if (field == Field::icmp_type) return protocol_ == icmp && family_ == ipv4;
+      if (field == Field::icmpv6_type) return protocol_ == icmpv6 && family_ == ipv6;
+      const bool port = field == Field::th_sport || field == Field::th_dport;
+      return port && !transport_name(*protocol_).empty();
+    });
+  }
+
+  static bool contains(std::span<const Field> fields, Field field) {
+    return std::ranges::find(fields, field) != fields.end();
+  }
+
+  // "tcp dport" when the protocol is known, "th dport" else. Without the match that makes a header
+  // field what it is, the bytes at its place are all that can be said.
+  std::string name(Field field) const {
+    const bool known = !family_implied(field) || family_implied(field) == family_;
+    switch (field) {
+      case Field::iif:
+        return "iif";
+      case Field::iifname:
+        return "iifname";
+      case Field::oif:
+        return "oif";
+      case Field::oifname:
+        return "oifname";
+      case Field::nfproto:
+        return "meta nfproto";
+      case Field::l4proto:
+        return "meta l4proto";
+      case Field::mark:
+        return "meta mark";
+      case Field::ct_state:
+        return "ct state";
+      case Field::ip_saddr:
+        return known ? "ip saddr" : "@nh,96,32";
+      case Field::ip_daddr:
+        return known ? "ip daddr" : "@nh,128,32";
+      case Field::ip6_saddr:
+        return known ? "ip6 saddr" : "@nh,64,128";
+      case Field::ip6_daddr:
+        return known ? "ip6 daddr" : "@nh,192,128";
+      case Field::ip6_hoplimit:
+        return known ? "ip6 hoplimit" : "@nh,56,8";
+      case Field::th_sport:
+        return transport() + " sport";
+      case Field::th_dport:
+        return transport() + " dport";
+      case Field::icmp_type:
+        return known && protocol_ == icmp ? "icmp type" : "@th,0,8";
+      case Field::icmpv6_type:
+        return known && protocol_ == icmpv6 ? "icmpv6 type" : "@th,0,8";
+    }
+    return {};
+  }
+
+  std::string transport() const {
+    const std::string_view own = protocol_ ? transport_name(*protocol_) : std::string_view();
+    return std::string(own.empty() ? "th" : own);
+  }
+
+  std::string name(const std::vector<Field>& key) const {
+    std::string all;
+    for (const Field field : key) all += (all.empty() ? "" : " . ") + name(field);
+    return all;
+  }
+
+  std::string print(const Match& match) const {
+    const std::string field = name(match.field) + ' ';
+    if (!match.mask.empty())
+      return field + masked_text(match.field, match.negated, match.value, match.mask);
+    // Without an operator, nft takes states as bits of which one must be set.
+    const std::string_view equal = match.field == Field::ct_state ? "== " : "";
+    return field + std::string(match.negated ? "!= " : equal) +
+           value_text(match.field, match.value);
+  }
+
+  std::string print(const RangeMatch& match) const {
+    return name(match.field) + ' ' + range_text(match.field, match.low, match.high);
+  }
+
+  std::string print(const SetLookup& lookup) const {
+    return name(lookup.key) + (lookup.negated ? " != @" : " @") + lookup.set;
+  }
+
+  std::string print(const MapLookup& lookup) const {
+    return name(lookup.key) + " vmap @" + lookup.map;
+  }
+
+  static std::string print(const Counter& counter) {
+    if (counter.packets == 0 && counter.bytes == 0) return "counter";
+    return "counter packets " + std::to_string(counter.packets) + " bytes " +
+           std::to_string(counter.bytes);
+  }
+
+  static std::string print(const Limit& limit) {
+    return "limit rate " + std::to_string(limit.rate) + '/' + unit(limit.seconds) + " burst " +
+           std::to_string(limit.burst) + " packets";
+  }
+
+  static std::string unit(std::uint64_t seconds) {
+    switch (seconds) {
+      case 1:
+        return "second";
+      case 60:
+        return "minute";
+      case 3600:
+        return "hour";
+      case 86400:
+        return "day";
+      case 604800:
+        return "week";
+      default:
+        return std::to_string(seconds) + "s";  // nft has no word for it
+    }
+  }
+
+  static std::string print(const Log& log) {
+    return (log.prefix.empty() ? "log" : "log prefix \"" + log.prefix + '"') + " level info";
+  }
+
+  static std::string print(const Reject& reject) {
+    return reject.with == RejectWith::tcp_reset ? "reject with tcp reset"
+                                                : "reject with icmpx port-unreachable";
+  }
+
+  static std::string print(const Verdict& verdict) { return text(verdict); }
+
+  const Rule& rule_;
+  std::string text_;
+  std::optional<std::uint8_t> family_;
+  std::optional<std::uint8_t> protocol_;
+};
+
+}  // namespace
+
+std::string text(const Rule& rule) {
+  return RuleText(rule).print();
+}
+
+std::string text(const Verdict& verdict) {
+  switch (verdict.kind) {
+    case VerdictKind::accept:
+      return "accept";
+    case VerdictKind::drop:
+      return "drop";
+    case VerdictKind::jump:
+      return "jump " + verdict.chain;
+    case VerdictKind::go_to:
+      return "goto " + verdict.chain;
+    case VerdictKind::return_:
+      return "return";
+  }
+  return {};
+}
+
+}  // namespace fwctl::nft

@@ -1,0 +1,257 @@
+#include "rules/policy/check.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "rules/digest.h"
+#include "rules/nearest.h"
+#include "rules/policy/baseline.h"
+#include "rules/policy/items.h"
+#include "rules/policy/shadow.h"
+
+namespace fwctl::policy {
+namespace {
+
+std::vector<AddressRange> merged(std::vector<AddressRange> ranges) {
+  std::sort(ranges.begin(), ranges.end());
+  std::vector<AddressRange> out;
+  for (const auto& range : ranges) {
+    const auto after = out.empty() ? std::nullopt : successor(out.back().last);
+    const bool touches = !out.empty() && (!after || range.first <= *after);
+    if (touches)
+      out.back().last = std::max(out.back().last, range.last);
+    else
+      out.push_back(range);
+  }
+  return out;
+}
+
+bool in_sorted(const std::vector<AddressRange>& ranges, const Address& address) {
+  const auto after = std::upper_bound(ranges.begin(), ranges.end(), address,
+                                      [](const Address& wanted, const AddressRange& range) {
+                                        return wanted < range.first;
+                                      });
+  return after != ranges.begin() && std::prev(after)->contains(address);
+}
+
+}  // namespace
+
+bool CheckedSet::contains(const Address& address) const {
+  return in_sorted(address.family() == Family::ipv4 ? ipv4 : ipv6, address);
+}
+
+std::optional<std::size_t> CheckedPolicy::find(std::string_view id) const {
+  const auto found = std::find(ids_.begin(), ids_.end(), id);
+  if (found == ids_.end()) return {};
+  return static_cast<std::size_t>(found - ids_.begin());
+}
+
+std::string rule_id(const Rule& rule) { return "r" + hex(digest(command_text(rule)), 8); }
+
+class Checker {
+ public:
+  Checker(const ParsedPolicy& parsed, const Sources& sources, std::string_view etc_services,
+          Diagnostics& diagnostics)
+      : sources_(sources), diagnostics_(diagnostics), services_(etc_services) {
+    checked_.policy_ = parsed.policy;
+  }
+
+  std::optional<CheckedPolicy> check() {
+    check_services();
+    check_sets();
+    for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed})
+      checked_.rules_[static_cast<std::size_t>(traffic)] = baseline(traffic);
+    for (std::size_t index = 0; index < checked_.policy_.rules.size(); ++index) check_rule(index);
+    if (has_errors(diagnostics_)) return {};
+    warn_of_shadows();
+    return std::move(checked_);
+  }
+
+ private:
+  void complain(const Rule& rule, Span at, std::string message) {
+    diagnostics_.push_back(error_in(sources_.at(rule.source), at, std::move(message)));
+  }
+
+  void check_services() {
+    for (const auto& service : checked_.policy_.services) {
+      std::vector<ServicePort> ports;
+      for (const auto& item : service.ports) {
+        const auto* range = std::get_if<PortRange>(&item.what);
+        if (range == nullptr) continue;  // the parser has complained
+        for (const auto protocol : item.protocol ? std::vector{*item.protocol} : std::vector{tcp, udp})
+          ports.push_back({protocol, *range});
+      }
+      services_.define(service.name, std::move(ports));
+    }
+  }
+
+  void check_sets() {
+    for (const auto& set : checked_.policy_.sets) {
+      std::vector<AddressRange> ipv4;
+      std::vector<AddressRange> ipv6;
+      for (const auto& range : set.ranges)
+        (range.family() == Family::ipv4 ? ipv4 : ipv6).push_back(range);
+      set_numbers_[set.name] = checked_.sets_.size();
+      checked_.sets_.push_back(
+          {.name = set.name, .ipv4 = merged(std::move(ipv4)), .ipv6 = merged(std::move(ipv6))});
+    }
+  }
+
+  // The id of rule `index`, made unique among those before it.
+  std::string unique_id(const Rule& rule) {
+    const std::string id = rule_id(rule);
+    const int same = ++ids_seen_[id];
+    return same == 1 ? id : id + "-" + std::to_string(same);
+  }
+
+  void check_rule(std::size_t index) {
+    const Rule& rule = checked_.policy_.rules[index];
+    CheckedRule checked{.id = unique_id(rule),
+                        .verdict = rule.verdict,
+                        .log = rule.log,
+                        .conditions = {.interfaces = rule.interfaces},
+                        .written = index};
+    checked_.ids_.push_back(checked.id);
+    auto& conditions = checked.conditions;
+    conditions.flows = flows(rule);
+    conditions.from = addresses(rule, rule.from);
+    conditions.to = addresses(rule, rule.to);
+    check_families(rule, conditions);
+    const auto traffic = rule.direction == Direction::in ? Traffic::incoming : Traffic::outgoing;
+    checked_.rules_[static_cast<std::size_t>(traffic)].push_back(std::move(checked));
+  }
+
+  std::vector<ServicePort> resolve(const Rule& rule, const std::vector<PortItem>& items) {
+    std::vector<ServicePort> out;
+    for (const auto& item : items) {
+      if (const auto* range = std::get_if<PortRange>(&item.what)) {
+        for (const auto protocol : item.protocol ? std::vector{*item.protocol} : std::vector{tcp, udp})
+          out.push_back({protocol, *range});
+        continue;
+      }
+      resolve_service(rule, item, out);
+    }
+    return out;
+  }
+
+  void resolve_service(const Rule& rule, const PortItem& item, std::vector<ServicePort>& out) {
+    const auto& name = std::get<ServiceName>(item.what).name;
+    const auto& known = services_.find(name);
+    if (known.empty())
+      return complain(rule, item.at, "no service is called '" + name + "'" +
+                                         suggestion(name, services_.names()));
+    bool any = false;
+    for (const auto& port : known) {
+      if (item.protocol && *item.protocol != port.protocol) continue;
+      any = true;
+      out.push_back(port);
+    }
+    if (!any)
+      complain(rule, item.at, "service '" + name + "' is not known for " + item.protocol->text());
+  }
+
+  std::vector<Flow> flows(const Rule& rule) {
+    if (rule.protocol) return {Flow{.protocol = *rule.protocol}};
+    if (rule.ports.empty() && rule.from_ports.empty()) return {};
+    const std::size_t before = diagnostics_.size();
+    const auto to = resolve(rule, rule.ports);
+    const auto from = resolve(rule, rule.from_ports);
+    std::vector<Flow> out;
+    const auto add = [&](const Flow& flow) {
+      if (std::find(out.begin(), out.end(), flow) == out.end()) out.push_back(flow);
+    };
+    if (rule.from_ports.empty())
+      for (const auto& port : to) add({.protocol = port.protocol, .to = port.ports});
+    else if (rule.ports.empty())
+      for (const auto& port : from) add({.protocol = port.protocol, .from = port.ports});
+    else
+      for (const auto& source : from)
+        for (const auto& port : to)
+          if (source.protocol == port.protocol)
+            add({.protocol = port.protocol, .from = source.ports, .to = port.ports});
+    if (out.empty() && diagnostics_.size() == before)
+      complain(rule, rule.at, "the source ports and the destination ports share no protocol");
+    return out;
+  }
+
+  std::vector<AddressMatch> addresses(const Rule& rule, const std::vector<AddressItem>& items) {
+    std::vector<AddressMatch> out;
+    for (const auto& item : items) {
+      if (const auto* range = std::get_if<AddressRange>(&item.what)) {
+        out.emplace_back(*range);
+        continue;
+      }
+      const auto& name = std::get<SetName>(item.what).name;
+      const auto found = set_numbers_.find(name);
+      if (found == set_numbers_.end()) {
+        std::vector<std::string_view> names;
+        for (const auto& [known, number] : set_numbers_) names.push_back(known);
+        complain(rule, item.at, "no set is called '" + name + "'" + suggestion(name, names));
+      } else {
+        out.emplace_back(SetIndex{found->second});
+      }
+    }
+    return out;
+  }
+
+  bool has_family(const std::vector<AddressMatch>& matches, Family family) const {
+    if (matches.empty()) return true;
+    return std::any_of(matches.begin(), matches.end(), [&](const AddressMatch& match) {
+      if (const auto* range = std::get_if<AddressRange>(&match)) return range->family() == family;
+      return true;  // a set may be empty today and hold either family tomorrow
+    });
+  }
+
+  void check_families(const Rule& rule, const Conditions& conditions) {
+    bool any = false;
+    for (const auto family : {Family::ipv4, Family::ipv6})
+      any = any || (has_family(conditions.from, family) && has_family(conditions.to, family));
+    if (any) return;
+    const Span at = rule.from.empty() ? rule.at : rule.from.front().at;
+    complain(rule, at, "'from' and 'to' share no address family: no packet can match");
+  }
+
+  void warn_of_shadows() {
+    const auto& rules = checked_.policy_.rules;
+    for (const auto traffic : {Traffic::incoming, Traffic::outgoing}) {
+      const auto& all = checked_.rules(traffic);
+      for (const auto& shadow : find_shadows(all)) {
+        const auto& hidden = all[shadow.hidden];
+        const auto& by = all[shadow.by];
+        if (!hidden.written) continue;
+        const Rule& rule = rules[*hidden.written];
+        std::string message = "never matches: ";
+        if (by.written) {
+          const Rule& first = rules[*by.written];
+          message += "rule " + std::to_string(*by.written + 1) + ", '" + command_text(first) + "' (" +
+                     sources_.at(first.source).name + ":" + std::to_string(first.at.line) +
+                     "), decides all of it before";
+        } else {
+          message += "'" + by.id + "', " + std::string(baseline_description(by.id)) +
+                     ", is always decided before";
+        }
+        diagnostics_.push_back(warning_in(sources_.at(rule.source), rule.at, std::move(message)));
+      }
+    }
+  }
+
+  const Sources& sources_;
+  Diagnostics& diagnostics_;
+  ServiceTable services_;
+  std::map<std::string, std::size_t> set_numbers_;
+  std::map<std::string, int> ids_seen_;
+  CheckedPolicy checked_;
+};
+
+std::optional<CheckedPolicy> check(const ParsedPolicy& parsed, const Sources& sources,
+                                   std::string_view etc_services, Diagnostics& diagnostics) {
+  return Checker(parsed, sources, etc_services, diagnostics).check();
+}
+
+std::optional<CheckedPolicy> load(const Sources& sources, std::string_view etc_services,
+                                  Diagnostics& diagnostics) {
+  return check(parse(sources, diagnostics), sources, etc_services, diagnostics);
+}
+
+}  // namespace fwctl::policy

@@ -1,0 +1,104 @@
+// A policy whose names are resolved and whose rules make sense: what evaluate() answers from and
+// compile() turns into a ruleset. Only check() makes one.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "rules/address.h"
+#include "rules/policy/model.h"
+#include "rules/policy/parse.h"
+#include "rules/policy/services.h"
+
+namespace fwctl::policy {
+
+// Bits of connection tracking's verdict on a packet.
+enum class State : std::uint8_t { invalid = 1, established = 2, related = 4, fresh = 8 };
+
+// One kind of packet a rule is about: a protocol with its ports, or an ICMP type.
+struct Flow {
+  Protocol protocol;
+  PortRange from = all_ports;
+  PortRange to = all_ports;
+  std::optional<std::uint8_t> icmp_type;  // of ICMP and ICMPv6
+  bool operator==(const Flow&) const = default;
+};
+
+// Index into CheckedPolicy::sets.
+struct SetIndex {
+  std::size_t index = 0;
+  bool operator==(const SetIndex&) const = default;
+};
+using AddressMatch = std::variant<AddressRange, SetIndex>;
+
+// What a packet must be for a rule to match: one of each list; an empty list asks nothing. At least
+// one pair of `from` and `to` shares a family.
+struct Conditions {
+  std::uint8_t states = 0;  // bits of State; 0 asks nothing
+  std::vector<Flow> flows;
+  std::vector<AddressMatch> from;
+  std::vector<AddressMatch> to;
+  std::vector<std::string> interfaces;  // the one it comes in on, or goes out on
+};
+
+struct CheckedRule {
+  std::string id;  // "r" and 8 hexadecimal digits, or the name of a baseline item
+  Verdict verdict = Verdict::deny;
+  bool log = false;
+  Conditions conditions;
+  // Index into CheckedPolicy::policy().rules; nullopt for the baseline, which no one wrote.
+  std::optional<std::size_t> written;
+};
+
+// Addresses of one family each, sorted, disjoint, merged where they touch.
+struct CheckedSet {
+  std::string name;
+  std::vector<AddressRange> ipv4;
+  std::vector<AddressRange> ipv6;
+
+  bool contains(const Address& address) const;
+};
+
+class CheckedPolicy {
+ public:
+  const Policy& policy() const { return policy_; }
+  const std::vector<CheckedSet>& sets() const { return sets_; }
+  // In the order of evaluation, the baseline first.
+  const std::vector<CheckedRule>& rules(Traffic traffic) const {
+    return rules_[static_cast<std::size_t>(traffic)];
+  }
+  Verdict default_for(Traffic traffic) const { return policy_.default_for(traffic); }
+  bool logging() const { return policy_.logging != Logging::off; }
+
+  // Ids by index into policy().rules.
+  const std::vector<std::string>& ids() const { return ids_; }
+  std::optional<std::size_t> find(std::string_view id) const;
+
+ private:
+  friend class Checker;
+  CheckedPolicy() = default;
+
+  Policy policy_;
+  std::vector<CheckedSet> sets_;
+  std::array<std::vector<CheckedRule>, 3> rules_;
+  std::vector<std::string> ids_;
+};
+
+// nullopt exactly when something in `diagnostics` is an error afterwards. Warnings (a rule that can
+// never match, and the rule that hides it) leave a result.
+std::optional<CheckedPolicy> check(const ParsedPolicy& parsed, const Sources& sources,
+                                   std::string_view etc_services, Diagnostics& diagnostics);
+
+// parse() and check() in one.
+std::optional<CheckedPolicy> load(const Sources& sources, std::string_view etc_services,
+                                  Diagnostics& diagnostics);
+
+// "r" and 8 hexadecimal digits that stay for as long as the rule means the same.
+std::string rule_id(const Rule& rule);
+
+}  // namespace fwctl::policy

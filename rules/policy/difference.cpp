@@ -1,0 +1,87 @@
+#include "rules/policy/difference.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+
+#include "rules/policy/items.h"
+#include "rules/policy/print.h"
+
+namespace fwctl::policy {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+// Beyond this many changed lines on both sides the shortest difference is not worth its time: the
+// lines that only one side has are listed without regard to order.
+constexpr std::size_t most_aligned = 2000;
+
+Lines lines(const Policy& policy) {
+  Lines out;
+  for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed})
+    out.push_back("default " + std::string(text(policy.default_for(traffic))) + " " +
+                  std::string(text(traffic)));
+  out.push_back("logging " + std::string(text(policy.logging)));
+  for (const auto& set : policy.sets)
+    for (const auto& range : set.ranges) out.push_back("set " + set.name + " " + range.text());
+  for (const auto& service : policy.services)
+    for (const auto& item : service.ports) out.push_back("service " + service.name + " " + text(item));
+  for (const auto& rule : policy.rules)
+    out.push_back(command_text(rule) + (rule.comment.empty() ? "" : " comment '" + rule.comment + "'"));
+  return out;
+}
+
+void unordered(const Lines& before, const Lines& after, Lines& out) {
+  std::map<std::string, std::int64_t> surplus;
+  for (const auto& line : after) ++surplus[line];
+  for (const auto& line : before)
+    if (--surplus[line] < 0) out.push_back("- " + line);
+  surplus.clear();
+  for (const auto& line : before) ++surplus[line];
+  for (const auto& line : after)
+    if (--surplus[line] < 0) out.push_back("+ " + line);
+}
+
+// By the longest common subsequence.
+void aligned(const Lines& before, const Lines& after, Lines& out) {
+  std::vector<std::vector<std::uint32_t>> common(before.size() + 1,
+                                                 std::vector<std::uint32_t>(after.size() + 1));
+  for (std::size_t i = before.size(); i-- > 0;)
+    for (std::size_t j = after.size(); j-- > 0;)
+      common[i][j] = before[i] == after[j] ? common[i + 1][j + 1] + 1
+                                           : std::max(common[i + 1][j], common[i][j + 1]);
+  std::size_t i = 0;
+  std::size_t j = 0;
+  while (i < before.size() || j < after.size()) {
+    if (i < before.size() && j < after.size() && before[i] == after[j]) {
+      ++i;
+      ++j;
+    } else if (j == after.size() || (i < before.size() && common[i + 1][j] >= common[i][j + 1])) {
+      out.push_back("- " + before[i++]);
+    } else {
+      out.push_back("+ " + after[j++]);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> difference(const Policy& before, const Policy& after) {
+  Lines old_lines = lines(before);
+  Lines new_lines = lines(after);
+  const auto first = std::mismatch(old_lines.begin(), old_lines.end(), new_lines.begin(), new_lines.end());
+  new_lines.erase(new_lines.begin(), first.second);
+  old_lines.erase(old_lines.begin(), first.first);
+  while (!old_lines.empty() && !new_lines.empty() && old_lines.back() == new_lines.back()) {
+    old_lines.pop_back();
+    new_lines.pop_back();
+  }
+  Lines out;
+  if (old_lines.size() > most_aligned || new_lines.size() > most_aligned)
+    unordered(old_lines, new_lines, out);
+  else
+    aligned(old_lines, new_lines, out);
+  return out;
+}
+
+}  // namespace fwctl::policy

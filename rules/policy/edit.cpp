@@ -1,0 +1,181 @@
+#include "rules/policy/edit.h"
+
+#include <algorithm>
+#include <set>
+
+#include "rules/number.h"
+#include "rules/policy/grammar.h"
+
+namespace fwctl::policy {
+namespace {
+
+// Rules of the three layers follow each other in the policy; this finds the one of `added` again.
+class Layout {
+ public:
+  Layout(const CheckedPolicy& policy, const Added& added)
+      : before_(added.before.size()),
+        managed_(policy.policy().rules.size() - added.before.size() - added.rules.size()) {}
+
+  std::size_t first_added() const { return before_ + managed_; }
+  bool managed(std::size_t index) const { return index >= before_ && index < first_added(); }
+  Rule& at(Added& added, std::size_t index) const {
+    return index < before_ ? added.before[index] : added.rules[index - first_added()];
+  }
+
+ private:
+  std::size_t before_;
+  std::size_t managed_;
+};
+
+// About the same packets: what may differ is the verdict, the logging and the comment.
+bool same_packets(const Rule& a, const Rule& b) {
+  Rule like_b = a;
+  like_b.verdict = b.verdict;
+  like_b.log = b.log;
+  return like_b.same_meaning(b);
+}
+
+std::string where(const Rule& rule, const Sources& sources) {
+  return sources.at(rule.source).name + ":" + std::to_string(rule.at.line);
+}
+
+std::string numbered(std::size_t index, const Rule& rule) {
+  return "rule " + std::to_string(index + 1) + ", '" + command_text(rule) + "'";
+}
+
+EditResult place_new(const CheckedPolicy& policy, const Sources& sources, Edit edit, Rule rule,
+                     Place place) {
+  const auto& rules = policy.policy().rules;
+  const Layout layout(policy, edit.added);
+  edit.changed = true;
+  if (!place.number) {
+    edit.added.rules.push_back(std::move(rule));
+    return edit;
+  }
+  if (*place.number > rules.size())
+    return tl::unexpected("there is no rule " + std::to_string(*place.number) + " to insert before: " +
+                          (rules.empty() ? std::string("there are no rules yet")
+                                         : "the last is rule " + std::to_string(rules.size())));
+  const std::size_t index = *place.number == 0 ? 0 : *place.number - 1;
+  if (index <= edit.added.before.size()) {
+    const auto at = edit.added.before.begin() + static_cast<std::ptrdiff_t>(index);
+    edit.added.before.insert(at, std::move(rule));
+  } else if (index >= layout.first_added()) {
+    const auto at = edit.added.rules.begin() + static_cast<std::ptrdiff_t>(index - layout.first_added());
+    edit.added.rules.insert(at, std::move(rule));
+  } else {
+    return tl::unexpected("rule " + std::to_string(*place.number) + " stands in " +
+                          where(rules[index], sources) +
+                          ", a file that fwctl does not write: put the new rule there and 'fwctl "
+                          "reload', or use 'fwctl prepend'");
+  }
+  return edit;
+}
+
+// Adds the indexes that `word` names to `chosen`; an error is a sentence.
+class Selection {
+ public:
+  explicit Selection(const CheckedPolicy& policy) : policy_(policy) {}
+
+  tl::expected<void, std::string> choose(const std::string& word) {
+    const std::size_t dash = word.find('-');
+    const auto first = parse_number(word.substr(0, dash), 1'000'000'000);
+    if (!first) return choose_id(word);
+    const auto last = dash == std::string::npos ? first : parse_number(word.substr(dash + 1), 1'000'000'000);
+    if (!last || *last < *first) return tl::unexpected("'" + word + "' is not a range of rule numbers");
+    const std::size_t count = policy_.policy().rules.size();
+    if (*first == 0 || *last > count)
+      return tl::unexpected("there is no rule " + std::to_string(*first == 0 ? 0 : *last) + ": " +
+                            (count == 0 ? std::string("there are no rules")
+                                        : "the last is rule " + std::to_string(count)));
+    for (auto number = *first; number <= *last; ++number) chosen_.insert(number - 1);
+    return {};
+  }
+
+  const std::set<std::size_t>& chosen() const { return chosen_; }
+
+ private:
+  tl::expected<void, std::string> choose_id(const std::string& word) {
+    if (const auto exact = policy_.find(word)) {
+      chosen_.insert(*exact);
+      return {};
+    }
+    std::vector<std::size_t> found;
+    for (std::size_t index = 0; index < policy_.ids().size(); ++index)
+      if (word.size() >= 4 && policy_.ids()[index].starts_with(word)) found.push_back(index);
+    if (found.size() > 1) return tl::unexpected("several rules have an id that begins with '" + word + "'");
+    if (found.empty())
+      return tl::unexpected("'" + word + "' is neither the number nor the id of a rule ('fwctl status' "
+                            "lists both), and no rule begins with it");
+    chosen_.insert(found.front());
+    return {};
+  }
+
+  const CheckedPolicy& policy_;
+  std::set<std::size_t> chosen_;
+};
+
+}  // namespace
+
+EditResult add(const CheckedPolicy& policy, const Sources& sources, const Added& added, Rule rule,
+               Place place) {
+  Edit edit{.added = added};
+  const auto& rules = policy.policy().rules;
+  const Layout layout(policy, added);
+  for (std::size_t index = 0; index < rules.size(); ++index) {
+    const Rule& there = rules[index];
+    if (!same_packets(there, rule)) continue;
+    const bool same_comment = rule.comment.empty() || rule.comment == there.comment;
+    if (there.same_meaning(rule) && (same_comment || layout.managed(index))) {
+      edit.notes.push_back("already there: " + numbered(index, there) +
+                           (layout.managed(index) ? " (" + where(there, sources) + ")" : ""));
+      return edit;
+    }
+    if (layout.managed(index)) continue;
+    if (place.number) continue;  // said to go elsewhere: both may be wanted
+    Rule& target = layout.at(edit.added, index);
+    edit.notes.push_back("changed " + numbered(index, there) + " where it stands");
+    if (rule.comment.empty()) rule.comment = there.comment;
+    target = std::move(rule);
+    edit.changed = true;
+    return edit;
+  }
+  return place_new(policy, sources, std::move(edit), std::move(rule), place);
+}
+
+EditResult remove(const CheckedPolicy& policy, const Sources& sources, const Added& added,
+                  const std::vector<std::string>& selection, Diagnostics& diagnostics) {
+  Edit edit{.added = added};
+  const auto& rules = policy.policy().rules;
+  std::set<std::size_t> chosen;
+  if (selection.empty()) return tl::unexpected(std::string("name a rule to delete: its number, its id or its text"));
+  if (parse_verdict(selection.front())) {
+    const auto wanted = parse_rule(selection, diagnostics);
+    if (!wanted) return tl::unexpected(std::string("the rule to delete is not a rule"));
+    for (std::size_t index = 0; index < rules.size(); ++index)
+      if (rules[index].same_meaning(*wanted)) chosen.insert(index);
+    if (chosen.empty()) {
+      edit.notes.push_back("no rule says '" + command_text(*wanted) + "'");
+      return edit;
+    }
+  } else {
+    Selection selected(policy);
+    for (const auto& word : selection)
+      if (auto found = selected.choose(word); !found) return tl::unexpected(found.error());
+    chosen = selected.chosen();
+  }
+  const Layout layout(policy, added);
+  for (const auto index : chosen)
+    if (layout.managed(index))
+      return tl::unexpected(numbered(index, rules[index]) + " stands in " + where(rules[index], sources) +
+                            ", a file that fwctl does not write: delete it there, then 'fwctl reload'");
+  for (auto index = chosen.rbegin(); index != chosen.rend(); ++index) {
+    auto& list = *index < added.before.size() ? edit.added.before : edit.added.rules;
+    const std::size_t offset = *index < added.before.size() ? 0 : layout.first_added();
+    list.erase(list.begin() + static_cast<std::ptrdiff_t>(*index - offset));
+  }
+  edit.changed = true;
+  return edit;
+}
+
+}  // namespace fwctl::policy

@@ -1,0 +1,41 @@
+// What the command line does to rules.yaml: add, insert, delete. Pure: a new value comes back.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "rules/policy/check.h"
+#include "rules/policy/print.h"
+
+namespace fwctl::policy {
+
+struct Edit {
+  Added added;
+  bool changed = false;
+  std::vector<std::string> notes;  // sentences for people
+};
+
+// Errors are sentences that say what to do; they leave nothing changed.
+using EditResult = tl::expected<Edit, std::string>;
+
+// Where a new rule goes among all rules of the policy.
+struct Place {
+  // 0: before all others. N: it becomes rule number N. nullopt: the end.
+  std::optional<std::size_t> number;
+};
+
+// A rule that says the same is there already: nothing changes. One about the same packets with
+// another verdict, log or comment among what fwctl added itself: it is changed where it stands.
+EditResult add(const CheckedPolicy& policy, const Sources& sources, const Added& added, Rule rule,
+               Place place);
+
+// `selection` is one rule as words ("allow", "22/tcp"), or any of: numbers ("3"), ranges of numbers
+// ("5-7"), ids and unambiguous beginnings of ids of at least 4 characters. A rule of a file that
+// people own is not deleted but pointed at.
+EditResult remove(const CheckedPolicy& policy, const Sources& sources, const Added& added,
+                  const std::vector<std::string>& selection, Diagnostics& diagnostics);
+
+}  // namespace fwctl::policy

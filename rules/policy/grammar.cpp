@@ -1,0 +1,274 @@
+#include "rules/policy/grammar.h"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <utility>
+
+#include "rules/nearest.h"
+#include "rules/policy/items.h"
+
+namespace fwctl::policy {
+namespace {
+
+struct Word {
+  std::string text;
+  Span at;  // in the source
+};
+
+constexpr std::array<std::string_view, 3> verdict_words{"allow", "deny", "reject"};
+constexpr std::array<std::string_view, 6> clause_words{"proto", "from", "to", "port", "comment", "log"};
+
+class Reader {
+ public:
+  Reader(const std::vector<Word>& words, const Source& source, Span whole, Diagnostics& diagnostics)
+      : words_(words), source_(source), whole_(whole), diagnostics_(diagnostics) {}
+
+  std::optional<Rule> read() {
+    rule_.at = whole_;
+    if (words_.empty()) {
+      complain(whole_, "an empty rule: it begins with allow, deny or reject");
+      return {};
+    }
+    read_verdict();
+    read_prefix();
+    if (failed_) return {};
+    read_what();
+    if (failed_) return {};
+    if (const auto disagreement = settle_protocol(rule_)) complain(disagreement->at, disagreement->message);
+    if (failed_) return {};
+    return std::move(rule_);
+  }
+
+ private:
+  bool at_end() const { return next_ >= words_.size(); }
+  const Word& word() const { return words_[next_]; }
+  bool take(std::string_view expected) {
+    if (at_end() || word().text != expected) return false;
+    ++next_;
+    return true;
+  }
+
+  void complain(Span at, std::string message) {
+    failed_ = true;
+    diagnostics_.push_back(error_in(source_, at, std::move(message)));
+  }
+
+  // The word after `keyword`, which has just been taken.
+  const Word* argument(std::string_view keyword, std::string_view what) {
+    if (!at_end()) return &words_[next_++];
+    Span after = words_.back().at;
+    after.column += after.length;
+    after.length = 1;
+    complain(after, "'" + std::string(keyword) + "' needs " + std::string(what) + " behind it");
+    return nullptr;
+  }
+
+  Span within(const Word& whole, std::size_t offset, std::size_t length) const {
+    Span at = whole.at;
+    at.column += static_cast<std::uint32_t>(offset);
+    at.length = static_cast<std::uint32_t>(std::max<std::size_t>(length, 1));
+    return at;
+  }
+
+  // Parses `from` with `parse`, complains at the right place, and sets the items' spans.
+  template <typename T>
+  bool accept(const Word& from, Parsed<T> parsed, T& into) {
+    if (!parsed) {
+      complain(within(from, parsed.error().offset, parsed.error().length), parsed.error().message);
+      return false;
+    }
+    into = *std::move(parsed);
+    if constexpr (requires { into.front().at; })
+      for (auto& item : into) item.at = within(from, item.at.column - 1, item.at.length);
+    return true;
+  }
+
+  void read_verdict() {
+    const Word& first = words_[next_++];
+    if (const auto verdict = parse_verdict(first.text))
+      rule_.verdict = *verdict;
+    else
+      complain(first.at, "'" + first.text + "' is not allow, deny or reject" +
+                             suggestion(first.text, verdict_words));
+  }
+
+  void read_prefix() {
+    if (take("out"))
+      rule_.direction = Direction::out;
+    else
+      take("in");
+    if (take("on")) {
+      if (const Word* name = argument("on", "an interface"))
+        accept(*name, parse_interfaces(name->text), rule_.interfaces);
+    }
+    rule_.log = take("log");
+  }
+
+  void read_comment() {
+    const Word* comment = argument("comment", "a text");
+    if (comment == nullptr) return;
+    const bool control = std::any_of(comment->text.begin(), comment->text.end(), [](char c) {
+      return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    });
+    if (control) complain(comment->at, "a comment is one line of text");
+    if (comment->text.size() > 200) complain(comment->at, "a comment has at most 200 bytes");
+    rule_.comment = comment->text;
+  }
+
+  void read_what() {
+    bool simple = false;
+    bool any_clause = false;
+    while (!at_end() && !failed_) {
+      const Word& current = word();
+      if (take("comment")) {
+        read_comment();
+      } else if (take("proto")) {
+        any_clause = true;
+        once(seen_proto_, current);
+        read_proto();
+      } else if (take("from")) {
+        any_clause = true;
+        once(seen_from_, current);
+        read_side("from", rule_.from, rule_.from_ports);
+      } else if (take("to")) {
+        any_clause = true;
+        once(seen_to_, current);
+        read_side("to", rule_.to, rule_.ports);
+      } else if (!simple && !any_clause) {
+        simple = true;
+        ++next_;
+        read_simple(current);
+      } else {
+        unexpected(current);
+      }
+    }
+    if (!failed_ && !simple && !any_clause && rule_.interfaces.empty())
+      complain(whole_, "this rule names no port, address or interface: say what to " +
+                           std::string(text(rule_.verdict)) + ", or 'from any' for everything");
+  }
+
+  void once(bool& seen, const Word& current) {
+    if (std::exchange(seen, true)) complain(current.at, "'" + current.text + "' a second time");
+  }
+
+  void read_proto() {
+    const Word* name = argument("proto", "a protocol");
+    if (name == nullptr || name->text == "any") return;
+    Protocol protocol;
+    if (accept(*name, parse_protocol(name->text), protocol)) rule_.protocol = protocol;
+  }
+
+  void read_side(std::string_view keyword, std::vector<AddressItem>& addresses,
+                 std::vector<PortItem>& ports) {
+    const Word* address = argument(keyword, "an address, or any");
+    if (address == nullptr || !accept(*address, parse_addresses(address->text), addresses)) return;
+    if (!take("port")) return;
+    const Word* port = argument("port", "a port");
+    if (port == nullptr) return;
+    if (port->text == "any") return complain(port->at, "leave 'port' out to mean any port");
+    accept(*port, parse_ports(port->text), ports);
+  }
+
+  void read_simple(const Word& what) {
+    if (what.text == "any") return complain(what.at, "say 'from any' to mean every packet");
+    const auto ports = parse_ports(what.text);
+    // A word that looks like an address, or like a mistyped keyword, deserves a better answer.
+    if (!ports && parse_addresses(what.text))
+      return complain(what.at, "an address needs 'from' or 'to' before it");
+    if (!at_end() && word().text != "comment" && !suggestion(what.text, clause_words).empty())
+      return unexpected(what);
+    accept(what, ports, rule_.ports);
+  }
+
+  void unexpected(const Word& what) {
+    if (what.text == "log" || what.text == "on" || what.text == "in" || what.text == "out")
+      return complain(what.at, "'" + what.text + "' stands directly behind the verdict: " +
+                                   std::string(text(rule_.verdict)) + " [in|out] [on INTERFACE] [log] ...");
+    if (what.text == "port")
+      return complain(what.at, "'port' stands behind 'from ADDRESS' or 'to ADDRESS'");
+    complain(what.at, "'" + what.text + "' has no meaning here" + suggestion(what.text, clause_words));
+  }
+
+  const std::vector<Word>& words_;
+  const Source& source_;
+  Span whole_;
+  Diagnostics& diagnostics_;
+  std::size_t next_ = 0;
+  bool failed_ = false;
+  bool seen_proto_ = false;
+  bool seen_from_ = false;
+  bool seen_to_ = false;
+  Rule rule_;
+};
+
+// Splits at blanks; ' and " hold blanks together. The error is the offset of an open quote.
+tl::expected<std::vector<Word>, std::size_t> split(std::string_view text, Span at) {
+  std::vector<Word> words;
+  std::size_t index = 0;
+  while (true) {
+    while (index < text.size() && text[index] == ' ') ++index;
+    if (index == text.size()) return words;
+    const std::size_t begin = index;
+    std::string word;
+    while (index < text.size() && text[index] != ' ') {
+      if (text[index] != '\'' && text[index] != '"') {
+        word += text[index++];
+        continue;
+      }
+      const std::size_t close = text.find(text[index], index + 1);
+      if (close == std::string_view::npos) return tl::unexpected(index);
+      word += text.substr(index + 1, close - index - 1);
+      index = close + 1;
+    }
+    Span place = at;
+    place.column += static_cast<std::uint32_t>(begin);
+    place.length = static_cast<std::uint32_t>(index - begin);
+    words.push_back({.text = std::move(word), .at = place});
+  }
+}
+
+}  // namespace
+
+std::string join(const std::vector<std::string>& words) {
+  std::string out;
+  for (const auto& word : words) {
+    if (&word != &words.front()) out += ' ';
+    const bool plain = !word.empty() && word.find_first_of(" '\"\\$`*?#&;|<>()~!") == std::string::npos;
+    if (plain) {
+      out += word;
+    } else if (word.find('\'') == std::string::npos) {
+      out += "'" + word + "'";
+    } else {
+      out += "\"" + word + "\"";
+    }
+  }
+  return out;
+}
+
+std::optional<Rule> parse_rule(const std::vector<std::string>& words, Diagnostics& diagnostics) {
+  const Source source{.name = std::string(command_source), .text = join(words)};
+  std::vector<Word> placed;
+  std::uint32_t column = 1;
+  for (const auto& word : words) {
+    const auto length = static_cast<std::uint32_t>(join({word}).size());
+    placed.push_back({.text = word, .at = {.line = 1, .column = column, .length = length}});
+    column += length + 1;
+  }
+  const Span whole{.line = 1, .column = 1, .length = static_cast<std::uint32_t>(source.text.size())};
+  return Reader(placed, source, whole, diagnostics).read();
+}
+
+std::optional<Rule> parse_rule(std::string_view text, const Source& source, Span at,
+                               Diagnostics& diagnostics) {
+  const auto words = split(text, at);
+  if (!words) {
+    at.column += static_cast<std::uint32_t>(words.error());
+    at.length = 1;
+    diagnostics.push_back(error_in(source, at, "a quote that is not closed"));
+    return {};
+  }
+  return Reader(*words, source, at, diagnostics).read();
+}
+
+}  // namespace fwctl::policy

@@ -1,0 +1,249 @@
+#include "rules/policy/items.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "rules/number.h"
+
+namespace fwctl::policy {
+namespace {
+
+constexpr std::size_t longest_name = 60;
+// IFNAMSIZ - 1 of linux/if.h.
+constexpr std::size_t longest_interface = 15;
+
+bool letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool digit(char c) { return c >= '0' && c <= '9'; }
+
+std::string quoted(std::string_view text) {
+  std::string out = "'";
+  for (const char c : text.substr(0, 60)) out += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
+  return out + "'";
+}
+
+tl::unexpected<Problem> problem(std::string_view piece, std::string message) {
+  return tl::unexpected(Problem{.offset = 0, .length = piece.size(), .message = std::move(message)});
+}
+
+Span span(std::size_t offset, std::size_t length) {
+  return {.line = 0,
+          .column = static_cast<std::uint32_t>(offset + 1),
+          .length = static_cast<std::uint32_t>(length)};
+}
+
+// Calls `parse` for each piece between commas and collects what it returns.
+template <typename T>
+Parsed<std::vector<T>> each_piece(std::string_view text,
+                                  const std::function<Parsed<T>(std::string_view, Span)>& parse) {
+  std::vector<T> out;
+  std::size_t begin = 0;
+  while (true) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const auto piece = text.substr(begin, end - begin);
+    if (piece.empty())
+      return tl::unexpected(Problem{.offset = begin, .length = 1, .message = "nothing between commas"});
+    auto item = parse(piece, span(begin, piece.size()));
+    if (!item) {
+      item.error().offset += begin;
+      return tl::unexpected(std::move(item.error()));
+    }
+    out.push_back(std::move(*item));
+    if (end == text.size()) return out;
+    begin = end + 1;
+  }
+}
+
+Parsed<std::uint16_t> parse_port(std::string_view piece) {
+  const auto number = parse_number(piece, 65535);
+  if (number && *number != 0) return static_cast<std::uint16_t>(*number);
+  if (piece.size() > 1 && piece[0] == '0')
+    return problem(piece, quoted(piece) + " has a leading zero: write ports as plain decimal numbers");
+  return problem(piece, quoted(piece) + " is not a port: ports are 1 to 65535");
+}
+
+Parsed<std::variant<PortRange, ServiceName>> parse_port_or_service(std::string_view piece) {
+  if (valid_name(piece)) return ServiceName{std::string(piece)};
+  const std::size_t dash = piece.find_first_of("-:");
+  if (dash == std::string_view::npos) {
+    const auto port = parse_port(piece);
+    if (!port) return tl::unexpected(port.error());
+    return PortRange{*port, *port};
+  }
+  const auto first = parse_port(piece.substr(0, dash));
+  if (!first) return tl::unexpected(first.error());
+  auto last = parse_port(piece.substr(dash + 1));
+  if (!last) {
+    last.error().offset += dash + 1;
+    return tl::unexpected(last.error());
+  }
+  if (*first > *last) return problem(piece, "an empty range: " + quoted(piece) + " ends before it begins");
+  return PortRange{*first, *last};
+}
+
+Parsed<PortItem> parse_port_item(std::string_view piece, Span at) {
+  const std::size_t slash = piece.find('/');
+  PortItem item{.what = {}, .protocol = {}, .at = at};
+  auto what = parse_port_or_service(piece.substr(0, slash));
+  if (!what) return tl::unexpected(what.error());
+  item.what = *std::move(what);
+  if (slash == std::string_view::npos || piece.substr(slash) == "/any") return item;
+  auto protocol = parse_protocol(piece.substr(slash + 1));
+  if (protocol && !protocol->has_ports())
+    protocol = problem(piece.substr(slash + 1), "protocol " + protocol->text() + " has no ports");
+  if (!protocol) {
+    protocol.error().offset += slash + 1;
+    return tl::unexpected(protocol.error());
+  }
+  item.protocol = *protocol;
+  return item;
+}
+
+Parsed<Address> parse_address(std::string_view piece) {
+  const auto address = Address::parse(piece);
+  if (!address) return problem(piece, quoted(piece) + " is not an IPv4 or IPv6 address");
+  return *address;
+}
+
+// "24", or "255.255.255.0" for IPv4.
+std::optional<int> parse_mask(std::string_view text, Family family) {
+  if (const auto length = parse_number(text, family == Family::ipv4 ? 32 : 128))
+    return static_cast<int>(*length);
+  const auto mask = Address::parse(text);
+  if (!mask || mask->family() != Family::ipv4 || family != Family::ipv4) return {};
+  for (int length = 0; length <= 32; ++length) {
+    std::array<std::uint8_t, 16> ones{};
+    ones.fill(0xff);
+    if (prefix(Address(Family::ipv4, ones), length).first == *mask) return length;
+  }
+  return {};
+}
+
+Parsed<AddressItem> parse_address_item(std::string_view piece, Span at) {
+  if (piece.front() == '@') {
+    const auto name = piece.substr(1);
+    if (!valid_name(name)) return problem(piece, quoted(piece) + " is not the name of a set");
+    return AddressItem{.what = SetName{std::string(name)}, .at = at};
+  }
+  if (piece == "any") return problem(piece, "'any' stands alone, not in a list");
+  auto range = parse_address_range(piece);
+  if (!range) return tl::unexpected(range.error());
+  return AddressItem{.what = *range, .at = at};
+}
+
+Parsed<std::string> parse_interface(std::string_view piece, Span /*at*/) {
+  const bool pattern = piece.ends_with('*');
+  const auto name = pattern ? piece.substr(0, piece.size() - 1) : piece;
+  if (name.empty()) return problem(piece, "a pattern needs at least one character before the *");
+  if (name.size() > longest_interface)
+    return problem(piece, "interface names have at most 15 characters");
+  const bool valid = name != "." && name != ".." &&
+                     std::all_of(name.begin(), name.end(), [](char c) {
+                       return letter(c) || digit(c) || std::string_view("_.+,=%@-").find(c) != std::string_view::npos;
+                     });
+  if (!valid) return problem(piece, quoted(piece) + " is not an interface name");
+  if (name == "any" && !pattern)
+    return problem(piece, "no interface is called any: leave the interface out instead");
+  return std::string(piece);
+}
+
+}  // namespace
+
+bool valid_name(std::string_view name) {
+  return !name.empty() && name.size() <= longest_name && letter(name[0]) && name != "any" &&
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return letter(c) || digit(c) || c == '-' || c == '_'; });
+}
+
+Parsed<std::vector<PortItem>> parse_ports(std::string_view text) {
+  if (text == "any") return std::vector<PortItem>{};
+  auto items = each_piece<PortItem>(text, parse_port_item);
+  // "80,443/tcp": the protocol at the end is everyone's who says none ("/any" says one).
+  const auto says_none = [&](const PortItem& item) {
+    return text.substr(item.at.column - 1, item.at.length).find('/') == std::string_view::npos;
+  };
+  if (items)
+    for (auto& item : *items)
+      if (says_none(item)) item.protocol = items->back().protocol;
+  return items;
+}
+
+Parsed<AddressRange> parse_address_range(std::string_view piece) {
+  const std::size_t dash = piece.find('-');
+  if (dash != std::string_view::npos) {
+    const auto first = parse_address(piece.substr(0, dash));
+    if (!first) return tl::unexpected(first.error());
+    auto last = parse_address(piece.substr(dash + 1));
+    if (!last) {
+      last.error().offset += dash + 1;
+      return tl::unexpected(last.error());
+    }
+    if (first->family() != last->family())
+      return problem(piece, "a range of addresses has one family");
+    if (*last < *first)
+      return problem(piece, "an empty range: " + quoted(piece) + " ends before it begins");
+    return AddressRange{*first, *last};
+  }
+  const std::size_t slash = piece.find('/');
+  const auto address = parse_address(piece.substr(0, slash));
+  if (!address) return tl::unexpected(address.error());
+  if (slash == std::string_view::npos) return AddressRange{*address, *address};
+  const auto mask = piece.substr(slash + 1);
+  const auto length = parse_mask(mask, address->family());
+  if (length) return prefix(*address, *length);
+  return tl::unexpected(Problem{
+      .offset = slash + 1,
+      .length = std::max<std::size_t>(mask.size(), 1),
+      .message = quoted(mask) + " is not a prefix length: " +
+                 (address->family() == Family::ipv4 ? "0 to 32" : "0 to 128")});
+}
+
+Parsed<std::vector<AddressItem>> parse_addresses(std::string_view text) {
+  if (text == "any") return std::vector<AddressItem>{};
+  return each_piece<AddressItem>(text, parse_address_item);
+}
+
+Parsed<std::vector<std::string>> parse_interfaces(std::string_view text) {
+  return each_piece<std::string>(text, parse_interface);
+}
+
+Parsed<Protocol> parse_protocol(std::string_view text) {
+  if (const auto protocol = Protocol::parse(text)) return *protocol;
+  return problem(text, quoted(text) + " is not a protocol: tcp, udp, icmp, ... or a number to 255");
+}
+
+std::string text(const PortItem& item) {
+  std::string out;
+  if (const auto* range = std::get_if<PortRange>(&item.what))
+    out = range->text();
+  else
+    out = std::get<ServiceName>(item.what).name;
+  if (item.protocol) out += "/" + item.protocol->text();
+  return out;
+}
+
+std::string text(const AddressItem& item) {
+  if (const auto* range = std::get_if<AddressRange>(&item.what)) return range->text();
+  return "@" + std::get<SetName>(item.what).name;
+}
+
+std::optional<Disagreement> settle_protocol(Rule& rule) {
+  if (!rule.protocol || (rule.ports.empty() && rule.from_ports.empty())) return {};
+  const Protocol protocol = *rule.protocol;
+  const auto settle = [&](std::vector<PortItem>& items) -> std::optional<Disagreement> {
+    for (auto& item : items) {
+      if (!protocol.has_ports())
+        return Disagreement{.at = item.at, .message = "protocol " + protocol.text() + " has no ports"};
+      if (item.protocol && *item.protocol != protocol)
+        return Disagreement{.at = item.at,
+                            .message = "'" + text(item) + "' disagrees with protocol " + protocol.text()};
+      item.protocol = protocol;
+    }
+    return {};
+  };
+  if (auto found = settle(rule.ports)) return found;
+  if (auto found = settle(rule.from_ports)) return found;
+  rule.protocol.reset();
+  return {};
+}
+
+}  // namespace fwctl::policy

@@ -1,0 +1,50 @@
+// The smallest words of the language, the same in YAML and on the command line: ports, addresses,
+// interfaces and names.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "rules/policy/model.h"
+
+namespace fwctl::policy {
+
+// What is wrong within a text that was handed in; the caller knows where that text stands.
+struct Problem {
+  std::size_t offset = 0;
+  std::size_t length = 1;
+  std::string message;
+};
+
+template <typename T>
+using Parsed = tl::expected<T, Problem>;
+
+// One or more separated by commas; a protocol behind the last applies to those without one
+// ("80,443/tcp"). "any" alone is the empty list. The items' spans have line 0 and count columns from
+// 1 within `text`.
+Parsed<std::vector<PortItem>> parse_ports(std::string_view text);
+Parsed<std::vector<AddressItem>> parse_addresses(std::string_view text);
+// One address, prefix or range, as sets hold them.
+Parsed<AddressRange> parse_address_range(std::string_view text);
+// Names of at most 15 characters, or patterns ending in *.
+Parsed<std::vector<std::string>> parse_interfaces(std::string_view text);
+Parsed<Protocol> parse_protocol(std::string_view text);
+
+// Names of sets and services: a letter, then letters, digits, - or _, at most 60 characters.
+bool valid_name(std::string_view name);
+
+std::string text(const PortItem& item);
+std::string text(const AddressItem& item);
+
+// Moves a rule's protocol into its port items where it has some, as every reader of a rule does at
+// its end: "proto tcp ... port 22" and "22/tcp" are one rule. An item that disagrees is a problem;
+// its place is the item's span.
+struct Disagreement {
+  Span at;
+  std::string message;
+};
+std::optional<Disagreement> settle_protocol(Rule& rule);
+
+}  // namespace fwctl::policy

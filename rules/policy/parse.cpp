@@ -1,0 +1,368 @@
+#include "rules/policy/parse.h"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <map>
+#include <set>
+#include <span>
+
+#include "rules/nearest.h"
+#include "rules/policy/grammar.h"
+#include "rules/policy/items.h"
+#include "rules/yaml.h"
+
+namespace fwctl::policy {
+namespace {
+
+using yaml::Kind;
+using yaml::Node;
+
+// Reads one file into the policy; every problem is reported and the rest is read on.
+class FileReader {
+ public:
+  FileReader(const Source& source, std::size_t index, bool machine, Policy& policy, Added& added,
+             Diagnostics& diagnostics)
+      : source_(source),
+        index_(index),
+        machine_(machine),
+        policy_(policy),
+        added_(added),
+        diagnostics_(diagnostics) {}
+
+  // Traffic whose default an earlier file of the same kind has set, and where.
+  using DefaultPlaces = std::map<Traffic, std::string>;
+
+  void read(DefaultPlaces& default_places) {
+    const auto root = yaml::parse(source_, diagnostics_);
+    if (!root || root->kind == Kind::null) return;
+    default_places_ = &default_places;
+    each_entry(*root, "a policy file is a map: version, defaults, logging, sets, services, rules",
+               {{"version", [this](const Node& value) { read_version(value); }},
+                {"defaults", [this](const Node& value) { read_defaults(value); }},
+                {"logging", [this](const Node& value) { read_logging(value); }},
+                {"sets", [this](const Node& value) { read_sets(value); }},
+                {"services", [this](const Node& value) { read_services(value); }},
+                {"before", [this](const Node& value) { read_before(value); }},
+                {"rules", [this](const Node& value) { read_rules(value, Layer::added); }}});
+  }
+
+ private:
+  struct Key {
+    std::string_view name;
+    std::function<void(const Node&)> read;
+  };
+
+  void complain(Span at, std::string message) {
+    diagnostics_.push_back(error_in(source_, at, std::move(message)));
+  }
+
+  // Calls the reader of each key; complains about unknown, duplicate and empty ones.
+  void each_entry(const Node& map, std::string_view expected, std::initializer_list<Key> keys) {
+    if (map.kind != Kind::map) return complain(map.at, std::string(expected));
+    std::set<std::string> seen;
+    for (const auto& [key, value] : map.entries) {
+      if (key.kind != Kind::scalar) {
+        complain(key.at, "a key is a plain word");
+        continue;
+      }
+      if (!seen.insert(key.scalar).second) {
+        complain(key.at, "'" + key.scalar + "' a second time");
+        continue;
+      }
+      const auto found = std::find_if(keys.begin(), keys.end(),
+                                      [&key = key](const Key& known) { return known.name == key.scalar; });
+      if (found == keys.end())
+        complain(key.at, "unknown key '" + key.scalar + "'" + nearest_key(key.scalar, keys));
+      else if (value.kind == Kind::null)
+        complain(key.at, "'" + key.scalar + "' has no value");
+      else
+        found->read(value);
+    }
+  }
+
+  static std::string nearest_key(std::string_view typed, std::initializer_list<Key> keys) {
+    std::vector<std::string_view> names;
+    for (const auto& key : keys) names.push_back(key.name);
+    return suggestion(typed, names);
+  }
+
+  const std::string* scalar(const Node& node, std::string_view what) {
+    if (node.kind == Kind::scalar) return &node.scalar;
+    complain(node.at, std::string(what) + " is one word, not a " +
+                          (node.kind == Kind::list ? "list" : node.kind == Kind::map ? "map" : "blank"));
+    return nullptr;
+  }
+
+  // A scalar or a list of scalars, each handed to `read`.
+  void each_scalar(const Node& node, std::string_view what, const std::function<void(const Node&)>& read) {
+    if (node.kind == Kind::list) {
+      if (node.items.empty()) complain(node.at, "an empty list: leave the key out instead");
+      for (const auto& item : node.items)
+        if (scalar(item, what) != nullptr) read(item);
+    } else if (scalar(node, what) != nullptr) {
+      read(node);
+    }
+  }
+
+  static Span within(const Node& node, std::size_t offset, std::size_t length) {
+    Span at = node.at;
+    at.column += static_cast<std::uint32_t>(offset + (node.quoted ? 1 : 0));
+    at.length = static_cast<std::uint32_t>(std::max<std::size_t>(length, 1));
+    return at;
+  }
+
+  template <typename T>
+  std::optional<T> accept(const Node& node, Parsed<T> parsed) {
+    if (parsed) return *std::move(parsed);
+    complain(within(node, parsed.error().offset, parsed.error().length), parsed.error().message);
+    return {};
+  }
+
+  template <typename T>
+  void append(const Node& node, Parsed<std::vector<T>> parsed, std::vector<T>& into) {
+    auto items = accept(node, std::move(parsed));
+    if (!items) return;
+    for (auto& item : *items) {
+      if constexpr (requires { item.at; }) item.at = within(node, item.at.column - 1, item.at.length);
+      into.push_back(std::move(item));
+    }
+  }
+
+  void read_version(const Node& value) {
+    const auto* text = scalar(value, "version");
+    if (text != nullptr && *text != "1")
+      complain(value.at, "version '" + *text + "' is not known here: this program reads version 1");
+  }
+
+  void read_defaults(const Node& value) {
+    const auto reader = [this](Traffic traffic) {
+      return [this, traffic](const Node& node) { read_default(traffic, node); };
+    };
+    each_entry(value, "defaults is a map: incoming, outgoing, routed",
+               {{"incoming", reader(Traffic::incoming)},
+                {"outgoing", reader(Traffic::outgoing)},
+                {"routed", reader(Traffic::routed)}});
+  }
+
+  void read_default(Traffic traffic, const Node& node) {
+    const auto* word = scalar(node, "a default");
+    if (word == nullptr) return;
+    const auto verdict = parse_verdict(*word);
+    if (!verdict) return complain(node.at, "a default is allow, deny or reject");
+    const auto [place, fresh] = default_places_->emplace(
+        traffic, source_.name + ":" + std::to_string(node.at.line));
+    if (!fresh)
+      return complain(node.at, "the default for " + std::string(text(traffic)) +
+                                   " is already set at " + place->second);
+    policy_.defaults[static_cast<std::size_t>(traffic)] = *verdict;
+    if (machine_) added_.defaults[static_cast<std::size_t>(traffic)] = *verdict;
+  }
+
+  void read_logging(const Node& node) {
+    const auto* word = scalar(node, "logging");
+    if (word == nullptr) return;
+    if (*word == "off")
+      policy_.logging = Logging::off;
+    else if (*word == "low")
+      policy_.logging = Logging::low;
+    else
+      complain(node.at, "logging is off or low");
+  }
+
+  void read_sets(const Node& value) {
+    if (value.kind != Kind::map) return complain(value.at, "sets is a map from names to lists");
+    for (const auto& [key, list] : value.entries) {
+      if (key.kind != Kind::scalar || !valid_name(key.scalar)) {
+        complain(key.at, "a set's name is a letter, then letters, digits, - or _");
+        continue;
+      }
+      if (const auto* twin = find(policy_.sets, key.scalar)) {
+        complain(key.at, "set '" + key.scalar + "' is already defined at line " + std::to_string(twin->at.line));
+        continue;
+      }
+      AddressSet set{.name = key.scalar, .ranges = {}, .source = index_, .at = key.at};
+      if (list.kind != Kind::list || !list.items.empty())
+        each_scalar(list, "an address", [&](const Node& item) {
+          if (auto range = accept(item, parse_address_range(item.scalar))) set.ranges.push_back(*range);
+        });
+      policy_.sets.push_back(std::move(set));
+    }
+  }
+
+  void read_services(const Node& value) {
+    if (value.kind != Kind::map) return complain(value.at, "services is a map from names to definitions");
+    for (const auto& [key, definition] : value.entries) {
+      if (key.kind != Kind::scalar || !valid_name(key.scalar)) {
+        complain(key.at, "a service's name is a letter, then letters, digits, - or _");
+        continue;
+      }
+      if (const auto* twin = find(policy_.services, key.scalar)) {
+        complain(key.at, "service '" + key.scalar + "' is already defined at line " + std::to_string(twin->at.line));
+        continue;
+      }
+      read_service(key, definition);
+    }
+  }
+
+  void read_service(const Node& key, const Node& definition) {
+    Service service{.name = key.scalar, .ports = {}, .description = {}, .source = index_, .at = key.at};
+    const std::size_t before = diagnostics_.size();
+    each_entry(definition, "a service is a map: ports, description",
+               {{"ports",
+                 [&](const Node& value) {
+                   each_scalar(value, "a port", [&](const Node& item) {
+                     append(item, parse_ports(item.scalar), service.ports);
+                   });
+                 }},
+                {"description", [&](const Node& value) {
+                   if (const auto* words = scalar(value, "a description")) service.description = *words;
+                 }}});
+    for (const auto& item : service.ports)
+      if (std::holds_alternative<ServiceName>(item.what))
+        complain(item.at, "a service is made of ports, not of other services");
+    if (service.ports.empty() && diagnostics_.size() == before)
+      complain(key.at, "service '" + key.scalar + "' has no ports");
+    policy_.services.push_back(std::move(service));
+  }
+
+  template <typename T>
+  static const T* find(const std::vector<T>& all, const std::string& name) {
+    const auto found = std::find_if(all.begin(), all.end(), [&](const T& one) { return one.name == name; });
+    return found == all.end() ? nullptr : &*found;
+  }
+
+  void read_before(const Node& value) {
+    if (machine_) return read_rules(value, Layer::before);
+    complain(value.at, "'before' is for rules.yaml, which fwctl writes: use 'fwctl prepend', or put the "
+                       "rule first in this file");
+  }
+
+  void read_rules(const Node& value, Layer layer) {
+    if (value.kind != Kind::list) return complain(value.at, "rules are a list, each item begins with '- '");
+    for (const auto& item : value.items) {
+      const std::size_t before = diagnostics_.size();
+      std::optional<Rule> rule;
+      if (item.kind == Kind::scalar)
+        rule = parse_rule(item.scalar, source_, within(item, 0, item.scalar.size()), diagnostics_);
+      else
+        rule = read_rule(item);
+      if (!rule || diagnostics_.size() != before) continue;
+      rule->source = index_;
+      rule->layer = machine_ ? layer : Layer::managed;
+      if (machine_) (layer == Layer::before ? added_.before : added_.rules).push_back(*rule);
+      policy_.rules.push_back(*std::move(rule));
+    }
+  }
+
+  std::optional<Rule> read_rule(const Node& node) {
+    Rule rule;
+    rule.at = node.at;
+    int verdicts = 0;
+    const auto verdict = [&](Verdict which) {
+      return [this, which, &rule, &verdicts](const Node& value) {
+        if (verdicts++ > 0) complain(value.at, "one rule has one verdict");
+        rule.verdict = which;
+        each_scalar(value, "a port or service", [&](const Node& item) {
+          append(item, parse_ports(item.scalar), rule.ports);
+        });
+      };
+    };
+    const auto addresses = [this](std::vector<AddressItem>& into) {
+      return [this, &into](const Node& value) {
+        each_scalar(value, "an address",
+                    [&](const Node& item) { append(item, parse_addresses(item.scalar), into); });
+      };
+    };
+    const std::size_t before = diagnostics_.size();
+    each_entry(
+        node, "a rule is a map that begins with allow, deny or reject, or a text as on the command line",
+        {{"allow", verdict(Verdict::allow)},
+         {"deny", verdict(Verdict::deny)},
+         {"reject", verdict(Verdict::reject)},
+         {"from", addresses(rule.from)},
+         {"to", addresses(rule.to)},
+         {"from-port",
+          [&](const Node& value) {
+            each_scalar(value, "a port", [&](const Node& item) {
+              append(item, parse_ports(item.scalar), rule.from_ports);
+            });
+          }},
+         {"protocol", [&](const Node& value) { read_protocol(value, rule); }},
+         {"interface",
+          [&](const Node& value) {
+            each_scalar(value, "an interface", [&](const Node& item) {
+              append(item, parse_interfaces(item.scalar), rule.interfaces);
+            });
+          }},
+         {"direction", [&](const Node& value) { read_direction(value, rule); }},
+         {"log", [&](const Node& value) { read_log(value, rule); }},
+         {"comment", [&](const Node& value) { read_comment(value, rule); }}});
+    if (verdicts == 0 && diagnostics_.size() == before)
+      complain(node.at, "a rule needs a verdict: allow, deny or reject");
+    if (diagnostics_.size() != before) return {};
+    if (const auto disagreement = settle_protocol(rule)) {
+      complain(disagreement->at, disagreement->message);
+      return {};
+    }
+    return rule;
+  }
+
+  void read_protocol(const Node& value, Rule& rule) {
+    const auto* word = scalar(value, "a protocol");
+    if (word == nullptr || *word == "any") return;
+    if (const auto protocol = accept(value, parse_protocol(*word))) rule.protocol = *protocol;
+  }
+
+  void read_direction(const Node& value, Rule& rule) {
+    const auto* word = scalar(value, "a direction");
+    if (word == nullptr) return;
+    if (*word == "out")
+      rule.direction = Direction::out;
+    else if (*word != "in")
+      complain(value.at, "a direction is in or out");
+  }
+
+  void read_log(const Node& value, Rule& rule) {
+    const auto* word = scalar(value, "log");
+    if (word == nullptr) return;
+    if (*word == "true")
+      rule.log = true;
+    else if (*word != "false")
+      complain(value.at, "log is true or false");
+  }
+
+  void read_comment(const Node& value, Rule& rule) {
+    const auto* words = scalar(value, "a comment");
+    if (words == nullptr) return;
+    if (words->size() > 200) complain(value.at, "a comment has at most 200 bytes");
+    if (words->find('\n') != std::string::npos) complain(value.at, "a comment is one line of text");
+    rule.comment = *words;
+  }
+
+  const Source& source_;
+  std::size_t index_;
+  bool machine_;
+  Policy& policy_;
+  Added& added_;
+  Diagnostics& diagnostics_;
+  DefaultPlaces* default_places_ = nullptr;
+};
+
+}  // namespace
+
+ParsedPolicy parse(const Sources& sources, Diagnostics& diagnostics) {
+  ParsedPolicy result;
+  FileReader::DefaultPlaces managed_places;
+  FileReader::DefaultPlaces added_places;
+  for (std::size_t index = 0; index < sources.managed.size(); ++index)
+    FileReader(sources.managed[index], index, false, result.policy, result.added, diagnostics)
+        .read(managed_places);
+  FileReader(sources.added, sources.managed.size(), true, result.policy, result.added, diagnostics)
+      .read(added_places);
+  std::stable_sort(result.policy.rules.begin(), result.policy.rules.end(),
+                   [](const Rule& a, const Rule& b) { return a.layer < b.layer; });
+  return result;
+}
+
+}  // namespace fwctl::policy

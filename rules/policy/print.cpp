@@ -1,0 +1,184 @@
+#include "rules/policy/print.h"
+
+#include <algorithm>
+
+#include "rules/policy/items.h"
+#include "rules/yaml.h"
+
+namespace fwctl::policy {
+
+const std::string_view machine_written =
+    "# Written by fwctl: change it with 'fwctl allow', 'fwctl delete', ... Rules of your own go into\n"
+    "# policy.yaml or policy.d/.\n";
+
+namespace {
+
+// The protocol that every port item of the rule carries, where it is one.
+std::optional<Protocol> common_protocol(const Rule& rule) {
+  std::optional<Protocol> common;
+  for (const auto* items : {&rule.ports, &rule.from_ports})
+    for (const auto& item : *items) {
+      if (!item.protocol || (common && *common != *item.protocol)) return {};
+      common = item.protocol;
+    }
+  return common;
+}
+
+std::string what(const PortItem& item) {
+  PortItem bare = item;
+  bare.protocol.reset();
+  return text(bare);
+}
+
+std::string ports_text(const std::vector<PortItem>& items, bool with_protocol) {
+  const bool uniform = std::all_of(items.begin(), items.end(), [&](const PortItem& item) {
+    return item.protocol == items.front().protocol;
+  });
+  std::string out;
+  for (const auto& item : items) {
+    if (!out.empty()) out += ',';
+    out += what(item);
+    if (!uniform) out += "/" + (item.protocol ? item.protocol->text() : std::string("any"));
+  }
+  if (uniform && with_protocol && items.front().protocol) out += "/" + items.front().protocol->text();
+  return out;
+}
+
+std::string joined(const std::vector<std::string>& pieces) {
+  std::string out;
+  for (const auto& piece : pieces) out += (out.empty() ? "" : ",") + piece;
+  return out;
+}
+
+std::string addresses_text(const std::vector<AddressItem>& items) {
+  if (items.empty()) return "any";
+  std::vector<std::string> pieces;
+  pieces.reserve(items.size());
+  for (const auto& item : items) pieces.push_back(text(item));
+  return joined(pieces);
+}
+
+bool simple(const Rule& rule) {
+  return rule.from.empty() && rule.to.empty() && rule.from_ports.empty() && !rule.protocol &&
+         !rule.ports.empty();
+}
+
+// A scalar that YAML reads as the same text wherever it stands.
+std::string scalar(const std::string& text) {
+  const auto safe = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("./_-").find(c) != std::string_view::npos;
+  };
+  const bool plain = !text.empty() && text[0] != '.' && text[0] != '-' &&
+                     std::all_of(text.begin(), text.end(), safe);
+  return plain ? text : yaml::quote(text);
+}
+
+std::string list(const std::vector<std::string>& items) {
+  if (items.size() == 1) return scalar(items.front());
+  std::string out = "[";
+  for (const auto& item : items) out += (out.size() > 1 ? ", " : "") + scalar(item);
+  return out + "]";
+}
+
+template <typename Item>
+std::vector<std::string> texts(const std::vector<Item>& items) {
+  std::vector<std::string> out;
+  out.reserve(items.size());
+  for (const auto& item : items) out.push_back(text(item));
+  return out;
+}
+
+std::string rules_text(std::string_view key, const std::vector<Rule>& rules) {
+  if (rules.empty()) return {};
+  std::string out = std::string(key) + ":\n";
+  for (const auto& rule : rules) out += yaml_text(rule);
+  return out;
+}
+
+}  // namespace
+
+std::string command_text(const Rule& rule) {
+  std::string out(text(rule.verdict));
+  if (!rule.interfaces.empty())
+    out += " " + std::string(text(rule.direction)) + " on " + joined(rule.interfaces);
+  else if (rule.direction == Direction::out)
+    out += " out";
+  if (rule.log) out += " log";
+  if (simple(rule)) return out + " " + ports_text(rule.ports, true);
+  const auto common = common_protocol(rule);
+  const auto protocol = rule.protocol ? rule.protocol : common;
+  if (protocol) out += " proto " + protocol->text();
+  const bool has_to = !rule.to.empty() || !rule.ports.empty();
+  const bool has_from = !rule.from.empty() || !rule.from_ports.empty();
+  if (has_from || (!has_to && (protocol || rule.interfaces.empty())))
+    out += " from " + addresses_text(rule.from);
+  if (!rule.from_ports.empty()) out += " port " + ports_text(rule.from_ports, false);
+  if (has_to) out += " to " + addresses_text(rule.to);
+  if (!rule.ports.empty()) out += " port " + ports_text(rule.ports, false);
+  return out;
+}
+
+std::string what_text(const Rule& rule) {
+  if (!rule.ports.empty()) return ports_text(rule.ports, true);
+  if (rule.protocol) return rule.protocol->text();
+  if (const auto common = common_protocol(rule)) return common->text();
+  return "any";
+}
+
+std::string from_text(const Rule& rule) {
+  std::string out = rule.from.empty() ? "anywhere" : addresses_text(rule.from);
+  if (!rule.from_ports.empty()) out += " port " + ports_text(rule.from_ports, true);
+  if (!rule.to.empty()) out += " to " + addresses_text(rule.to);
+  return out;
+}
+
+std::string yaml_text(const Rule& rule) {
+  std::string out = "  - " + std::string(text(rule.verdict)) + ": ";
+  out += (rule.ports.empty() ? "any" : list(texts(rule.ports))) + "\n";
+  const auto line = [&](std::string_view key, const std::string& value) {
+    out += "    " + std::string(key) + ": " + value + "\n";
+  };
+  if (rule.protocol) line("protocol", rule.protocol->text());
+  if (!rule.from.empty()) line("from", list(texts(rule.from)));
+  if (!rule.from_ports.empty()) line("from-port", list(texts(rule.from_ports)));
+  if (!rule.to.empty()) line("to", list(texts(rule.to)));
+  if (!rule.interfaces.empty()) line("interface", list(rule.interfaces));
+  if (rule.direction == Direction::out) line("direction", "out");
+  if (rule.log) line("log", "true");
+  if (!rule.comment.empty()) line("comment", yaml::quote(rule.comment));
+  return out;
+}
+
+std::string yaml_text(const Added& added) {
+  std::string out(machine_written);
+  out += "version: 1\n";
+  std::string defaults;
+  for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed})
+    if (const auto verdict = added.defaults[static_cast<std::size_t>(traffic)])
+      defaults += "  " + std::string(text(traffic)) + ": " + std::string(text(*verdict)) + "\n";
+  if (!defaults.empty()) out += "defaults:\n" + defaults;
+  return out + rules_text("before", added.before) + rules_text("rules", added.rules);
+}
+
+std::string yaml_text(const Policy& policy) {
+  std::string out = "version: 1\ndefaults:\n";
+  for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed})
+    out += "  " + std::string(text(traffic)) + ": " + std::string(text(policy.default_for(traffic))) + "\n";
+  out += "logging: " + yaml::quote(text(policy.logging)) + "\n";
+  if (!policy.sets.empty()) out += "sets:\n";
+  for (const auto& set : policy.sets) {
+    std::vector<std::string> items;
+    for (const auto& range : set.ranges) items.push_back(range.text());
+    out += "  " + set.name + ": " + (items.empty() ? "[]" : list(items)) + "\n";
+  }
+  if (!policy.services.empty()) out += "services:\n";
+  for (const auto& service : policy.services) {
+    out += "  " + service.name + ":\n    ports: " + list(texts(service.ports)) + "\n";
+    if (!service.description.empty())
+      out += "    description: " + yaml::quote(service.description) + "\n";
+  }
+  return out + rules_text("rules", policy.rules);
+}
+
+}  // namespace fwctl::policy

@@ -1,0 +1,36 @@
+// A policy as text again. What is printed parses to the same value: parse(print(x)) == x.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "rules/policy/model.h"
+
+namespace fwctl::policy {
+
+// In the command line's grammar, without the comment: "allow in on eth0 80,443/tcp".
+std::string command_text(const Rule& rule);
+
+// What a rule is about, for tables: "80,443/tcp", "any", "esp"; and where from: "anywhere",
+// "10.0.0.0/8 port 53", "anywhere to 192.0.2.1".
+std::string what_text(const Rule& rule);
+std::string from_text(const Rule& rule);
+
+// One rule as an item of a YAML list, indented by two, ending with a newline.
+std::string yaml_text(const Rule& rule);
+
+// The whole of rules.yaml: what fwctl itself added, and the defaults it was told to override.
+struct Added {
+  std::vector<Rule> before;
+  std::vector<Rule> rules;
+  std::array<std::optional<Verdict>, 3> defaults;  // by Traffic
+};
+std::string yaml_text(const Added& added);
+
+// The policy in force as one file.
+std::string yaml_text(const Policy& policy);
+
+// First line of a rules.yaml.
+extern const std::string_view machine_written;
+
+}  // namespace fwctl::policy

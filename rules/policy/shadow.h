@@ -1,0 +1,20 @@
+// Rules that can never match because one earlier rule decides everything they are about.
+#pragma once
+
+#include <vector>
+
+#include "rules/policy/check.h"
+
+namespace fwctl::policy {
+
+// Indexes into the list that was looked at; `by` < `hidden`.
+struct Shadow {
+  std::size_t hidden = 0;
+  std::size_t by = 0;
+};
+
+// At most one per hidden rule, the first that hides it. Finds rules hidden by a single earlier rule,
+// not by several together; what it finds is certain, what it doesn't may still be hidden.
+std::vector<Shadow> find_shadows(const std::vector<CheckedRule>& rules);
+
+}  // namespace fwctl::policy

@@ -1,0 +1,560 @@
+// What daemon/kernel.h promises, held against the fake kernel and the real one alike.
+#include <gtest/gtest.h>
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <ostream>
+
+#include "daemon/netlink/kernel.h"
+#include "rules/nft/text.h"
+#include "tests/kernel/fake_kernel.h"
+#include "tests/kernel/own_namespace.h"
+#include "tests/kernel/sample_rulesets.h"
+
+namespace fwctl::nft {
+
+// For the messages of googletest.
+void PrintTo(const Ruleset& ruleset, std::ostream* out) {
+  *out << '\n' << text(ruleset);
+}
+
+}  // namespace fwctl::nft
+
+namespace fwctl {
+
+std::ostream& operator<<(std::ostream& out, const Refusal& refusal) {
+  return out << "change " << refusal.index << ": errno " << refusal.code;
+}
+
+bool operator==(const Refusal& a, const Refusal& b) {
+  return a.index == b.index && a.code == b.code;
+}
+
+namespace testing {
+namespace {
+
+using nft::Changes;
+using nft::Field;
+using nft::Ruleset;
+using Refusals = std::vector<Refusal>;
+
+struct Subject {
+  std::string name;
+  std::function<std::unique_ptr<Kernel>()> open;
+};
+
+std::ostream& operator<<(std::ostream& out, const Subject& subject) {
+  return out << subject.name;
+}
+
+std::unique_ptr<Kernel> open_real() {
+  if (const auto refused = enter_new_network_namespace(); !refused.empty()) {
+    ADD_FAILURE() << refused;
+    return nullptr;
+  }
+  auto kernel = open_kernel();
+  if (!kernel) ADD_FAILURE() << kernel.error().message();
+  return kernel ? std::move(*kernel) : nullptr;
+}
+
+const Subject fake{"fake", [] { return std::make_unique<FakeKernel>(); }};
+const Subject real{"real", open_real};
+
+class KernelContract : public ::testing::TestWithParam<Subject> {
+ protected:
+  void SetUp() override {
+    kernel_ = GetParam().open();
+    ASSERT_NE(kernel_, nullptr);
+  }
+
+  std::optional<Ruleset> read() {
+    auto ruleset = kernel_->read();
+    EXPECT_TRUE(ruleset) << ruleset.error().message();
+    return ruleset ? *ruleset : std::nullopt;
+  }
+
+  void apply(const Changes& changes) {
+    const auto done = kernel_->apply(changes);
+    EXPECT_TRUE(done) << done.error().error.message() << '\n' << describe(changes, done.error());
+  }
+
+  // The same from check() and from apply(), and neither changes anything.
+  void refuses(const Changes& changes, const Refusals& expected) {
+    const auto before = read();
+    const auto checked = kernel_->check(changes);
+    const auto applied = kernel_->apply(changes);
+    ASSERT_FALSE(checked);
+    ASSERT_FALSE(applied);
+    EXPECT_EQ(checked.error().refusals, expected);
+    EXPECT_EQ(applied.error().refusals, expected);
+    if (!expected.empty()) {
+      EXPECT_EQ(applied.error().error.code, expected.front().code);
+    }
+    EXPECT_EQ(read(), before);
+  }
+
+  static std::string describe(const Changes& changes, const TransactionError& error) {
+    std::string all;
+    for (const Refusal& refusal : error.refusals)
+      all += nft::text(Changes{changes.at(refusal.index)});
+    return all;
+  }
+
+  std::unique_ptr<Kernel> kernel_;
+};
+
+nft::Set port_map(std::vector<nft::Element> elements = {}) {
+  return {.name = "ports",
+          .key = {Field::l4proto, Field::th_dport},
+          .map = true,
+          .counters = true,
+          .elements = std::move(elements)};
+}
+
+nft::Element tcp(std::uint16_t number, nft::Verdict verdict, std::string comment = {}) {
+  return {byte(6) + port(number), {}, std::move(verdict), std::move(comment), {}};
+}
+
+nft::Set nets(const std::vector<std::pair<std::string, std::string>>& intervals) {
+  nft::Set set{.name = "nets", .key = {Field::ip_saddr}, .interval = true};
+  for (const auto& [low, high] : intervals)
+    set.elements.push_back({ip(low), high.empty() ? nft::Bytes() : ip(high), {}, {}, {}});
+  return set;
+}
+
+nft::Rule uses_map() {
+  return rule({nft::MapLookup{{Field::l4proto, Field::th_dport}, "ports"}});
+}
+
+nft::Verdict jump(std::string to) {
+  return {nft::VerdictKind::jump, std::move(to)};
+}
+
+TEST_P(KernelContract, ReadsNothingWhereThereIsNoTable) {
+  EXPECT_EQ(read(), std::nullopt);
+}
+
+TEST_P(KernelContract, ReadsAnEmptyTable) {
+  apply({nft::AddTable{}});
+  EXPECT_EQ(read(), Ruleset());
+}
+
+TEST_P(KernelContract, ReadsBackWhatWasApplied) {
+  for (const Sample& sample : sample_rulesets()) {
+    apply(creation(sample.ruleset));
+    const auto there = read();
+    ASSERT_TRUE(there) << sample.name;
+    EXPECT_EQ(*there, sample.ruleset) << sample.name;
+    apply({nft::DeleteTable{}});
+  }
+}
+
+TEST_P(KernelContract, CheckChangesNothing) {
+  const Changes changes = creation(sample_rulesets().back().ruleset);
+  EXPECT_TRUE(kernel_->check(changes));
+  EXPECT_EQ(read(), std::nullopt);
+}
+
+TEST_P(KernelContract, NoChangesAreAlwaysTaken) {
+  EXPECT_TRUE(kernel_->check({}));
+  EXPECT_TRUE(kernel_->apply({}));
+  EXPECT_EQ(read(), std::nullopt);
+}
+
+TEST_P(KernelContract, TableMayBeAddedTwiceAndDeletedOnce) {
+  apply({nft::AddTable{}, nft::AddTable{}});
+  apply({nft::AddTable{}});
+  apply({nft::DeleteTable{}});
+  EXPECT_EQ(read(), std::nullopt);
+  refuses({nft::DeleteTable{}}, {{0, ENOENT}});
+}
+
+TEST_P(KernelContract, NothingIsTakenWithoutATable) {
+  refuses({nft::AddChain{chain("a")}, nft::AddSet{port_map()}, nft::FlushChain{"a"},
+           nft::DeleteChain{"a"}, nft::DeleteSet{"ports"}, nft::AddRule{"a", rule({accept()})},
+           nft::AddElements{port_map({tcp(1, accept())})},
+           nft::DeleteElements{port_map({tcp(1, accept())})}},
+          {{0, ENOENT},
+           {1, ENOENT},
+           {2, ENOENT},
+           {3, ENOENT},
+           {4, ENOENT},
+           {5, ENOENT},
+           {6, ENOENT},
+           {7, ENOENT}});
+}
+
+TEST_P(KernelContract, EveryRefusalIsReportedAndNothingChanges) {
+  apply({nft::AddTable{}, nft::AddChain{chain("there")}, nft::AddSet{port_map()}});
+  refuses(
+      {nft::AddChain{chain("new")}, nft::AddChain{chain("there")},
+       nft::AddRule{"missing", rule({accept()})}, nft::AddRule{"new", rule({jump("missing")})},
+       nft::AddRule{"new", rule({accept()})}, nft::AddSet{port_map()}, nft::FlushChain{"missing"}},
+      {{1, EEXIST}, {2, ENOENT}, {3, ENOENT}, {5, EEXIST}, {6, ENOENT}});
+}
+
+TEST_P(KernelContract, ManyRefusalsAreAllReported) {
+  apply({nft::AddTable{}});
+  Changes changes;
+  Refusals expected;
+  for (std::size_t i = 0; i < 5000; ++i) {
+    changes.emplace_back(nft::AddRule{"missing", rule({accept()})});
+    expected.push_back({i, ENOENT});
+  }
+  refuses(changes, expected);
+}
+
+TEST_P(KernelContract, AChangeAfterARefusedOneDoesNotSeeIt) {
+  apply({nft::AddTable{}});
+  refuses({nft::DeleteChain{"a"}, nft::AddRule{"a", rule({accept()})}}, {{0, ENOENT}, {1, ENOENT}});
+}
+
+TEST_P(KernelContract, BaseChainTakesANewPolicyAndKeepsItsRules) {
+  nft::Chain base = input_chain({rule({accept()}, "r1")});
+  apply(creation({{}, {base}}));
+  base.hook->policy_drop = true;
+  apply({nft::AddChain{base}});
+  EXPECT_EQ(read(), (Ruleset{{}, {base}}));
+}
+
+TEST_P(KernelContract, BaseChainKeepsItsHookAndPriority) {
+  apply(creation({{}, {input_chain(), chain("plain")}}));
+  nft::Chain elsewhere = input_chain();
+  elsewhere.hook->priority = 5;
+  nft::Chain output = input_chain();
+  output.hook->point = nft::HookPoint::output;
+  nft::Chain hooked = input_chain();
+  hooked.name = "plain";
+  // Kernels do not agree on the errno.
+  for (const nft::Chain& other : {elsewhere, output, hooked}) {
+    const auto applied = kernel_->apply({nft::AddChain{other}});
+    ASSERT_FALSE(applied);
+    EXPECT_EQ(applied.error().refusals.size(), 1U);
+  }
+  refuses({nft::AddChain{chain("input")}}, {{0, EEXIST}});
+  EXPECT_EQ(read(), (Ruleset{{}, {input_chain(), chain("plain")}}));
+}
+
+TEST_P(KernelContract, FlushAndRefillReplacesTheRules) {
+  apply(creation({{}, {input_chain({rule({accept()}, "old"), rule({drop()}, "old")})}}));
+  apply({nft::FlushChain{"input"}, nft::AddRule{"input", rule({drop()}, "new")}});
+  EXPECT_EQ(read(), (Ruleset{{}, {input_chain({rule({drop()}, "new")})}}));
+}
+
+TEST_P(KernelContract, ChainInUseIsNotDeleted) {
+  nft::Chain base = input_chain({rule({jump("a")})});
+  nft::Set map = port_map({tcp(22, jump("b"))});
+  apply(creation({{map}, {chain("a"), chain("b"), chain("full", {rule({accept()})}), base}}));
+  refuses({nft::DeleteChain{"a"}, nft::DeleteChain{"b"}, nft::DeleteChain{"full"}},
+          {{0, EBUSY}, {1, EBUSY}, {2, EBUSY}});
+  apply({nft::FlushChain{"input"}, nft::DeleteChain{"a"}, nft::DeleteElements{map},
+         nft::DeleteChain{"b"}, nft::FlushChain{"full"}, nft::DeleteChain{"full"}});
+  EXPECT_EQ(read(), (Ruleset{{port_map()}, {input_chain()}}));
+}
+
+TEST_P(KernelContract, SetInUseIsNotDeleted) {
+  apply(creation({{port_map({tcp(22, accept())})}, {input_chain({uses_map()})}}));
+  refuses({nft::DeleteSet{"ports"}}, {{0, EBUSY}});
+  apply({nft::FlushChain{"input"}, nft::DeleteSet{"ports"}});
+  EXPECT_EQ(read(), (Ruleset{{}, {input_chain()}}));
+}
+
+TEST_P(KernelContract, ChainIsReplacedByOneOfTheSameNameInOneTransaction) {
+  nft::Chain old = chain("a", {rule({accept()})});
+  old.comment = "one";
+  apply(creation({{}, {old, input_chain({rule({jump("a")})})}}));
+  nft::Chain fresh = chain("a", {rule({drop()})});
+  fresh.comment = "two";
+  apply({nft::FlushChain{"input"}, nft::FlushChain{"a"}, nft::DeleteChain{"a"},
+         nft::AddChain{fresh}, nft::AddRule{"a", fresh.rules.front()},
+         nft::AddRule{"input", rule({jump("a")})}});
+  EXPECT_EQ(read(), (Ruleset{{}, {fresh, input_chain({rule({jump("a")})})}}));
+}
+
+TEST_P(KernelContract, SetIsReplacedByOneOfTheSameNameInOneTransaction) {
+  apply(creation({{port_map({tcp(22, accept())})}, {input_chain({uses_map()})}}));
+  nft::Set fresh{.name = "ports", .key = {Field::th_dport}, .interval = true};
+  fresh.elements = {{port(1), port(9), {}, "r1", {}}};
+  const nft::Rule lookup = rule({nft::SetLookup{{Field::th_dport}, "ports"}, accept()});
+  apply({nft::FlushChain{"input"}, nft::DeleteSet{"ports"}, nft::AddSet{fresh},
+         nft::AddElements{fresh}, nft::AddRule{"input", lookup}});
+  EXPECT_EQ(read(), (Ruleset{{fresh}, {input_chain({lookup})}}));
+}
+
+TEST_P(KernelContract, RuleMayOnlyNameWhatIsThere) {
+  nft::Set set{.name = "set", .key = {Field::th_dport}};
+  apply(creation({{port_map(), set}, {input_chain()}}));
+  const auto in_input = [](nft::Statement statement) {
+    return nft::AddRule{"input", rule({std::move(statement)})};
+  };
+  refuses({in_input(nft::SetLookup{{Field::th_dport}, "missing"}),
+           in_input(nft::MapLookup{{Field::th_dport}, "missing"}), in_input(jump("missing")),
+           in_input(jump("input")), in_input(nft::MapLookup{{Field::th_dport}, "set"})},
+          {{0, ENOENT}, {1, ENOENT}, {2, ENOENT}, {3, EOPNOTSUPP}, {4, EINVAL}});
+}
+
+TEST_P(KernelContract, ElementMayOnlyJumpToAPlainChainThatIsThere) {
+  apply(creation({{port_map()}, {input_chain()}}));
+  refuses({nft::AddElements{port_map({tcp(1, jump("missing"))})},
+           nft::AddElements{port_map({tcp(2, jump("input"))})}},
+          {{0, ENOENT}, {1, EOPNOTSUPP}});
+}
+
+TEST_P(KernelContract, ElementsComeAndGo) {
+  apply(creation({{port_map({tcp(22, accept(), "r1"), tcp(80, drop(), "r2")})}, {}}));
+  apply({nft::DeleteElements{port_map({tcp(22, accept())})},
+         nft::AddElements{port_map({tcp(443, accept(), "r3")})}});
+  EXPECT_EQ(read(), (Ruleset{{port_map({tcp(80, drop(), "r2"), tcp(443, accept(), "r3")})}, {}}));
+}
+
+TEST_P(KernelContract, ElementIsReplacedInOneTransaction) {
+  apply(creation({{port_map({tcp(22, accept(), "r1")})}, {}}));
+  apply({nft::DeleteElements{port_map({tcp(22, accept())})},
+         nft::AddElements{port_map({tcp(22, drop(), "r2")})}});
+  EXPECT_EQ(read(), (Ruleset{{port_map({tcp(22, drop(), "r2")})}, {}}));
+}
+
+TEST_P(KernelContract, ElementThatIsThereIsRefusedAndOneThatIsMissingToo) {
+  apply(creation({{port_map({tcp(22, accept())})}, {}}));
+  refuses({nft::AddElements{port_map({tcp(22, accept())})},
+           nft::DeleteElements{port_map({tcp(23, accept())})}},
+          {{0, EEXIST}, {1, ENOENT}});
+}
+
+TEST_P(KernelContract, SetWithElementsIsDeletedWhole) {
+  apply(creation({{port_map({tcp(22, accept())})}, {}}));
+  apply({nft::DeleteSet{"ports"}});
+  EXPECT_EQ(read(), Ruleset());
+}
+
+TEST_P(KernelContract, IntervalsComeAndGoBesideEachOther) {
+  const nft::Set first = nets({{"10.0.0.0", "10.255.255.255"}, {"12.0.0.0", ""}});
+  apply(creation({{first}, {}}));
+  apply({nft::AddElements{nets({{"11.0.0.0", "11.255.255.255"}})}});
+  EXPECT_EQ(read(), (Ruleset{{nets({{"10.0.0.0", "10.255.255.255"},
+                                    {"11.0.0.0", "11.255.255.255"},
+                                    {"12.0.0.0", ""}})},
+                             {}}));
+  apply({nft::DeleteElements{nets({{"10.0.0.0", "10.255.255.255"}})}});
+  EXPECT_EQ(read(), (Ruleset{{nets({{"11.0.0.0", "11.255.255.255"}, {"12.0.0.0", ""}})}, {}}));
+  apply({nft::DeleteElements{nets({{"11.0.0.0", "11.255.255.255"}})}});
+  EXPECT_EQ(read(), (Ruleset{{nets({{"12.0.0.0", ""}})}, {}}));
+}
+
+TEST_P(KernelContract, IntervalUpToTheHighestValueComesAndGoes) {
+  const nft::Set set = nets({{"0.0.0.0", "255.255.255.255"}});
+  apply(creation({{set}, {}}));
+  EXPECT_EQ(read(), (Ruleset{{set}, {}}));
+  apply({nft::DeleteElements{set}});
+  EXPECT_EQ(read(), (Ruleset{{nets({})}, {}}));
+}
+
+TEST_P(KernelContract, OverlappingIntervalsAreRefused) {
+  apply(creation({{nets({{"10.0.0.0", "10.255.255.255"}})}, {}}));
+  refuses({nft::AddElements{nets({{"10.0.0.0", "10.255.255.255"}})}}, {{0, EEXIST}});
+  refuses({nft::AddElements{nets({{"10.1.0.0", "10.1.255.255"}})}}, {{0, EEXIST}});
+  refuses({nft::AddElements{nets({{"9.0.0.0", "10.0.0.0"}})}}, {{0, EEXIST}});
+}
+
+TEST_P(KernelContract, OverlappingConcatenatedIntervalsAreRefused) {
+  nft::Set set{.name = "pairs", .key = {Field::ip_saddr, Field::th_dport}, .interval = true};
+  set.elements = {{ip("10.0.0.0") + port(1), ip("10.255.255.255") + port(99), {}, {}, {}}};
+  apply(creation({{set}, {}}));
+  nft::Set inside = set;
+  inside.elements = {{ip("10.1.0.0") + port(50), {}, {}, {}, {}}};
+  refuses({nft::AddElements{inside}}, {{0, EEXIST}});
+  nft::Set beside = set;
+  beside.elements = {{ip("10.1.0.0") + port(100), {}, {}, {}, {}}};
+  apply({nft::AddElements{beside}});
+  apply({nft::DeleteElements{set}});
+  EXPECT_EQ(read(), (Ruleset{{beside}, {}}));
+}
+
+TEST_P(KernelContract, HundredThousandElementsAreTakenAndReadBack) {
+  nft::Set set{.name = "many", .key = {Field::ip_saddr, Field::th_dport}, .counters = true};
+  for (std::uint32_t i = 0; i < 100'000; ++i) {
+    const std::string address = {10, static_cast<char>(i >> 16), static_cast<char>(i >> 8),
+                                 static_cast<char>(i)};
+    set.elements.push_back({address + port(22), {}, {}, "r" + std::to_string(i), {}});
+  }
+  const Ruleset whole{{set}, {}};
+  apply(creation(whole));
+  const auto there = read();
+  ASSERT_TRUE(there);
+  EXPECT_TRUE(*there == whole);
+  apply({nft::DeleteElements{set}});
+  EXPECT_TRUE(read()->sets.front().elements.empty());
+}
+
+TEST_P(KernelContract, RefusedElementsAmongVeryManyNameTheirChangeOnce) {
+  nft::Set set = nets({});
+  for (std::uint32_t i = 0; i < 20'000; ++i)
+    set.elements.push_back(
+        {{10, static_cast<char>(i >> 8), static_cast<char>(i), 0}, {}, {}, {}, {}});
+  apply(creation({{set}, {}}));
+  refuses({nft::AddElements{set}}, {{0, EEXIST}});
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, KernelContract, ::testing::Values(fake, real),
+                         [](const auto& subject) { return subject.param.name; });
+
+TEST(FakeKernel, RefusesTheChangesItWasToldToOnce) {
+  FakeKernel kernel;
+  kernel.refuse_next(1, EPERM);
+  const Changes changes{nft::AddTable{}, nft::AddChain{chain("a")}, nft::FlushChain{"a"}};
+  const auto refused = kernel.apply(changes);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().refusals, (Refusals{{1, EPERM}, {2, ENOENT}}));
+  EXPECT_TRUE(kernel.applied().empty());
+  EXPECT_TRUE(kernel.apply(changes));
+  EXPECT_EQ(kernel.applied().size(), 1U);
+}
+
+TEST(FakeKernel, FailsAsAWholeOnce) {
+  FakeKernel kernel;
+  kernel.fail_next(EPERM);
+  const auto refused = kernel.apply({nft::AddTable{}});
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().refusals.empty());
+  EXPECT_EQ(refused.error().error.code, EPERM);
+  EXPECT_TRUE(kernel.apply({nft::AddTable{}}));
+}
+
+class RealKernel : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    kernel_ = open_real();
+    ASSERT_NE(kernel_, nullptr);
+  }
+
+  static void nft_does(const std::string& commands) {
+    const auto done = nft("-f -", commands);
+    ASSERT_EQ(done.status, 0) << done.output;
+  }
+
+  void expect_foreign(const std::string& commands, const std::string& named) {
+    ASSERT_TRUE(kernel_->apply(creation({{port_map()}, {input_chain()}})));
+    nft_does(commands);
+    const auto read = kernel_->read();
+    ASSERT_FALSE(read) << commands;
+    EXPECT_EQ(read.error().code, EBADMSG);
+    EXPECT_NE(read.error().message().find(named), std::string::npos) << read.error().message();
+    ASSERT_TRUE(kernel_->apply({nft::DeleteTable{}}));
+  }
+
+  std::unique_ptr<Kernel> kernel_;
+};
+
+TEST_F(RealKernel, ForeignTablesAreNeitherReadNorTouched) {
+  nft_does(
+      "add table inet other\n"
+      "add set inet other s { type ipv4_addr; }\n"
+      "add chain inet other input { type filter hook input priority 0; }\n"
+      "add rule inet other input ip saddr @s meta cpu 1 accept\n"
+      "add table ip fwctl\n"
+      "add chain ip fwctl input\n"
+      "add rule ip fwctl input meta cpu 1 accept\n");
+  const std::string before = nft("list ruleset").output;
+  EXPECT_EQ(*kernel_->read(), std::nullopt);
+  const Ruleset ours = sample_rulesets().back().ruleset;
+  ASSERT_TRUE(kernel_->apply(creation(ours)));
+  EXPECT_EQ(*kernel_->read(), ours);
+  ASSERT_TRUE(kernel_->apply({nft::DeleteTable{}}));
+  EXPECT_EQ(nft("list ruleset").output, before);
+}
+
+TEST_F(RealKernel, ForeignObjectsInOurTableAreNamed) {
+  expect_foreign("add rule inet fwctl input meta cpu 1 accept comment \"alien\"", "alien");
+  expect_foreign("add rule inet fwctl input tcp dport { 1, 2 } accept", "__set");
+  expect_foreign("add rule inet fwctl input meta mark set 1", "immediate");
+  expect_foreign("add rule inet fwctl input reject with icmp host-prohibited", "reject");
+  expect_foreign("add set inet fwctl mine { type ipv4_addr; }", "mine");
+  expect_foreign("add counter inet fwctl mine", "object");
+  expect_foreign("add chain inet fwctl source { type nat hook postrouting priority 100; }",
+                 "source");
+}
+
+TEST_F(RealKernel, ForeignChangesThatWeCouldHaveMadeAreRead) {
+  ASSERT_TRUE(kernel_->apply(creation({{}, {input_chain()}})));
+  nft_does(
+      "add chain inet fwctl extra { comment \"theirs\"; }\n"
+      "add rule inet fwctl input tcp dport 22 accept comment \"alien\"");
+  nft::Chain extra = chain("extra");
+  extra.comment = "theirs";
+  const nft::Rule alien = rule({nft::Match{Field::l4proto, false, byte(6), {}},
+                                nft::Match{Field::th_dport, false, port(22), {}}, accept()},
+                               "alien");
+  EXPECT_EQ(*kernel_->read(), (Ruleset{{}, {extra, input_chain({alien})}}));
+}
+
+TEST_F(RealKernel, CountersAreReadAndKeptWhenGiven) {
+  const nft::Rule counted = rule({nft::Counter{7, 700}, nft::Match{Field::iif, false, host(1), {}},
+                                  uses_map().statements.front()});
+  const nft::Element element{byte(17) + port(9), {}, accept(), "r1", {}};
+  ASSERT_TRUE(kernel_->apply(creation({{port_map({element})}, {input_chain({counted})}})));
+  ASSERT_EQ(
+      run("ip link set lo up && bash -c 'for i in 1 2 3; do echo x >/dev/udp/127.0.0.1/9; done'")
+          .status,
+      0);
+  const auto ruleset = kernel_->read();
+  ASSERT_TRUE(ruleset && *ruleset);
+  // Each of the three datagrams may be answered by an ICMP error.
+  const auto& rule_counter =
+      std::get<nft::Counter>((*ruleset)->chains.front().rules.front().statements.front());
+  EXPECT_GE(rule_counter.packets, 10U);
+  EXPECT_GT(rule_counter.bytes, 700U);
+  const nft::Element& counted_element = (*ruleset)->sets.front().elements.front();
+  EXPECT_EQ(counted_element.counter.packets, 3U);
+  EXPECT_EQ(counted_element.counter.bytes, 3U * 30);
+
+  const nft::Set again = (*ruleset)->sets.front();
+  ASSERT_TRUE(kernel_->apply({nft::DeleteElements{again}, nft::AddElements{again}}));
+  EXPECT_EQ((*kernel_->read())->sets.front().elements.front().counter.packets, 3U);
+}
+
+// In a child: what is given up here does not come back.
+int error_without_capabilities(Kernel& kernel) {
+  const pid_t child = fork();
+  if (child == 0) {
+    __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    const std::array<__user_cap_data_struct, 2> none{};
+    if (syscall(SYS_capset, &header, none.data()) != 0) _exit(255);
+    const auto applied = kernel.apply({nft::AddTable{}, nft::DeleteTable{}});
+    _exit(!applied && applied.error().refusals.empty() ? applied.error().error.code : 255);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST_F(RealKernel, WithoutPermissionTheBatchFailsAsAWhole) {
+  EXPECT_EQ(error_without_capabilities(*kernel_), EPERM);
+}
+
+TEST_F(RealKernel, HundredThousandElementsTakeTensOfMilliseconds) {
+  nft::Set set{.name = "many", .key = {Field::ip_saddr}};
+  for (std::uint32_t i = 0; i < 100'000; ++i)
+    set.elements.push_back(
+        {{10, static_cast<char>(i >> 16), static_cast<char>(i >> 8), static_cast<char>(i)},
+         {},
+         {},
+         {},
+         {}});
+  const auto start = std::chrono::steady_clock::now();
+  ASSERT_TRUE(kernel_->apply(creation({{set}, {}})));
+  const auto took = std::chrono::steady_clock::now() - start;
+  RecordProperty(
+      "milliseconds",
+      static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()));
+  EXPECT_LT(took, std::chrono::seconds(5));
+}
+
+}  // namespace
+}  // namespace testing
+}  // namespace fwctl

@@ -1,0 +1,54 @@
+// A kernel in memory. It keeps the references between chains, sets and rules as the real one does
+// and refuses with the same errno; the contract test holds it to that. It does not look for loops
+// of jumps, nor at what hook a statement may be used.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/kernel.h"
+
+namespace fwctl::testing {
+
+class FakeKernel final : public Kernel {
+ public:
+  Result<std::optional<nft::Ruleset>> read() override;
+  tl::expected<void, TransactionError> check(const nft::Changes& changes) override;
+  tl::expected<void, TransactionError> apply(const nft::Changes& changes) override;
+
+  // The next transaction, checked or applied, also refuses that change. May be called several
+  // times.
+  void refuse_next(std::size_t change, int code);
+  // The next transaction fails as a whole, with nothing said of single changes.
+  void fail_next(int code);
+  void fail_next_read(int code);
+
+  // What apply() was given and took, in order.
+  const std::vector<nft::Changes>& applied() const { return applied_; }
+
+ private:
+  struct StoredSet {
+    nft::Set definition;  // without elements
+    std::map<nft::Bytes, nft::Element> elements;
+  };
+  struct Table {
+    std::map<std::string, nft::Chain> chains;
+    std::map<std::string, StoredSet> sets;
+  };
+  class Transaction;
+
+  using State = std::optional<Table>;
+
+  // What the table would be afterwards.
+  tl::expected<State, TransactionError> outcome(const nft::Changes& changes);
+
+  State table_;
+  std::vector<Refusal> refuse_;
+  int fail_ = 0;
+  int fail_read_ = 0;
+  std::vector<nft::Changes> applied_;
+};
+
+}  // namespace fwctl::testing

@@ -1,0 +1,63 @@
+#include "rules/nft/text.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/kernel/sample_rulesets.h"
+
+namespace fwctl::testing {
+namespace {
+
+using nft::Field;
+using nft::Match;
+
+Match is(Field field, nft::Bytes value) {
+  return {field, false, std::move(value), {}};
+}
+
+TEST(RuleText, LeavesOutTheProtocolThatAPortImplies) {
+  EXPECT_EQ(nft::text(rule({is(Field::l4proto, byte(6)), is(Field::th_dport, port(22)), accept()})),
+            "tcp dport 22 accept");
+  EXPECT_EQ(nft::text(rule({is(Field::l4proto, byte(6)), accept()})), "meta l4proto tcp accept");
+  EXPECT_EQ(nft::text(rule({is(Field::l4proto, byte(6)), is(Field::iif, host(1)),
+                            is(Field::th_dport, port(22)), accept()})),
+            "meta l4proto tcp iif \"lo\" tcp dport 22 accept");
+}
+
+TEST(RuleText, LeavesOutTheFamilyThatAnAddressImplies) {
+  EXPECT_EQ(nft::text(rule({is(Field::nfproto, byte(2)), is(Field::ip_saddr, ip("192.0.2.1")),
+                            nft::Counter{}, drop()},
+                           "r1")),
+            "ip saddr 192.0.2.1 counter drop comment \"r1\"");
+  EXPECT_EQ(
+      nft::text(rule({is(Field::nfproto, byte(10)), is(Field::ip_saddr, ip("192.0.2.1")), drop()})),
+      "meta nfproto ipv6 @nh,96,32 192.0.2.1 drop");
+}
+
+TEST(RuleText, LeavesOutBothThatAnIcmpTypeImplies) {
+  EXPECT_EQ(nft::text(rule({is(Field::nfproto, byte(2)), is(Field::l4proto, byte(1)),
+                            is(Field::icmp_type, byte(8)), accept()})),
+            "icmp type echo-request accept");
+}
+
+TEST(RuleText, NamesAMapByItsFields) {
+  EXPECT_EQ(nft::text(rule({nft::MapLookup{{Field::l4proto, Field::th_dport}, "ports"}})),
+            "meta l4proto . th dport vmap @ports");
+}
+
+TEST(ChangesText, SaysOneLineAChange) {
+  nft::Set set{.name = "s", .key = {Field::ip_saddr}};
+  set.elements = {{ip("192.0.2.1"), {}, {}, "r1", {}}, {ip("192.0.2.2"), {}, {}, {}, {}}};
+  EXPECT_EQ(nft::text(nft::Changes{nft::AddTable{}, nft::AddChain{input_chain()}, nft::AddSet{set},
+                                   nft::AddElements{set}, nft::FlushChain{"input"},
+                                   nft::AddRule{"input", rule({accept()})}, nft::DeleteSet{"s"}}),
+            "add table inet fwctl\n"
+            "add chain inet fwctl input { type filter hook input priority 0; policy accept; }\n"
+            "add set inet fwctl s { type ipv4_addr; }\n"
+            "add element inet fwctl s { 192.0.2.1 comment \"r1\", 192.0.2.2 }\n"
+            "flush chain inet fwctl input\n"
+            "add rule inet fwctl input accept\n"
+            "delete set inet fwctl s\n");
+}
+
+}  // namespace
+}  // namespace fwctl::testing

@@ -1,0 +1,186 @@
+"""Death and failure at every step of a change: afterwards the old or the new policy, nothing else.
+
+strace attaches to the daemon and kills it at the n-th call of a system call, or makes that call fail,
+for every call that the change was seen to make.
+"""
+
+import collections
+import contextlib
+import re
+import shutil
+import signal
+import subprocess
+
+import lab
+
+OLD = """\
+version: 1
+defaults: {incoming: deny, outgoing: allow, routed: deny}
+rules:
+  - allow: 22/tcp
+  - deny: 3000/tcp
+"""
+NEW = """\
+version: 1
+defaults: {incoming: reject, outgoing: allow, routed: deny}
+rules:
+  - allow: 443/tcp
+  - allow: 6000-6007/udp
+"""
+
+# Calls between which the world differs, and calls whose failure a change has to survive.
+FALLIBLE = """open openat openat2 creat write writev pwrite64 pwritev fsync fdatasync sync_file_range
+    syncfs rename renameat renameat2 link linkat symlink symlinkat unlink unlinkat mkdir mkdirat
+    ftruncate fallocate fchmod fchown sendmsg sendto sendmmsg""".split()
+KILLABLE = FALLIBLE + "close read recvmsg recvfrom epoll_wait epoll_pwait".split()
+
+Observed = collections.namedtuple("Observed", "kernel policy enabled files")
+Change = collections.namedtuple("Change", "name prepare perform")
+
+CHANGES = (
+    Change("add", ("Enable",), lambda daemon: daemon.call("Add", rule=["allow", "443/tcp"])),
+    Change("apply", ("Enable",), lambda daemon: daemon.call("Apply", policy=NEW)),
+    Change("enable", (), lambda daemon: daemon.call("Enable")),
+    Change("disable", ("Enable",), lambda daemon: daemon.call("Disable")),
+    Change("reset", ("Enable", "Add"), lambda daemon: daemon.call("Reset")),
+)
+
+
+class Steps(lab.LabTest):
+    def observe(self):
+        """What is in force, as the kernel, the daemon and the files each tell it."""
+        files = {path: content for path, content in self.daemon.files(self.daemon.config).items()
+                 if path.endswith(".yaml")}
+        return Observed(self.lab.ruleset(), self.daemon.policy(),
+                        self.daemon.call("Status")["enabled"], files)
+
+    def prepare(self, change):
+        """The old policy, as a template to come back to."""
+        (self.daemon.config / "policy.yaml").write_text(OLD)
+        self.daemon.start()
+        for method in change.prepare:
+            self.daemon.call(method, **({"rule": ["allow", "25/tcp"]} if method == "Add" else {}))
+        self.daemon.stop()
+        self.template = self.lab.directory / "template"
+        for directory in (self.daemon.config, self.daemon.state):
+            shutil.copytree(directory, self.template / directory.name)
+
+    def restore(self):
+        self.daemon.kill()
+        self.lab.nft("delete", "table", "inet", "fwctl", check=False)
+        for directory in (self.daemon.config, self.daemon.state):
+            shutil.rmtree(directory)
+            shutil.copytree(self.template / directory.name, directory)
+        self.daemon.start()
+
+    @contextlib.contextmanager
+    def strace(self, *options):
+        """strace on the running daemon; yields the path of its output."""
+        output = self.lab.directory / "strace.out"
+        output.unlink(missing_ok=True)
+        tracer = subprocess.Popen(
+            ["strace", "-f", "-o", str(output), *options, "-p", str(self.daemon.process.pid)],
+            stderr=subprocess.PIPE, text=True)
+        try:
+            line = tracer.stderr.readline()
+            self.assertIn("attached", line)
+            yield output
+        finally:
+            tracer.send_signal(signal.SIGINT)
+            tracer.communicate(timeout=lab.PATIENCE)
+
+    def steps(self, change, names):
+        """(name, n) for each call of the change, in order; also sees what the change leads to."""
+        self.restore()
+        self.old = self.observe()
+        with self.strace() as output:
+            change.perform(self.daemon)
+            self.assertTrue(self.daemon.alive())
+        self.new = self.observe()
+        self.assertNotEqual(self.old, self.new)
+        self.daemon.restart()
+        self.assertEqual(self.observe(), self.new, "the new policy does not survive a restart")
+        seen = collections.Counter()
+        for line in output.read_text().splitlines():
+            called = re.match(r"\d+\s+(\w+)\(", line)
+            if called and called[1] in names:
+                seen[called[1]] += 1
+                yield called[1], seen[called[1]]
+
+    def assert_old_or_new(self, replied, where):
+        """`replied` is what the caller was told: True done, False refused, None nothing."""
+        found = self.observe()
+        expected = {True: [self.new], False: [self.old], None: [self.old, self.new]}[replied]
+        if found not in expected:
+            self.assertEqual(found, expected[-1], where)
+
+    def perform(self, change):
+        try:
+            change.perform(self.daemon)
+            return True
+        except lab.VarlinkError:
+            return False
+        except OSError:
+            return None
+
+
+class Killed(Steps):
+    def kill_everywhere(self, change, reboot=False):
+        self.prepare(change)
+        steps = list(self.steps(change, KILLABLE))
+        killed = 0
+        for name, n in steps:
+            where = f"{change.name}: killed at {name} number {n}"
+            self.restore()
+            with self.strace("-e", f"trace={name}", "-e", f"inject={name}:signal=KILL:when={n}"):
+                replied = self.perform(change)
+            killed += not self.daemon.alive()
+            self.daemon.kill()
+            self.assertIn(self.lab.ruleset(), (self.old.kernel, self.new.kernel), where)
+            if reboot:
+                self.lab.nft("delete", "table", "inet", "fwctl", check=False)
+            self.daemon.start()
+            self.assert_old_or_new(replied, where)
+        print(f"{change.name}: {killed} deaths at {len(steps)} steps")
+        self.assertGreater(killed, len(steps) // 2)
+
+
+class Failed(Steps):
+    def fail_everywhere(self, change):
+        self.prepare(change)
+        steps = list(self.steps(change, FALLIBLE))
+        refused = 0
+        for name, n in steps:
+            where = f"{change.name}: EIO from {name} number {n}"
+            self.restore()
+            with self.strace("-e", f"trace={name}", "-e", f"inject={name}:error=EIO:when={n}"):
+                replied = self.perform(change)
+            self.assertTrue(self.daemon.alive(), where)
+            refused += replied is False
+            self.assert_old_or_new(replied, where)
+            self.daemon.restart()
+            self.assert_old_or_new(replied, where + ", after a restart")
+        print(f"{change.name}: {refused} refusals at {len(steps)} steps")
+        self.assertGreater(refused, 0)
+
+
+def _add_tests():
+    for change in CHANGES:
+        def killed(self, change=change):
+            self.kill_everywhere(change)
+
+        def rebooted(self, change=change):
+            self.kill_everywhere(change, reboot=True)
+
+        def failed(self, change=change):
+            self.fail_everywhere(change)
+
+        setattr(Killed, f"test_killed_at_every_step_of_{change.name}", killed)
+        setattr(Killed, f"test_rebooted_at_every_step_of_{change.name}", rebooted)
+        setattr(Failed, f"test_a_failure_at_every_step_of_{change.name}", failed)
+
+
+_add_tests()
+
+if __name__ == "__main__":
+    lab.main()
