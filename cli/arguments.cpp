@@ -20,7 +20,8 @@ constexpr std::string_view examples =
     "  fwctl deny in on eth1 log 3000/tcp\n"
     "  fwctl enable                            put it in force, also after a reboot\n"
     "  fwctl ports                             what listens here, and who can reach it\n"
-    "Exit codes: 0 done or already so, 1 refused or failed, 2 wrong usage, 3 no permission, 4 no daemon";
+    "Exit codes: 0 done or already so, 1 refused or failed, 2 wrong usage, 3 no permission, 4 no "
+    "daemon";
 
 constexpr std::string_view rule_grammar =
     "A rule is\n"
@@ -65,9 +66,9 @@ class CommandLine {
     app_.add_flag("--dry-run", arguments_.dry_run, "Say what would change, change nothing");
     app_.add_option("--color", arguments_.color, "auto, always or never")
         ->transform(CLI::CheckedTransformer(
-            std::map<std::string, ColorChoice>{{"auto", ColorChoice::automatic},
-                                               {"always", ColorChoice::always},
-                                               {"never", ColorChoice::never}})
+                        std::map<std::string, ColorChoice>{{"auto", ColorChoice::automatic},
+                                                           {"always", ColorChoice::always},
+                                                           {"never", ColorChoice::never}})
                         .description(""))
         ->type_name("WHEN");
     arguments_.socket = protocol::default_socket;
@@ -120,7 +121,8 @@ class CommandLine {
     rule_command("allow", "Let packets in (or, with out, out)", Verb::rule);
     rule_command("deny", "Drop packets without an answer", Verb::rule);
     rule_command("reject", "Refuse packets with an answer", Verb::rule);
-    CLI::App* insert = rule_command("insert", "Add a rule as number N: insert N allow ...", Verb::insert);
+    CLI::App* insert =
+        rule_command("insert", "Add a rule as number N: insert N allow ...", Verb::insert);
     insert->add_option("N", arguments_.position, "Number the rule will have")
         ->required()
         ->check(CLI::PositiveNumber.description(""))
@@ -128,22 +130,34 @@ class CommandLine {
     rule_command("prepend", "Add a rule before all others: prepend deny ...", Verb::prepend);
     CLI::App* remove = rule_command("delete", "Delete rules by number, id or text", Verb::remove);
     remove->add_flag("-f,--force", arguments_.force, "Do not ask");
-    remove->footer("fwctl delete 3   fwctl delete 3 5-7   fwctl delete r1a2b3c4   fwctl delete allow 22/tcp");
-    CLI::App* defaults = command("default", "Set the verdict for what no rule matches", Verb::set_default);
-    defaults->add_option("VERDICT", arguments_.what, "allow, deny or reject")->required()->type_name("");
+    remove->footer(
+        "fwctl delete 3   fwctl delete 3 5-7   fwctl delete r1a2b3c4   fwctl delete allow 22/tcp");
+    CLI::App* defaults =
+        command("default", "Set the verdict for what no rule matches", Verb::set_default);
+    defaults->add_option("VERDICT", arguments_.what, "allow, deny or reject")
+        ->required()
+        ->type_name("");
     arguments_.direction = "incoming";
-    defaults->add_option("DIRECTION", arguments_.direction, "incoming (if left out), outgoing or routed")->type_name("");
+    defaults
+        ->add_option("DIRECTION", arguments_.direction,
+                     "incoming (if left out), outgoing or routed")
+        ->type_name("");
   }
 
   void add_policy() {
     CLI::App* check = command("check", "Check policy files; needs no daemon", Verb::check);
-    check->add_option("PATH", arguments_.file, "A file, or a folder as /etc/fwctl (if left out)")->type_name("");
+    check->add_option("PATH", arguments_.file, "A file, or a folder as /etc/fwctl (if left out)")
+        ->type_name("");
     CLI::App* apply = command("apply", "Replace policy.yaml", Verb::apply);
-    apply->add_option("FILE", arguments_.file, "The new policy, - for standard input")->required()->type_name("");
+    apply->add_option("FILE", arguments_.file, "The new policy, - for standard input")
+        ->required()
+        ->type_name("");
     CLI::App* diff = command("diff", "Show what apply FILE, or reload, would change", Verb::diff);
-    diff->add_option("FILE", arguments_.file, "As for apply; the files of reload if left out")->type_name("");
+    diff->add_option("FILE", arguments_.file, "As for apply; the files of reload if left out")
+        ->type_name("");
     command("reload", "Read the policy files again", Verb::reload);
-    CLI::App* show = command("show", "Print the policy, or the nftables ruleset made of it", Verb::show);
+    CLI::App* show =
+        command("show", "Print the policy, or the nftables ruleset made of it", Verb::show);
     show->add_option("WHAT", arguments_.what, "policy or ruleset")
         ->required()
         ->check(CLI::IsMember({"policy", "ruleset"}).description(""))
@@ -168,25 +182,30 @@ class CommandLine {
 
   std::string explain(const CLI::ParseError& mistake, int argc, char** argv) const {
     const auto words = options_first(argc, argv);
-    const auto first = std::find_if(words.begin(), words.end(),
-                                    [](const std::string& word) { return !word.starts_with('-'); });
+    auto first = words.begin();
+    while (first != words.end() && first->starts_with('-'))
+      first += (*first == "--socket" || *first == "--color") && first + 1 != words.end() ? 2 : 1;
     const auto commands = app_.get_subcommands({});
-    const bool known = first != words.end() && std::any_of(commands.begin(), commands.end(), [&](const auto* one) {
-                         return one->get_name() == *first;
-                       });
+    const bool known = first != words.end() &&
+                       std::any_of(commands.begin(), commands.end(),
+                                   [&](const auto* one) { return one->get_name() == *first; });
     if (first == words.end() && mistake.get_name() == "RequiredError")
       return "what is to be done? 'fwctl --help' lists the commands";
     if (known) return std::string(mistake.what()) + "\nTry 'fwctl " + *first + " --help'.";
-    if (first == words.end() || mistake.get_name() == "ConversionError" || mistake.get_name() == "ValidationError")
+    if (first == words.end() || mistake.get_name() == "ConversionError" ||
+        mistake.get_name() == "ValidationError")
       return std::string(mistake.what()) + "\nTry 'fwctl --help'.";
     std::vector<std::string> names;
     for (const auto* one : commands) names.push_back(one->get_name());
     const std::vector<std::string_view> views(names.begin(), names.end());
-    return "there is no command '" + *first + "'" + suggestion(*first, views) + "\nTry 'fwctl --help'.";
+    return "there is no command '" + *first + "'" + suggestion(*first, views) +
+           "\nTry 'fwctl --help'.";
   }
 
   Arguments arguments_;
-  CLI::App app_{"fwctl looks at and changes the firewall of this host, which fwctld keeps in force.", "fwctl"};
+  CLI::App app_{
+      "fwctl looks at and changes the firewall of this host, which fwctld keeps in force.",
+      "fwctl"};
 };
 
 }  // namespace

@@ -49,8 +49,9 @@ int check_files(const Arguments& arguments) {
   const auto policy =
       policy::load(*sources, services && *services ? **services : std::string(), diagnostics);
   if (arguments.json) {
-    std::cout << nlohmann::json{{"valid", policy.has_value()}, {"diagnostics", to_json(diagnostics)}}.dump(
-                     2, ' ', false, nlohmann::json::error_handler_t::replace)
+    std::cout << nlohmann::json{{"valid", policy.has_value()},
+                                {"diagnostics", to_json(diagnostics)}}
+                     .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
               << "\n";
     return policy ? exit_done : exit_refused;
   }

@@ -59,7 +59,8 @@ class Session {
       case Verb::remove:
         return remove();
       case Verb::set_default:
-        return change("SetDefault", {{"verdict", arguments_.what}, {"direction", arguments_.direction}});
+        return change("SetDefault",
+                      {{"verdict", arguments_.what}, {"direction", arguments_.direction}});
       case Verb::enable:
         return change("Enable", Json::object());
       case Verb::disable:
@@ -135,13 +136,15 @@ class Session {
   // The file named, or standard input; nullopt after saying why.
   std::optional<Json> policy_parameters() {
     if (arguments_.file == "-") {
-      const std::string all((std::istreambuf_iterator<char>(std::cin)), std::istreambuf_iterator<char>());
+      const std::string all((std::istreambuf_iterator<char>(std::cin)),
+                            std::istreambuf_iterator<char>());
       return Json{{"policy", all}, {"name", "standard input"}};
     }
     const auto text = read_file(arguments_.file);
     if (text && *text) return Json{{"policy", **text}, {"name", arguments_.file}};
     std::cerr << "fwctl: "
-              << (text ? Error{"open", arguments_.file, ENOENT, {}} : text.error()).message() << "\n";
+              << (text ? Error{"open", arguments_.file, ENOENT, {}} : text.error()).message()
+              << "\n";
     return {};
   }
 
@@ -170,7 +173,8 @@ class Session {
   }
 
   bool ask(const std::string& question) const {
-    if (arguments_.force || arguments_.json || arguments_.dry_run || ::isatty(STDIN_FILENO) == 0) return true;
+    if (arguments_.force || arguments_.json || arguments_.dry_run || ::isatty(STDIN_FILENO) == 0)
+      return true;
     std::cout << question << " [y/N] " << std::flush;
     std::string answer;
     std::getline(std::cin, answer);
@@ -179,7 +183,8 @@ class Session {
 
   int remove() {
     const Json selection{{"selection", arguments_.words}};
-    const bool terminal = ::isatty(STDIN_FILENO) == 1 && !arguments_.force && !arguments_.json && !arguments_.dry_run;
+    const bool terminal =
+        ::isatty(STDIN_FILENO) == 1 && !arguments_.force && !arguments_.json && !arguments_.dry_run;
     if (terminal) {
       Json rehearsal = selection;
       rehearsal["dryRun"] = true;
@@ -217,6 +222,8 @@ class Session {
 
 }  // namespace
 
-int run(const Arguments& arguments) { return Session(arguments).run(); }
+int run(const Arguments& arguments) {
+  return Session(arguments).run();
+}
 
 }  // namespace fwctl::cli

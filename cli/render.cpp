@@ -17,9 +17,13 @@ Tint tint_of(const std::string& verdict) {
   return Tint::warn;
 }
 
-std::string string_at(const Json& json, const char* key) { return json.value(key, std::string()); }
+std::string string_at(const Json& json, const char* key) {
+  return json.value(key, std::string());
+}
 
-std::string lower_file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+std::string lower_file_name(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
 
 // "2026-11-22T10:00:00Z" → "2026-11-22 10:00:00 UTC"
 std::string readable_time(std::string time) {
@@ -37,7 +41,8 @@ std::string action(const Json& rule) {
 }
 
 std::string count(const Json& rule) {
-  return rule.contains("packets") ? std::to_string(rule.at("packets").get<std::uint64_t>()) : std::string();
+  return rule.contains("packets") ? std::to_string(rule.at("packets").get<std::uint64_t>())
+                                  : std::string();
 }
 
 std::string place(const Json& rule) {
@@ -46,7 +51,15 @@ std::string place(const Json& rule) {
 }
 
 std::string rule_table(const Json& rules, bool verbose, const Style& style) {
-  Table table({{"#", true}, {"ACTION"}, {"TO"}, {"FROM"}, {"ON"}, {"PACKETS", true}, {"ID"}, {"FILE"}, {"COMMENT"}});
+  Table table({{"#", true},
+               {"ACTION"},
+               {"TO"},
+               {"FROM"},
+               {"ON"},
+               {"PACKETS", true},
+               {"ID"},
+               {"FILE"},
+               {"COMMENT"}});
   for (const auto& rule : rules) {
     table.add({{std::to_string(rule.value("number", 0)), Tint::dim},
                {action(rule), tint_of(string_at(rule, "verdict"))},
@@ -117,11 +130,13 @@ std::vector<PortLine> port_lines(const Json& sockets, const Processes& processes
   for (const auto& socket : sockets) {
     PortLine line = port_line(socket, processes);
     const auto same = std::find_if(lines.begin(), lines.end(), [&](const PortLine& other) {
-      return other.port == line.port && other.process == line.process && other.access == line.access;
+      return other.port == line.port && other.process == line.process &&
+             other.access == line.access;
     });
     if (same == lines.end())
       lines.push_back(std::move(line));
-    else if (std::find(same->addresses.begin(), same->addresses.end(), line.addresses.front()) == same->addresses.end())
+    else if (std::find(same->addresses.begin(), same->addresses.end(), line.addresses.front()) ==
+             same->addresses.end())
       same->addresses.push_back(line.addresses.front());
   }
   return lines;
@@ -138,11 +153,14 @@ std::string joined(const std::vector<std::string>& words) {
 Diagnostics diagnostics_from(const Json& list) {
   Diagnostics out;
   for (const auto& item : list)
-    out.push_back({.severity = string_at(item, "severity") == "warning" ? Severity::warning : Severity::error,
-                   .file = string_at(item, "file"),
-                   .at = {.line = item.value("line", 0U), .column = item.value("column", 0U), .length = item.value("length", 1U)},
-                   .message = string_at(item, "message"),
-                   .text = string_at(item, "text")});
+    out.push_back(
+        {.severity = string_at(item, "severity") == "warning" ? Severity::warning : Severity::error,
+         .file = string_at(item, "file"),
+         .at = {.line = item.value("line", 0U),
+                .column = item.value("column", 0U),
+                .length = item.value("length", 1U)},
+         .message = string_at(item, "message"),
+         .text = string_at(item, "text")});
   return out;
 }
 
@@ -154,7 +172,7 @@ std::string render_status(const Json& status, bool verbose, const Style& style) 
     out += ", generation " + std::to_string(status.value("generation", 0)) + " since " +
            readable_time(string_at(status, "since"));
   else
-    out += ": nothing is enforced until 'fwctl enable'";
+    out += " (nothing is enforced until 'fwctl enable')";
   out += "\nDefaults: ";
   const auto& defaults = status.at("defaults");
   for (const char* traffic : {"incoming", "outgoing", "routed"}) {
@@ -177,7 +195,8 @@ std::string render_ports(const Json& reply, const Processes& processes, const St
     for (std::size_t i = 0; i < line.access.size(); ++i) {
       const auto& [text, tint] = line.access[i];
       if (i == 0)
-        table.add({{line.port, Tint::bold}, {joined(line.addresses)}, {line.process}, {text, tint}});
+        table.add(
+            {{line.port, Tint::bold}, {joined(line.addresses)}, {line.process}, {text, tint}});
       else
         table.add({{}, {}, {}, {text, tint}});
     }
@@ -205,25 +224,29 @@ std::string render_outcome(const Json& outcome, bool dry_run, const Style& style
   if (dry_run) return out + "This is what would change; nothing was changed (--dry-run).\n";
   const std::string generation = "generation " + std::to_string(outcome.value("generation", 0));
   if (enabled) return out + "In force: " + generation + ".\n";
-  return out + "Stored: " + generation + ". The firewall is inactive; 'fwctl enable' puts it in force.\n";
+  return out + "Stored: " + generation +
+         ". The firewall is inactive; 'fwctl enable' puts it in force.\n";
 }
 
 std::string render_error(const protocol::Reply& reply) {
   const std::string name = reply.error.substr(reply.error.rfind('.') + 1);
   const auto& parameters = reply.parameters;
-  const auto diagnostics =
-      parameters.contains("diagnostics") ? diagnostics_from(parameters.at("diagnostics")) : Diagnostics{};
+  const auto diagnostics = parameters.contains("diagnostics")
+                               ? diagnostics_from(parameters.at("diagnostics"))
+                               : Diagnostics{};
   std::string out = render(diagnostics);
   if (name == "PermissionDenied")
-    return "fwctl: you are not permitted to do this: it takes the right to '" + string_at(parameters, "role") +
-           "' (root, or 'access:' in daemon.yaml)\n";
+    return "fwctl: you are not permitted to do this: it takes the right to '" +
+           string_at(parameters, "role") + "' (root, or 'access:' in daemon.yaml)\n";
   if (parameters.contains("message")) out += "fwctl: " + string_at(parameters, "message") + "\n";
-  if (out.empty()) out = "fwctl: the daemon answered " + reply.error + " " + parameters.dump() + "\n";
+  if (out.empty())
+    out = "fwctl: the daemon answered " + reply.error + " " + parameters.dump() + "\n";
   if (name == "InvalidPolicy") {
-    const auto errors = std::count_if(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& diagnostic) {
-      return diagnostic.severity == Severity::error;
-    });
-    out += "fwctl: refused, " + std::to_string(errors) + (errors == 1 ? " error" : " errors") + "; nothing changed\n";
+    const auto errors = std::count_if(
+        diagnostics.begin(), diagnostics.end(),
+        [](const Diagnostic& diagnostic) { return diagnostic.severity == Severity::error; });
+    out += "fwctl: refused, " + std::to_string(errors) + (errors == 1 ? " error" : " errors") +
+           "; nothing changed\n";
   }
   return out;
 }

@@ -13,7 +13,8 @@ namespace fwctl::cli {
 
 // All of them end with a newline, or are empty.
 std::string render_status(const protocol::Json& status, bool verbose, const Style& style);
-std::string render_ports(const protocol::Json& reply, const Processes& processes, const Style& style);
+std::string render_ports(const protocol::Json& reply, const Processes& processes,
+                         const Style& style);
 // `dry_run`: what would be.
 std::string render_outcome(const protocol::Json& outcome, bool dry_run, const Style& style);
 std::string render_difference(const protocol::Json& outcome, const Style& style);

@@ -38,7 +38,8 @@ std::string_view code(Tint tint) {
 
 Style Style::of_stdout(ColorChoice choice) {
   Style style;
-  style.color = choice == ColorChoice::always || (choice == ColorChoice::automatic && wants_color());
+  style.color =
+      choice == ColorChoice::always || (choice == ColorChoice::automatic && wants_color());
   winsize size{};
   if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
     style.width = std::max<std::size_t>(size.ws_col, 40);

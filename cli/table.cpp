@@ -12,8 +12,9 @@ constexpr std::size_t least = 12;
 
 // Columns of a terminal that a UTF-8 text takes, one a character.
 std::size_t columns_of(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
+  }));
 }
 
 std::string cut(const std::string& text, std::size_t room) {
@@ -34,7 +35,8 @@ std::string Table::text(const Style& style) const {
   std::vector<std::size_t> widths(columns_.size(), 0);
   for (const auto& row : rows_) {
     assert(row.size() == columns_.size());
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns_of(row[i].text));
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], columns_of(row[i].text));
   }
   std::vector<std::size_t> shown;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
@@ -52,7 +54,8 @@ std::string Table::text(const Style& style) const {
         text += std::string(gap, ' ');
         used += gap;
       }
-      if (i == shown.back()) cell.text = cut(cell.text, style.width > used ? style.width - used : 0);
+      if (i == shown.back())
+        cell.text = cut(cell.text, style.width > used ? style.width - used : 0);
       const std::size_t missing = widths[i] - std::min(widths[i], columns_of(cell.text));
       const std::string pad(missing, ' ');
       const std::string painted = style.paint(cell.tint, cell.text);

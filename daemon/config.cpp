@@ -14,9 +14,11 @@ Result<std::vector<std::filesystem::path>> yaml_files(const std::filesystem::pat
   std::error_code error;
   std::filesystem::directory_iterator entries(folder, error);
   if (error == std::errc::no_such_file_or_directory) return files;
-  for (const std::filesystem::directory_iterator end; !error && entries != end; entries.increment(error)) {
+  for (const std::filesystem::directory_iterator end; !error && entries != end;
+       entries.increment(error)) {
     const auto& path = entries->path();
-    if (path.extension() == ".yaml" && path.filename().string().front() != '.') files.push_back(path);
+    if (path.extension() == ".yaml" && path.filename().string().front() != '.')
+      files.push_back(path);
   }
   if (error) return failed("list", folder.string(), error.value());
   std::sort(files.begin(), files.end(),

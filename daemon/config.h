@@ -15,8 +15,8 @@ class ConfigFolder {
   std::filesystem::path policy_file() const { return folder_ / "policy.yaml"; }
   std::filesystem::path added_file() const { return folder_ / "rules.yaml"; }
 
-  // policy.yaml, then policy.d/*.yaml in byte order of their names, and rules.yaml; absent files are
-  // left out, an absent rules.yaml is empty. Sources bear their paths as names.
+  // policy.yaml, then policy.d/*.yaml in byte order of their names, and rules.yaml; absent files
+  // are left out, an absent rules.yaml is empty. Sources bear their paths as names.
   Result<policy::Sources> read() const;
 
  private:

@@ -28,6 +28,7 @@ Connection::~Connection() {
 }
 
 bool Connection::receive(Time now) {
+  assert(input() == Input::empty || input() == Input::partial);
   std::array<char, 64UL << 10> piece;  // NOLINT(*-member-init): recv fills it
   const ssize_t size = recv(socket_, piece.data(), piece.size(), 0);
   if (size < 0) return try_later();

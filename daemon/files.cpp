@@ -48,7 +48,7 @@ Result<std::optional<std::string>> read_file(const std::filesystem::path& path, 
     if (errno == ENOENT) return std::nullopt;
     return failed("open", path.string());
   }
-  struct stat status {};
+  struct stat status{};
   if (::fstat(file.get(), &status) != 0) return failed("examine", path.string());
   if (!S_ISREG(status.st_mode)) return failed("read", path.string(), 0, "not a regular file");
   std::string text(static_cast<std::size_t>(status.st_size), '\0');

@@ -15,7 +15,8 @@ namespace fwctl {
 Result<std::optional<std::string>> read_file(const std::filesystem::path& path,
                                              std::size_t limit = 256UL << 20);
 
-// Replaces what is at `path`, synced. Not whole after a crash in the middle; the folder is not synced.
+// Replaces what is at `path`, synced. Not whole after a crash in the middle; the folder is not
+// synced.
 Result<void> write_synced(const std::filesystem::path& path, std::string_view text);
 
 // The new content of a file, on disk beside it (PATH.new, synced) but not yet in its place.

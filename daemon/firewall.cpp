@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <set>
 #include <utility>
 
 #include "rules/compile/compile.h"
@@ -44,28 +45,30 @@ Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
 // Ids of the policy's rules in the object that the change is about.
 std::vector<std::string> ids_in(const nft::Change& change) {
-  return std::visit(Overloaded{[](const nft::AddRule& add) { return std::vector{add.rule.comment}; },
-                               [](const nft::AddElements& add) {
-                                 std::vector<std::string> ids;
-                                 for (const auto& element : add.set.elements)
-                                   ids.push_back(element.comment);
-                                 return ids;
-                               },
-                               [](const auto&) { return std::vector<std::string>{}; }},
-                    change);
+  return std::visit(
+      Overloaded{[](const nft::AddRule& add) { return std::vector{add.rule.comment}; },
+                 [](const nft::AddElements& add) {
+                   std::vector<std::string> ids;
+                   for (const auto& element : add.set.elements) ids.push_back(element.comment);
+                   return ids;
+                 },
+                 [](const auto&) { return std::vector<std::string>{}; }},
+      change);
 }
 
 std::string object_of(const nft::Change& change) {
-  return std::visit(Overloaded{[](const nft::AddRule& add) { return "a rule of chain " + add.chain; },
-                               [](const nft::AddElements& add) { return "elements of set " + add.set.name; },
-                               [](const nft::DeleteElements& remove) { return "elements of set " + remove.set.name; },
-                               [](const nft::AddChain& add) { return "chain " + add.chain.name; },
-                               [](const nft::AddSet& add) { return "set " + add.set.name; },
-                               [](const nft::FlushChain& flush) { return "the rules of chain " + flush.chain; },
-                               [](const nft::DeleteChain& remove) { return "chain " + remove.chain; },
-                               [](const nft::DeleteSet& remove) { return "set " + remove.set; },
-                               [](const auto&) { return std::string("table inet fwctl"); }},
-                    change);
+  return std::visit(
+      Overloaded{
+          [](const nft::AddRule& add) { return "a rule of chain " + add.chain; },
+          [](const nft::AddElements& add) { return "elements of set " + add.set.name; },
+          [](const nft::DeleteElements& remove) { return "elements of set " + remove.set.name; },
+          [](const nft::AddChain& add) { return "chain " + add.chain.name; },
+          [](const nft::AddSet& add) { return "set " + add.set.name; },
+          [](const nft::FlushChain& flush) { return "the rules of chain " + flush.chain; },
+          [](const nft::DeleteChain& remove) { return "chain " + remove.chain; },
+          [](const nft::DeleteSet& remove) { return "set " + remove.set; },
+          [](const auto&) { return std::string("table inet fwctl"); }},
+      change);
 }
 
 }  // namespace
@@ -92,14 +95,16 @@ std::vector<std::string> Firewall::problems() const {
     if (now == nullptr)
       out.push_back(loaded.name + " is gone but still in force: 'fwctl reload' takes it out");
     else if (now->text != loaded.text)
-      out.push_back(now->name + " has changed since it was loaded: 'fwctl reload' puts it in force");
+      out.push_back(now->name +
+                    " has changed since it was loaded: 'fwctl reload' puts it in force");
   };
   const auto find = [](const std::vector<Source>& sources, const std::string& name) {
     const auto found = std::find_if(sources.begin(), sources.end(),
                                     [&](const Source& source) { return source.name == name; });
     return found == sources.end() ? nullptr : &*found;
   };
-  for (const auto& loaded : current_.sources.managed) compare(loaded, find(files->managed, loaded.name));
+  for (const auto& loaded : current_.sources.managed)
+    compare(loaded, find(files->managed, loaded.name));
   for (const auto& source : files->managed)
     if (find(current_.sources.managed, source.name) == nullptr)
       out.push_back(source.name + " is new: 'fwctl reload' puts it in force");
@@ -121,14 +126,17 @@ Result<Firewall::Look> Firewall::look() {
   for (const auto& chain : (*ruleset)->chains)
     for (const auto& rule : chain.rules)
       for (const auto& statement : rule.statements)
-        if (const auto* counter = std::get_if<nft::Counter>(&statement)) count(rule.comment, *counter);
+        if (const auto* counter = std::get_if<nft::Counter>(&statement))
+          count(rule.comment, *counter);
   for (const auto& set : (*ruleset)->sets)
     for (const auto& element : set.elements)
       if (set.counters) count(element.comment, element.counter);
   return out;
 }
 
-std::string Firewall::ruleset_text() const { return nft::text(compile::compile(*policy_)); }
+std::string Firewall::ruleset_text() const {
+  return nft::text(compile::compile(*policy_));
+}
 
 // --- the transaction ---
 
@@ -141,7 +149,8 @@ tl::expected<std::optional<policy::CheckedPolicy>, Failure> Firewall::check(
   policy::Sources named = candidate.sources;
   if (!candidate.name_for_policy_file.empty())
     for (auto& source : named.managed)
-      if (source.name == config_.policy_file().string()) source.name = candidate.name_for_policy_file;
+      if (source.name == config_.policy_file().string())
+        source.name = candidate.name_for_policy_file;
   auto policy = policy::load(named, etc_services(), diagnostics);
   if (!policy) return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
   return policy;
@@ -151,14 +160,17 @@ std::optional<nft::Ruleset> Firewall::wanted(const policy::CheckedPolicy& policy
                                              const Generation& generation) const {
   if (!generation.enabled) return {};
   nft::Ruleset ruleset = compile::compile(policy);
-  nft::Chain marker{.name = std::string(nft::marker_chain), .comment = generation.marker(), .rules = {}};
-  const auto place = std::find_if(ruleset.chains.begin(), ruleset.chains.end(),
-                                  [&](const nft::Chain& chain) { return chain.name > marker.name; });
+  nft::Chain marker{
+      .name = std::string(nft::marker_chain), .comment = generation.marker(), .rules = {}};
+  const auto place =
+      std::find_if(ruleset.chains.begin(), ruleset.chains.end(),
+                   [&](const nft::Chain& chain) { return chain.name > marker.name; });
   ruleset.chains.insert(place, std::move(marker));
   return ruleset;
 }
 
-nft::Plan Firewall::plan_for(const std::optional<nft::Ruleset>& wanted, std::uint64_t version) const {
+nft::Plan Firewall::plan_for(const std::optional<nft::Ruleset>& wanted,
+                             std::uint64_t version) const {
   nft::Plan plan;
   if (wanted) plan = nft::plan(loaded_, *wanted, version);
   if (foreign_ || (!wanted && loaded_))
@@ -167,12 +179,14 @@ nft::Plan Firewall::plan_for(const std::optional<nft::Ruleset>& wanted, std::uin
 }
 
 Failure Firewall::explain(const TransactionError& error, const nft::Changes& changes,
-                          const policy::CheckedPolicy& policy, const policy::Sources& sources) const {
+                          const policy::CheckedPolicy& policy,
+                          const policy::Sources& sources) const {
   KernelRefused refused{.message = "the kernel refused the change: " + error.error.message()};
   std::vector<std::string> objects;
   for (const auto& [index, code] : error.refusals) {
     if (index >= changes.size()) continue;
-    const std::string why = "the kernel refuses this: " + Error{"load", object_of(changes[index]), code, {}}.message();
+    const std::string why =
+        "the kernel refuses this: " + Error{"load", object_of(changes[index]), code, {}}.message();
     if (objects.size() < 3) objects.push_back(object_of(changes[index]));
     for (const auto& id : ids_in(changes[index])) {
       const auto number = policy.find(id);
@@ -181,7 +195,8 @@ Failure Firewall::explain(const TransactionError& error, const nft::Changes& cha
       refused.diagnostics.push_back(error_in(sources.at(rule.source), rule.at, why));
     }
   }
-  for (const auto& object : objects) refused.message += (&object == &objects.front() ? ": " : ", ") + object;
+  for (const auto& object : objects)
+    refused.message += (&object == &objects.front() ? ": " : ", ") + object;
   return refused;
 }
 
@@ -222,7 +237,8 @@ Result<std::vector<Firewall::Replaced>> Firewall::stage(const std::vector<Source
   return out;
 }
 
-std::optional<Failure> Firewall::make_durable(const Generation& next, std::vector<Replaced>& files) {
+std::optional<Failure> Firewall::make_durable(const Generation& next,
+                                              std::vector<Replaced>& files) {
   auto promoted = store_.promote(next);
   if (!promoted) return Failure(promoted.error());
   for (auto& replaced : files)
@@ -235,7 +251,8 @@ void Firewall::undo(const Generation& next, const std::vector<Replaced>& files) 
   const auto note = [this](const Result<void>& done) {
     if (!done) problems_.push_back(done.error().message());
   };
-  if (auto back = load(wanted(*policy_, current_), next.number + 1, *policy_, current_.sources); !back)
+  if (auto back = load(wanted(*policy_, current_), next.number + 1, *policy_, current_.sources);
+      !back)
     problems_.push_back("the kernel holds generation " + std::to_string(next.number) +
                         ", which could not be stored, and refuses the one before: 'fwctl reload'");
   note(store_.demote(next));
@@ -263,12 +280,29 @@ Result<bool> Firewall::heal() {
   return true;
 }
 
+// Who adds a rule wants to hear about that rule. Numbers and lines move; the rule's own text stays.
+void Firewall::leave_out_known(Diagnostics& warnings) const {
+  std::multiset<std::string> known;
+  for (const auto& warning : warnings_) known.insert(warning.text);
+  std::erase_if(warnings, [&](const Diagnostic& warning) {
+    const auto found = known.find(warning.text);
+    if (found == known.end()) return false;
+    known.erase(found);
+    return true;
+  });
+}
+
 Change Firewall::commit(Candidate candidate, const Request& request) {
-  Outcome outcome{.generation = current_.number, .enabled = current_.enabled, .notes = std::move(candidate.notes)};
+  Outcome outcome{.generation = current_.number,
+                  .enabled = current_.enabled,
+                  .notes = std::move(candidate.notes)};
   // 1. Nothing is touched.
   auto policy = check(candidate, outcome.warnings);
   if (!policy) return tl::unexpected(std::move(policy.error()));
-  if (candidate.sources == current_.sources && candidate.enabled == current_.enabled) return outcome;
+  Diagnostics warnings = outcome.warnings;
+  if (candidate.only_news) leave_out_known(outcome.warnings);
+  if (candidate.sources == current_.sources && candidate.enabled == current_.enabled)
+    return outcome;
   const auto highest = store_.highest();
   if (!highest) return tl::unexpected(Failure(highest.error()));
   outcome.changed = true;
@@ -282,11 +316,13 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
   if (request.dry_run) {
     const auto plan = plan_for(ruleset, next.number);
     const auto checked = kernel_.check(plan.changes);
-    if (!checked) return tl::unexpected(explain(checked.error(), plan.changes, **policy, next.sources));
+    if (!checked)
+      return tl::unexpected(explain(checked.error(), plan.changes, **policy, next.sources));
     return outcome;
   }
   // 2. Beside the old: synced, in force nowhere.
-  if (auto prepared = store_.prepare(next); !prepared) return tl::unexpected(Failure(prepared.error()));
+  if (auto prepared = store_.prepare(next); !prepared)
+    return tl::unexpected(Failure(prepared.error()));
   auto files = stage(candidate.files);
   if (!files) {
     static_cast<void>(store_.discard());
@@ -305,6 +341,7 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
   }
   current_ = std::move(next);
   policy_ = std::move(**policy);
+  warnings_ = std::move(warnings);
   outcome.generation = current_.number;
   outcome.enabled = current_.enabled;
   return outcome;
@@ -314,8 +351,9 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
 
 std::optional<Failure> Firewall::not_editable() const {
   if (fallback())
-    return Failure(Refused{"no policy of this host could be loaded ('fwctl status' says why): mend the "
-                           "files and 'fwctl reload' first"});
+    return Failure(
+        Refused{"no policy of this host could be loaded ('fwctl status' says why): mend the "
+                "files and 'fwctl reload' first"});
   const auto text = read_file(config_.added_file());
   if (!text) return Failure(text.error());
   if (text->value_or("") == current_.sources.added.text) return {};
@@ -325,14 +363,33 @@ std::optional<Failure> Firewall::not_editable() const {
 }
 
 void Firewall::write_added(Candidate& candidate, const policy::Added& added) const {
-  candidate.sources.added = {.name = config_.added_file().string(), .text = policy::yaml_text(added)};
+  candidate.sources.added = {.name = config_.added_file().string(),
+                             .text = policy::yaml_text(added)};
   candidate.files.push_back(candidate.sources.added);
+  candidate.only_news = true;
 }
 
-Change Firewall::add(const std::vector<std::string>& words, policy::Place place, const Request& request) {
+// What is wrong with a rule that was typed, at the place where it was typed.
+Diagnostics Firewall::check_typed(const std::vector<std::string>& words,
+                                  const policy::Rule& rule) const {
+  Diagnostics diagnostics;
+  policy::ParsedPolicy alone = policy::parse(current_.sources, diagnostics);
+  alone.policy.rules = {rule};
+  policy::Sources typed;
+  typed.managed.push_back(
+      {.name = std::string(policy::command_source), .text = policy::join(words)});
+  diagnostics.clear();
+  if (policy::check(alone, typed, etc_services(), diagnostics)) diagnostics.clear();
+  return diagnostics;
+}
+
+Change Firewall::add(const std::vector<std::string>& words, policy::Place place,
+                     const Request& request) {
   Diagnostics diagnostics;
   auto rule = policy::parse_rule(words, diagnostics);
-  if (!rule) return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
+  if (rule) diagnostics = check_typed(words, *rule);
+  if (!rule || has_errors(diagnostics))
+    return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
   if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
   const auto added = policy::parse(current_.sources, diagnostics).added;
   auto edit = policy::add(*policy_, current_.sources, added, std::move(*rule), place);
@@ -358,7 +415,8 @@ Change Firewall::remove(const std::vector<std::string>& selection, const Request
   return commit(std::move(candidate), request);
 }
 
-Change Firewall::set_default(policy::Traffic traffic, policy::Verdict verdict, const Request& request) {
+Change Firewall::set_default(policy::Traffic traffic, policy::Verdict verdict,
+                             const Request& request) {
   if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
   Candidate candidate = same_as_now();
   if (policy_->default_for(traffic) == verdict) {
@@ -375,8 +433,9 @@ Change Firewall::set_default(policy::Traffic traffic, policy::Verdict verdict, c
 
 Change Firewall::enable(const Request& request) {
   if (fallback() && !current_.enabled)
-    return tl::unexpected(Failure(Refused{"no policy of this host could be loaded ('fwctl status' says "
-                                          "why): mend the files and 'fwctl reload' first"}));
+    return tl::unexpected(
+        Failure(Refused{"no policy of this host could be loaded ('fwctl status' says "
+                        "why): mend the files and 'fwctl reload' first"}));
   Candidate candidate = same_as_now();
   const bool already = candidate.enabled;
   candidate.enabled = true;
@@ -411,8 +470,8 @@ Change Firewall::healed(Outcome outcome, std::string_view already, const Request
     if (!mended) return tl::unexpected(Failure(mended.error()));
     outcome.changed = *mended;
   }
-  outcome.notes.emplace_back(outcome.changed ? "another program had changed table inet fwctl: restored"
-                                             : already);
+  outcome.notes.emplace_back(
+      outcome.changed ? "another program had changed table inet fwctl: restored" : already);
   return outcome;
 }
 
@@ -465,13 +524,16 @@ tl::expected<Firewall::ResetOutcome, Failure> Firewall::reset(const Request& req
   return result;
 }
 
-bool Firewall::collectable() const { return loaded_ && !nft::collect(*loaded_).changes.empty(); }
+bool Firewall::collectable() const {
+  return loaded_ && !nft::collect(*loaded_).changes.empty();
+}
 
 Result<void> Firewall::collect() {
   if (!loaded_) return {};
   auto plan = nft::collect(*loaded_);
   if (plan.changes.empty()) return {};
-  if (auto applied = kernel_.apply(plan.changes); !applied) return tl::unexpected(applied.error().error);
+  if (auto applied = kernel_.apply(plan.changes); !applied)
+    return tl::unexpected(applied.error().error);
   loaded_ = std::move(plan.result);
   return {};
 }
@@ -482,7 +544,8 @@ Result<std::vector<Generation>> Firewall::recover() {
   auto pending = store_.pending();
   if (!pending) return tl::unexpected(pending.error());
   if (*pending) {
-    // The kernel has it: the change was committed, the rest is finished now. Else it never happened.
+    // The kernel has it: the change was committed, the rest is finished now. Else it never
+    // happened.
     const nft::Chain* marker = loaded_ ? loaded_->find_chain(nft::marker_chain) : nullptr;
     const bool committed = marker != nullptr && marker->comment == (*pending)->marker();
     auto done = committed ? store_.promote(**pending) : store_.discard();
@@ -534,16 +597,18 @@ bool Firewall::adopt(const Generation& generation) {
   }
   current_ = generation;
   policy_ = std::move(policy);
+  warnings_ = std::move(diagnostics);
   return true;
 }
 
 Result<void> Firewall::start_minimal() {
-  Generation minimal{.number = 0,
-                     .enabled = true,
-                     .sources = {.managed = {{.name = "built-in", .text = std::string(minimal_policy)}},
-                                 .added = {.name = config_.added_file().string(), .text = {}}},
-                     .created = utc_now("%Y-%m-%dT%H:%M:%SZ"),
-                     .reason = "fallback"};
+  Generation minimal{
+      .number = 0,
+      .enabled = true,
+      .sources = {.managed = {{.name = "built-in", .text = std::string(minimal_policy)}},
+                  .added = {.name = config_.added_file().string(), .text = {}}},
+      .created = utc_now("%Y-%m-%dT%H:%M:%SZ"),
+      .reason = "fallback"};
   if (!adopt(minimal)) return failed("load", "the built-in policy", 0, problems_.back());
   problems_.emplace_back(
       "NO STORED POLICY COULD BE LOADED: a built-in one is in force that lets in SSH (port 22) and "
@@ -563,7 +628,8 @@ Result<void> Firewall::start() {
     problems_.push_back(kept.error().message());
     kept = std::vector<Generation>{};
   }
-  for (const auto& path : store_.damaged()) problems_.push_back(path + " is damaged and was left out");
+  for (const auto& path : store_.damaged())
+    problems_.push_back(path + " is damaged and was left out");
   restore_added_file(*kept);
   for (const auto& generation : *kept) {
     if (!adopt(generation)) continue;
@@ -576,7 +642,10 @@ Result<void> Firewall::start() {
     if (kept->front().enabled || was_in_force) return start_minimal();
   } else if (store_.damaged().empty() || !was_in_force) {
     // The first start of all. What is in the kernel without a store behind it stays in force.
-    Generation first{.number = 1, .enabled = was_in_force, .created = utc_now("%Y-%m-%dT%H:%M:%SZ"), .reason = "first start"};
+    Generation first{.number = 1,
+                     .enabled = was_in_force,
+                     .created = utc_now("%Y-%m-%dT%H:%M:%SZ"),
+                     .reason = "first start"};
     auto sources = config_.read();
     if (!sources) {
       problems_.push_back(sources.error().message());
@@ -592,9 +661,10 @@ Result<void> Firewall::start() {
     if (!was_in_force) {
       // Inert until there is a policy that loads.
       Diagnostics diagnostics;
-      current_ = {.number = 0,
-                  .sources = {.managed = {{.name = "built-in", .text = std::string(minimal_policy)}},
-                              .added = {.name = config_.added_file().string(), .text = {}}}};
+      current_ = {
+          .number = 0,
+          .sources = {.managed = {{.name = "built-in", .text = std::string(minimal_policy)}},
+                      .added = {.name = config_.added_file().string(), .text = {}}}};
       policy_ = policy::load(current_.sources, etc_services(), diagnostics);
       return {};
     }

@@ -1,10 +1,10 @@
 // The one state machine: what policy is in force, and every way it changes.
 //
-// A change is a transaction. In this order: a new policy is made, checked, compiled and compared with
-// what is loaded (nothing is touched); the new generation and the files that change are written beside
-// the old ones and synced; one netlink batch is the commit point; the generation is promoted and the
-// files take their places; only then is this object's own state exchanged. What fails before the
-// commit point leaves everything as it was; what fails behind it is taken back.
+// A change is a transaction. In this order: a new policy is made, checked, compiled and compared
+// with what is loaded (nothing is touched); the new generation and the files that change are
+// written beside the old ones and synced; one netlink batch is the commit point; the generation is
+// promoted and the files take their places; only then is this object's own state exchanged. What
+// fails before the commit point leaves everything as it was; what fails behind it is taken back.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +36,8 @@ struct Refused {
 };
 struct KernelRefused {
   std::string message;
-  Diagnostics diagnostics;  // at the policy lines whose objects the kernel refused, where it said so
+  Diagnostics
+      diagnostics;  // at the policy lines whose objects the kernel refused, where it said so
 };
 using Failure = std::variant<InvalidPolicy, Refused, Error, KernelRefused>;
 
@@ -119,9 +120,10 @@ class Firewall {
   struct Candidate {
     policy::Sources sources;
     bool enabled = false;
-    std::vector<Source> files{};       // to be written, by path
+    std::vector<Source> files{};  // to be written, by path
     std::vector<std::string> notes{};
     std::string name_for_policy_file{};  // in diagnostics; empty: its path
+    bool only_news = false;              // warn only of what was not so before
   };
   // A file about to be replaced, and what was there.
   struct Replaced {
@@ -131,6 +133,8 @@ class Firewall {
   };
 
   Candidate same_as_now() const;
+  Diagnostics check_typed(const std::vector<std::string>& words, const policy::Rule& rule) const;
+  void leave_out_known(Diagnostics& warnings) const;
   std::string etc_services() const;
   Change commit(Candidate candidate, const Request& request);
   tl::expected<std::optional<policy::CheckedPolicy>, Failure> check(const Candidate& candidate,
@@ -165,6 +169,7 @@ class Firewall {
 
   Generation current_;
   std::optional<policy::CheckedPolicy> policy_;
+  Diagnostics warnings_;                // of policy_
   std::optional<nft::Ruleset> loaded_;  // what is in the kernel, retired objects included
   bool foreign_ = false;                // what is in the kernel could not be read as ours
   std::vector<std::string> problems_;

@@ -1,6 +1,6 @@
 // The seam to the kernel: everything the firewall does to packets goes through these three calls.
-// daemon/netlink has the real one, tests/kernel/fake_kernel.h one that tests hold in their hand; the
-// same contract suite (tests/kernel/contract_test.cpp) runs on both.
+// daemon/netlink has the real one, tests/kernel/fake_kernel.h one that tests hold in their hand;
+// the same contract suite (tests/kernel/contract_test.cpp) runs on both.
 #pragma once
 
 #include <optional>

@@ -13,7 +13,9 @@
 namespace fwctl {
 namespace {
 
-int new_socket() { return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0); }
+int new_socket() {
+  return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
 
 bool is_served(const sockaddr* address, socklen_t length) {
   const int probe = new_socket();

@@ -18,7 +18,9 @@ using protocol::Reply;
 // Names and other words of a peer, cut before they are kept.
 constexpr std::size_t longest_reason = 200;
 
-Reply refuse(std::string message) { return to_reply(Refused{std::move(message)}); }
+Reply refuse(std::string message) {
+  return to_reply(Refused{std::move(message)});
+}
 
 Request request(const Peer& peer, const Json& parameters, const std::string& what) {
   const std::string reason = "uid " + std::to_string(peer.uid) + ": " + what;
@@ -60,7 +62,8 @@ Reply set_default(Firewall& firewall, const Peer& peer, const Json& parameters) 
   if (!verdict) return refuse("a default is allow, deny or reject");
   return outcome(firewall.set_default(
       *traffic, *verdict,
-      request(peer, parameters, "default " + std::string(text(*verdict)) + " " + std::string(text(*traffic)))));
+      request(peer, parameters,
+              "default " + std::string(text(*verdict)) + " " + std::string(text(*traffic)))));
 }
 
 Reply apply(Firewall& firewall, const Peer& peer, const Json& parameters, bool dry_run) {
@@ -77,7 +80,8 @@ Reply diff(Firewall& firewall, const Peer& peer, const Json& parameters) {
 
 Reply show(const Firewall& firewall, const Json& parameters) {
   const auto what = parameters.at("what").get<std::string>();
-  if (what == "policy") return {.parameters = {{"text", policy::yaml_text(firewall.policy().policy())}}};
+  if (what == "policy")
+    return {.parameters = {{"text", policy::yaml_text(firewall.policy().policy())}}};
   if (what == "ruleset") return {.parameters = {{"text", firewall.ruleset_text()}}};
   return refuse("what can be shown is policy or ruleset");
 }
@@ -100,14 +104,26 @@ Reply reset(Firewall& firewall, const Peer& peer, const Json& parameters) {
 
 Service::Methods methods(Firewall& firewall) {
   return {
-      {"Status", [&](const Peer&, const Json&) { return Reply{.parameters = status_json(firewall)}; }},
+      {"Status",
+       [&](const Peer&, const Json&) { return Reply{.parameters = status_json(firewall)}; }},
       {"Add", [&](const Peer& peer, const Json& json) { return add(firewall, peer, json); }},
       {"Delete", [&](const Peer& peer, const Json& json) { return remove(firewall, peer, json); }},
-      {"SetDefault", [&](const Peer& peer, const Json& json) { return set_default(firewall, peer, json); }},
-      {"Enable", [&](const Peer& peer, const Json& json) { return outcome(firewall.enable(request(peer, json, "enable"))); }},
-      {"Disable", [&](const Peer& peer, const Json& json) { return outcome(firewall.disable(request(peer, json, "disable"))); }},
-      {"Reload", [&](const Peer& peer, const Json& json) { return outcome(firewall.reload(request(peer, json, "reload"))); }},
-      {"Apply", [&](const Peer& peer, const Json& json) { return apply(firewall, peer, json, false); }},
+      {"SetDefault",
+       [&](const Peer& peer, const Json& json) { return set_default(firewall, peer, json); }},
+      {"Enable",
+       [&](const Peer& peer, const Json& json) {
+         return outcome(firewall.enable(request(peer, json, "enable")));
+       }},
+      {"Disable",
+       [&](const Peer& peer, const Json& json) {
+         return outcome(firewall.disable(request(peer, json, "disable")));
+       }},
+      {"Reload",
+       [&](const Peer& peer, const Json& json) {
+         return outcome(firewall.reload(request(peer, json, "reload")));
+       }},
+      {"Apply",
+       [&](const Peer& peer, const Json& json) { return apply(firewall, peer, json, false); }},
       {"Diff", [&](const Peer& peer, const Json& json) { return diff(firewall, peer, json); }},
       {"Show", [&](const Peer&, const Json& json) { return show(firewall, json); }},
       {"Ports", [&](const Peer&, const Json&) { return ports(firewall); }},

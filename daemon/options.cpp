@@ -10,11 +10,16 @@ namespace fwctl {
 Options parse_options(int argc, char** argv) {
   Options options;
   options.socket = protocol::default_socket;
-  CLI::App app{"fwctld holds the firewall policy of this host and keeps it in force.\n"
-               "It is started by systemd (fwctld.service); talk to it with fwctl."};
+  CLI::App app{
+      "fwctld holds the firewall policy of this host and keeps it in force.\n"
+      "It is started by systemd (fwctld.service); talk to it with fwctl."};
   app.set_version_flag("--version", std::string("fwctld ") + FWCTL_VERSION);
-  app.add_option("--config", options.config, "Folder of the policy files")->type_name("DIR")->capture_default_str();
-  app.add_option("--state", options.state, "Folder of the stored generations")->type_name("DIR")->capture_default_str();
+  app.add_option("--config", options.config, "Folder of the policy files")
+      ->type_name("DIR")
+      ->capture_default_str();
+  app.add_option("--state", options.state, "Folder of the stored generations")
+      ->type_name("DIR")
+      ->capture_default_str();
   app.add_option("--socket", options.socket, "Socket to listen on, unless systemd hands one over")
       ->type_name("PATH")
       ->capture_default_str();

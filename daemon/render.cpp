@@ -17,7 +17,8 @@ Reply error_reply(std::string_view name, Json parameters) {
           .error = std::string(protocol::interface_name) + "." + std::string(name)};
 }
 
-Json rule_json(const Firewall& firewall, std::size_t index, const std::map<std::string, Hits>* hits) {
+Json rule_json(const Firewall& firewall, std::size_t index,
+               const std::map<std::string, Hits>* hits) {
   const auto& rule = firewall.policy().policy().rules[index];
   const auto& id = firewall.policy().ids()[index];
   std::string on;
@@ -98,22 +99,20 @@ Json status_json(Firewall& firewall) {
   if (!look) problems.push_back("the kernel cannot be asked: " + look.error().message());
   if (look && look->drifted)
     problems.emplace_back(
-        "table inet fwctl is not as fwctl left it, another program changed it: 'fwctl reload' restores it");
+        "table inet fwctl is not as fwctl left it, another program changed it: 'fwctl reload' "
+        "restores it");
   const bool counted = firewall.enabled() && look;
   Json rules = Json::array();
   for (std::size_t index = 0; index < policy.rules.size(); ++index)
     rules.push_back(rule_json(firewall, index, counted ? &look->hits : nullptr));
   Json defaults = Json::object();
-  for (const auto traffic : {policy::Traffic::incoming, policy::Traffic::outgoing, policy::Traffic::routed})
+  for (const auto traffic :
+       {policy::Traffic::incoming, policy::Traffic::outgoing, policy::Traffic::routed})
     defaults[std::string(text(traffic))] = text(policy.default_for(traffic));
-  return {{"enabled", firewall.enabled()},
-          {"generation", firewall.generation()},
-          {"since", firewall.since()},
-          {"defaults", std::move(defaults)},
-          {"logging", text(policy.logging)},
-          {"rules", std::move(rules)},
-          {"problems", std::move(problems)},
-          {"version", FWCTL_VERSION}};
+  return {{"enabled", firewall.enabled()},   {"generation", firewall.generation()},
+          {"since", firewall.since()},       {"defaults", std::move(defaults)},
+          {"logging", text(policy.logging)}, {"rules", std::move(rules)},
+          {"problems", std::move(problems)}, {"version", FWCTL_VERSION}};
 }
 
 Json to_json(const ListeningSocket& socket, const Firewall& firewall) {
@@ -121,19 +120,24 @@ Json to_json(const ListeningSocket& socket, const Firewall& firewall) {
   const bool local = open.address && open.address->is_loopback();
   Json access = Json::array();
   if (local) {
-    access.push_back({{"sources", "this host"}, {"verdict", "allow"}, {"because", "bound to loopback"}});
+    access.push_back(
+        {{"sources", "this host"}, {"verdict", "allow"}, {"because", "bound to loopback"}});
   } else if (!firewall.enabled()) {
-    access.push_back({{"sources", "anyone"}, {"verdict", "allow"}, {"because", "the firewall is not in force"}});
+    access.push_back(
+        {{"sources", "anyone"}, {"verdict", "allow"}, {"because", "the firewall is not in force"}});
   } else {
     for (const auto& entry : reach(firewall.policy(), open)) {
-      Json one{{"sources", entry.sources}, {"verdict", text(entry.verdict)}, {"because", because(firewall, entry)}};
+      Json one{{"sources", entry.sources},
+               {"verdict", text(entry.verdict)},
+               {"because", because(firewall, entry)}};
       if (entry.rule != nullptr) one["rule"] = entry.rule->id;
       if (entry.rule != nullptr && entry.rule->written) one["number"] = *entry.rule->written + 1;
       access.push_back(std::move(one));
     }
   }
   const Address address(socket.ipv6 ? Family::ipv6 : Family::ipv4, socket.address);
-  const std::string shown = socket.ipv6 && address.is_any() && !socket.ipv6_only ? "*" : address.text();
+  const std::string shown =
+      socket.ipv6 && address.is_any() && !socket.ipv6_only ? "*" : address.text();
   return {{"protocol", Protocol{socket.protocol}.text()},
           {"address", shown},
           {"port", socket.port},

@@ -48,12 +48,13 @@ Result<void> stop_on_signals(sd_event* event) {
 
 Result<void> run(const Options& options, Firewall& firewall, const Service& service) {
   sd_event* raw_event = nullptr;
-  if (const int code = sd_event_default(&raw_event); code < 0) return failed("start", "the event loop", -code);
+  if (const int code = sd_event_default(&raw_event); code < 0)
+    return failed("start", "the event loop", -code);
   const Event event(raw_event);
   if (auto signals = stop_on_signals(event.get()); !signals) return signals;
   sd_event_source* raw_collector = nullptr;
-  if (const int code = sd_event_add_time_relative(event.get(), &raw_collector, CLOCK_MONOTONIC,
-                                                  0, 0, on_collect, &firewall);
+  if (const int code = sd_event_add_time_relative(event.get(), &raw_collector, CLOCK_MONOTONIC, 0,
+                                                  0, on_collect, &firewall);
       code < 0)
     return failed("start", "a timer", -code);
   const Timer collector(raw_collector);
@@ -68,19 +69,21 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
 
   const auto listener = listening_socket(options.socket);
   if (!listener) return tl::unexpected(listener.error());
-  auto server = Server::create(event.get(), *listener, {}, [&](const Peer& peer, const protocol::Call& call) {
-    const auto generation = firewall.generation();
-    auto reply = service.answer(peer, call);
-    if (firewall.generation() != generation) {
-      spdlog::info("generation {} by uid {} ({}): {}", firewall.generation(), peer.uid, call.method,
-                   firewall.enabled() ? "in force" : "not in force");
-      collect_later();
-    }
-    return reply;
-  });
+  auto server =
+      Server::create(event.get(), *listener, {}, [&](const Peer& peer, const protocol::Call& call) {
+        const auto generation = firewall.generation();
+        auto reply = service.answer(peer, call);
+        if (firewall.generation() != generation) {
+          spdlog::info("generation {} by uid {} ({}): {}", firewall.generation(), peer.uid,
+                       call.method, firewall.enabled() ? "in force" : "not in force");
+          collect_later();
+        }
+        return reply;
+      });
   if (!server) return tl::unexpected(server.error());
   sd_notify(0, "READY=1");
-  if (const int code = sd_event_loop(event.get()); code < 0) return failed("run", "the event loop", -code);
+  if (const int code = sd_event_loop(event.get()); code < 0)
+    return failed("run", "the event loop", -code);
   sd_notify(0, "STOPPING=1");
   return {};
 }

@@ -50,7 +50,8 @@ class Reader {
         complain(key, "a role is look or change");
         continue;
       }
-      if (value.kind != yaml::Kind::list) complain(value, "a list of users and @groups is expected here");
+      if (value.kind != yaml::Kind::list)
+        complain(value, "a list of users and @groups is expected here");
       for (const auto& who : value.items) grant(who, *role, access);
     }
   }
@@ -76,7 +77,8 @@ class Reader {
 
 Result<Access> read_settings(const std::filesystem::path& file) {
   Access access;
-  if (const group* looking = ::getgrnam(looking_group)) access.groups.emplace_back(looking->gr_gid, Role::look);
+  if (const group* looking = ::getgrnam(looking_group))
+    access.groups.emplace_back(looking->gr_gid, Role::look);
   auto text = read_file(file, 1UL << 20);
   if (!text) return tl::unexpected(text.error());
   if (!*text) return access;

@@ -22,8 +22,8 @@ struct ListeningSocket {
   int interface = 0;  // index of the interface it is bound to, 0 when not bound
 };
 
-// Of the network namespace we are in: TCP sockets in LISTEN, and UDP sockets bound to a port without
-// a peer. Sorted by protocol (TCP first), port, family, address; no two equal entries.
+// Of the network namespace we are in: TCP sockets in LISTEN, and UDP sockets bound to a port
+// without a peer. Sorted by protocol (TCP first), port, family, address; no two equal entries.
 Result<std::vector<ListeningSocket>> listening_sockets();
 
 }  // namespace fwctl

@@ -20,7 +20,9 @@ using Json = nlohmann::json;
 constexpr std::string_view header = "fwctl-generation 1 ";
 constexpr std::string_view file_prefix = "generation-";
 
-Json to_json(const Source& source) { return {{"name", source.name}, {"text", source.text}}; }
+Json to_json(const Source& source) {
+  return {{"name", source.name}, {"text", source.text}};
+}
 
 Source source_from(const Json& json) {
   return {.name = json.at("name").get<std::string>(), .text = json.at("text").get<std::string>()};
@@ -29,12 +31,9 @@ Source source_from(const Json& json) {
 std::string encode(const Generation& generation) {
   Json managed = Json::array();
   for (const auto& source : generation.sources.managed) managed.push_back(to_json(source));
-  const Json json{{"number", generation.number},
-                  {"enabled", generation.enabled},
-                  {"created", generation.created},
-                  {"reason", generation.reason},
-                  {"managed", std::move(managed)},
-                  {"added", to_json(generation.sources.added)}};
+  const Json json{{"number", generation.number},   {"enabled", generation.enabled},
+                  {"created", generation.created}, {"reason", generation.reason},
+                  {"managed", std::move(managed)}, {"added", to_json(generation.sources.added)}};
   const std::string body = json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
   return std::string(header) + hex(digest(body)) + "\n" + body;
 }
@@ -51,7 +50,8 @@ std::optional<Generation> decode(std::string_view text) {
     generation.enabled = json.at("enabled").get<bool>();
     generation.created = json.at("created").get<std::string>();
     generation.reason = json.at("reason").get<std::string>();
-    for (const auto& source : json.at("managed")) generation.sources.managed.push_back(source_from(source));
+    for (const auto& source : json.at("managed"))
+      generation.sources.managed.push_back(source_from(source));
     generation.sources.added = source_from(json.at("added"));
     return generation;
   } catch (const Json::exception&) {
@@ -77,10 +77,13 @@ Result<std::vector<std::uint64_t>> Store::numbers() const {
   std::error_code error;
   std::filesystem::directory_iterator entries(folder_, error);
   if (error == std::errc::no_such_file_or_directory) return out;
-  for (const std::filesystem::directory_iterator end; !error && entries != end; entries.increment(error)) {
+  for (const std::filesystem::directory_iterator end; !error && entries != end;
+       entries.increment(error)) {
     const std::string name = entries->path().filename().string();
-    if (!name.starts_with(file_prefix)) continue;
-    if (const auto number = parse_number(std::string_view(name).substr(file_prefix.size()), UINT64_MAX))
+    std::error_code unreadable;
+    if (!name.starts_with(file_prefix) || !entries->is_regular_file(unreadable)) continue;
+    if (const auto number =
+            parse_number(std::string_view(name).substr(file_prefix.size()), UINT64_MAX))
       out.push_back(*number);
   }
   if (error) return failed("list", folder_.string(), error.value());
@@ -115,7 +118,9 @@ Result<std::uint64_t> Store::highest() const {
   return all->empty() ? 0 : all->front();
 }
 
-Result<std::optional<Generation>> Store::pending() { return load(pending_file()); }
+Result<std::optional<Generation>> Store::pending() {
+  return load(pending_file());
+}
 
 Result<void> Store::prepare(const Generation& generation) {
   std::error_code error;

@@ -15,8 +15,10 @@ std::optional<Address> Address::parse(std::string_view text) {
   const std::string terminated(text);
   if (terminated.size() != text.size() || terminated.find('\0') != std::string::npos) return {};
   std::array<std::uint8_t, 16> bytes{};
-  if (inet_pton(AF_INET, terminated.c_str(), bytes.data()) == 1) return Address(Family::ipv4, bytes);
-  if (inet_pton(AF_INET6, terminated.c_str(), bytes.data()) == 1) return Address(Family::ipv6, bytes);
+  if (inet_pton(AF_INET, terminated.c_str(), bytes.data()) == 1)
+    return Address(Family::ipv4, bytes);
+  if (inet_pton(AF_INET6, terminated.c_str(), bytes.data()) == 1)
+    return Address(Family::ipv6, bytes);
   return {};
 }
 
@@ -73,7 +75,9 @@ AddressRange prefix(const Address& address, int length) {
   return {.first = Address(address.family(), low), .last = Address(address.family(), high)};
 }
 
-AddressRange everything(Family family) { return prefix(Address(family, {}), 0); }
+AddressRange everything(Family family) {
+  return prefix(Address(family, {}), 0);
+}
 
 std::optional<Address> successor(const Address& address) {
   auto bytes = address.bytes();

@@ -31,7 +31,8 @@ constexpr std::array<std::pair<std::string_view, std::uint8_t>, 14> names{{
 std::optional<Protocol> Protocol::parse(std::string_view text) {
   for (const auto& [name, number] : names)
     if (name == text) return Protocol{number};
-  if (const auto number = parse_number(text, 255)) return Protocol{static_cast<std::uint8_t>(*number)};
+  if (const auto number = parse_number(text, 255))
+    return Protocol{static_cast<std::uint8_t>(*number)};
   return {};
 }
 

@@ -34,7 +34,8 @@ Share flow_share(const std::vector<Flow>& flows, const Listener& listener) {
   bool any = false;
   bool every = false;
   for (const auto& flow : flows) {
-    if (flow.protocol != listener.protocol || flow.icmp_type || !flow.to.contains(listener.port)) continue;
+    if (flow.protocol != listener.protocol || flow.icmp_type || !flow.to.contains(listener.port))
+      continue;
     any = true;
     every = every || flow.from == all_ports;
   }
@@ -65,8 +66,9 @@ Share address_share(const CheckedPolicy& policy, const std::vector<AddressMatch>
       }
       const auto* range = std::get_if<AddressRange>(&match);
       const bool contained =
-          range != nullptr ? range->contains(*fixed)
-                           : policy.sets()[std::get<policy::SetIndex>(match).index].contains(*fixed);
+          range != nullptr
+              ? range->contains(*fixed)
+              : policy.sets()[std::get<policy::SetIndex>(match).index].contains(*fixed);
       family_any = family_any || contained;
       family_every = family_every || contained;
     }
@@ -94,7 +96,8 @@ std::string list_text(const CheckedPolicy& policy, const std::vector<AddressMatc
 std::string source_ports(const std::vector<Flow>& flows, const Listener& listener) {
   std::string out;
   for (const auto& flow : flows)
-    if (flow.protocol == listener.protocol && flow.to.contains(listener.port) && flow.from != all_ports)
+    if (flow.protocol == listener.protocol && flow.to.contains(listener.port) &&
+        flow.from != all_ports)
       out += (out.empty() ? "" : ", ") + flow.from.text();
   return out;
 }
@@ -119,7 +122,7 @@ std::vector<Reachability> reach(const policy::CheckedPolicy& policy, const Liste
   std::vector<Reachability> out;
   for (const auto& rule : policy.rules(policy::Traffic::incoming)) {
     const auto& conditions = rule.conditions;
-    if (conditions.states != 0) continue;  // new connections only
+    if (conditions.states != 0) continue;                                   // new connections only
     if (conditions.interfaces == std::vector<std::string>{"lo"}) continue;  // other hosts only
     const Share flows = flow_share(conditions.flows, listener);
     const Share from = address_share(policy, conditions.from, listener, std::nullopt);

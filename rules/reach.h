@@ -24,9 +24,9 @@ struct Reachability {
   const policy::CheckedRule* rule = nullptr;  // in the policy; null: the default
 };
 
-// New connections from other hosts, in the order in which the rules decide. The last entry holds for
-// everyone whom none before it names, and its sources are "anyone"; it is the answer that evaluate()
-// gives for a source, interface and destination that no other entry names.
+// New connections from other hosts, in the order in which the rules decide. The last entry holds
+// for everyone whom none before it names, and its sources are "anyone"; it is the answer that
+// evaluate() gives for a source, interface and destination that no other entry names.
 std::vector<Reachability> reach(const policy::CheckedPolicy& policy, const Listener& listener);
 
 }  // namespace fwctl

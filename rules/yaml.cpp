@@ -30,7 +30,8 @@ Span span(const YAML::Mark& mark, std::size_t length = 1) {
 
 class Stop {};  // thrown when what follows cannot be worth reading
 
-// yaml-cpp has no end for the constructs it starts but calls back in order; this keeps the open ones.
+// yaml-cpp has no end for the constructs it starts but calls back in order; this keeps the open
+// ones.
 class Builder : public YAML::EventHandler {
  public:
   Builder(const Source& source, Diagnostics& diagnostics)
@@ -142,8 +143,8 @@ bool check_text(const Source& source, Diagnostics& diagnostics) {
       continue;
     }
     if ((byte < 0x20 && c != '\t' && c != '\r') || byte == 0x7f) {
-      diagnostics.push_back(
-          error_in(source, {.line = line, .column = column}, "a control character: not a text file"));
+      diagnostics.push_back(error_in(source, {.line = line, .column = column},
+                                     "a control character: not a text file"));
       return false;
     }
     ++column;

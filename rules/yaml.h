@@ -21,7 +21,7 @@ struct Node {
   Span at;
   std::string scalar;
   bool quoted = false;
-  std::vector<Node> items;                       // of a list
+  std::vector<Node> items;                     // of a list
   std::vector<std::pair<Node, Node>> entries;  // of a map, in the order written
 };
 

@@ -7,6 +7,7 @@
 #include <linux/netfilter/nfnetlink.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "daemon/netlink/attributes.h"
@@ -19,15 +20,7 @@ namespace {
 
 using nft::Bytes;
 
-Attributes attributes_of(const nlmsghdr& message) {
-  return Attributes(message, sizeof(nfgenmsg));
-}
-
-std::string comment_in(const Attributes& attributes, std::uint16_t type) {
-  return userdata::text(attributes.bytes(type).value_or(std::string_view()), userdata::comment);
-}
-
-std::optional<nft::HookPoint> hook_point(std::optional<std::uint32_t> number) {
+std::optional<nft::HookPoint> hook_point(std::uint32_t number) {
   if (number == NF_INET_PRE_ROUTING) return nft::HookPoint::prerouting;
   if (number == NF_INET_LOCAL_IN) return nft::HookPoint::input;
   if (number == NF_INET_FORWARD) return nft::HookPoint::forward;
@@ -58,8 +51,53 @@ std::optional<Bytes> unpad(const std::vector<nft::Field>& fields, std::string_vi
   return result;
 }
 
-std::optional<std::string_view> value_in(const Attributes& attributes, std::uint16_t type) {
-  return Attributes(attributes.get(type)).bytes(NFTA_DATA_VALUE);
+std::string_view userdata_of(const nftnl_chain& chain) {
+  std::uint32_t length = 0;
+  const void* data = nftnl_chain_get_data(&chain, NFTNL_CHAIN_USERDATA, &length);
+  return view(data, length);
+}
+
+std::string_view userdata_of(const nftnl_rule& rule) {
+  std::uint32_t length = 0;
+  const void* data = nftnl_rule_get_data(&rule, NFTNL_RULE_USERDATA, &length);
+  return view(data, length);
+}
+
+std::string_view userdata_of(const nftnl_set& set) {
+  std::uint32_t length = 0;
+  const void* data = nftnl_set_get_data(&set, NFTNL_SET_USERDATA, &length);
+  return view(data, length);
+}
+
+std::string_view bytes_in(nftnl_set_elem& element, std::uint16_t attribute) {
+  std::uint32_t length = 0;
+  const void* data = nftnl_set_elem_get(&element, attribute, &length);
+  return view(data, length);
+}
+
+std::string_view userdata_of(nftnl_set_elem& element) {
+  return bytes_in(element, NFTNL_SET_ELEM_USERDATA);
+}
+
+template <typename Object>
+std::string comment_of(Object& object) {
+  return userdata::text(userdata_of(object), userdata::comment);
+}
+
+Result<nft::Hook> decode_hook(const nftnl_chain& chain, const std::string& name) {
+  const auto point = hook_point(nftnl_chain_get_u32(&chain, NFTNL_CHAIN_HOOKNUM));
+  if (!point || text(nftnl_chain_get_str(&chain, NFTNL_CHAIN_TYPE)) != "filter")
+    return not_ours("chain " + name + " of another type or hook");
+  return nft::Hook{.point = *point,
+                   .priority = nftnl_chain_get_s32(&chain, NFTNL_CHAIN_PRIO),
+                   .policy_drop = nftnl_chain_is_set(&chain, NFTNL_CHAIN_POLICY) &&
+                                  nftnl_chain_get_u32(&chain, NFTNL_CHAIN_POLICY) == NF_DROP};
+}
+
+std::optional<nft::Verdict> verdict_of(nftnl_set_elem& element) {
+  if (!nftnl_set_elem_is_set(&element, NFTNL_SET_ELEM_VERDICT)) return std::nullopt;
+  return decode_verdict(nftnl_set_elem_get_u32(&element, NFTNL_SET_ELEM_VERDICT),
+                        text(nftnl_set_elem_get_str(&element, NFTNL_SET_ELEM_CHAIN)));
 }
 
 }  // namespace
@@ -68,104 +106,112 @@ tl::unexpected<Error> not_ours(std::string what) {
   return failed("read", "table inet fwctl", EBADMSG, "not made by fwctl: " + std::move(what));
 }
 
+// By hand: libnftnl reads a message whole or not at all, and those of other tables need not be
+// something it knows.
 std::string table_of(const nlmsghdr& message) {
-  return attributes_of(message).text(NFTA_TABLE_NAME);
+  return Attributes(message, sizeof(nfgenmsg)).text(NFTA_TABLE_NAME);
 }
 
 Result<nft::Chain> decode_chain(const nlmsghdr& message) {
-  const Attributes chain = attributes_of(message);
-  nft::Chain decoded{.name = chain.text(NFTA_CHAIN_NAME),
+  const auto chain = new_chain();
+  if (nftnl_chain_nlmsg_parse(&message, chain.get()) < 0) return not_ours("a chain");
+  nft::Chain decoded{.name = text(nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_NAME)),
                      .hook = std::nullopt,
-                     .comment = comment_in(chain, NFTA_CHAIN_USERDATA),
+                     .comment = comment_of(*chain),
                      .rules = {}};
-  if (!chain.has(NFTA_CHAIN_HOOK)) return decoded;
-  const Attributes hook(chain.get(NFTA_CHAIN_HOOK));
-  const auto point = hook_point(hook.be32(NFTA_HOOK_HOOKNUM));
-  if (!point || chain.text(NFTA_CHAIN_TYPE) != "filter")
-    return not_ours("chain " + decoded.name + " of another type or hook");
-  decoded.hook = nft::Hook{.point = *point,
-                           .priority = static_cast<int>(hook.be32(NFTA_HOOK_PRIORITY).value_or(0)),
-                           .policy_drop = chain.be32(NFTA_CHAIN_POLICY) == NF_DROP};
+  if (!nftnl_chain_is_set(chain.get(), NFTNL_CHAIN_HOOKNUM)) return decoded;
+  const auto hook = decode_hook(*chain, decoded.name);
+  if (!hook) return tl::unexpected(hook.error());
+  decoded.hook = *hook;
   return decoded;
 }
 
 Result<RuleInChain> decode_rule(const nlmsghdr& message) {
-  const Attributes rule = attributes_of(message);
-  RuleInChain decoded{.chain = rule.text(NFTA_RULE_CHAIN),
-                      .rule = {.statements = {}, .comment = comment_in(rule, NFTA_RULE_USERDATA)}};
-  auto statements = decode_expressions(rule.get(NFTA_RULE_EXPRESSIONS));
+  const auto rule = new_rule();
+  const bool known = nftnl_rule_nlmsg_parse(&message, rule.get()) >= 0;
+  RuleInChain decoded{.chain = text(nftnl_rule_get_str(rule.get(), NFTNL_RULE_CHAIN)),
+                      .rule = {.statements = {}, .comment = comment_of(*rule)}};
+  auto statements = known ? decode_expressions(*rule)
+                          : tl::unexpected(std::string("an expression libnftnl doesn't know"));
   if (!statements)
-    return not_ours("rule " + std::to_string(rule.be64(NFTA_RULE_HANDLE).value_or(0)) + " \"" +
-                    decoded.rule.comment + "\" in chain " + decoded.chain + ", at " +
+    return not_ours("rule " + std::to_string(nftnl_rule_get_u64(rule.get(), NFTNL_RULE_HANDLE)) +
+                    " \"" + decoded.rule.comment + "\" in chain " + decoded.chain + ", at " +
                     statements.error());
   decoded.rule.statements = std::move(*statements);
   return decoded;
 }
 
 Result<nft::Set> decode_set(const nlmsghdr& message) {
-  const Attributes set = attributes_of(message);
+  const auto set = new_set();
+  if (nftnl_set_nlmsg_parse(&message, set.get()) < 0) return not_ours("a set");
   nft::Set decoded;
-  decoded.name = set.text(NFTA_SET_NAME);
-  const std::uint32_t flags = set.be32(NFTA_SET_FLAGS).value_or(0);
+  decoded.name = text(nftnl_set_get_str(set.get(), NFTNL_SET_NAME));
+  const std::uint32_t flags = nftnl_set_get_u32(set.get(), NFTNL_SET_FLAGS);
   decoded.map = (flags & NFT_SET_MAP) != 0;
   decoded.interval = (flags & NFT_SET_INTERVAL) != 0;
   constexpr std::uint32_t our_flags = NFT_SET_MAP | NFT_SET_INTERVAL | NFT_SET_CONCAT;
-  auto key = key_named(userdata::text(set.bytes(NFTA_SET_USERDATA).value_or(std::string_view()),
-                                      userdata::key_fields));
-  const bool ours = key && (flags & ~our_flags) == 0 &&
-                    set.be32(NFTA_SET_KEY_LEN) == key_length(*key) &&
-                    (!decoded.map || set.be32(NFTA_SET_DATA_TYPE) == NFT_DATA_VERDICT);
+  auto key = key_named(userdata::text(userdata_of(*set), userdata::key_fields));
+  const bool ours =
+      key && (flags & ~our_flags) == 0 &&
+      nftnl_set_get_u32(set.get(), NFTNL_SET_KEY_LEN) == key_length(*key) &&
+      (!decoded.map || nftnl_set_get_u32(set.get(), NFTNL_SET_DATA_TYPE) == NFT_DATA_VERDICT) &&
+      !nftnl_set_is_set(set.get(), NFTNL_SET_EXPRESSIONS);
   if (!ours) return not_ours("set " + decoded.name);
   decoded.key = std::move(*key);
-  if (set.has(NFTA_SET_EXPRESSIONS)) return not_ours("set " + decoded.name);
-  if (set.has(NFTA_SET_EXPR)) {
-    if (!decode_counter(set.get(NFTA_SET_EXPR))) return not_ours("set " + decoded.name);
+  if (const void* expression = nftnl_set_get(set.get(), NFTNL_SET_EXPR)) {
+    if (!decode_counter(Expression(*static_cast<const nftnl_expr*>(expression))))
+      return not_ours("set " + decoded.name);
     decoded.counters = true;
   }
   return decoded;
 }
 
 Result<void> ElementReader::add(const nlmsghdr& message) {
-  const nlattr* list = attributes_of(message).get(NFTA_SET_ELEM_LIST_ELEMENTS);
-  Result<void> outcome;
-  if (list != nullptr)
-    for_each_nested(list, [&](const nlattr* element) {
-      if (outcome) outcome = add_one(element);
-    });
-  return outcome;
+  const auto list = new_set();
+  const auto read_one = [](nftnl_set_elem* element, void* reader) {
+    return static_cast<ElementReader*>(reader)->add_one(*element) ? 0 : -1;
+  };
+  if (nftnl_set_elems_nlmsg_parse(&message, list.get()) < 0 ||
+      nftnl_set_elem_foreach(list.get(), read_one, this) < 0)
+    return not_ours("an element of set " + set_.name);
+  return {};
 }
 
-Result<void> ElementReader::add_one(const void* attribute) {
-  const Attributes element(static_cast<const nlattr*>(attribute));
-  const auto refused = [&] { return not_ours("an element of set " + set_.name); };
-  auto key = unpad(set_.key, value_in(element, NFTA_SET_ELEM_KEY).value_or(std::string_view()));
-  const bool odd = element.has(NFTA_SET_ELEM_TIMEOUT) || element.has(NFTA_SET_ELEM_EXPRESSIONS) ||
-                   element.has(NFTA_SET_ELEM_OBJREF);
-  if (!key || odd) return refused();
+bool ElementReader::add_one(nftnl_set_elem& element) {
+  const auto has = [&](std::uint16_t attribute) {
+    return nftnl_set_elem_is_set(&element, attribute);
+  };
+  auto key = unpad(set_.key, bytes_in(element, NFTNL_SET_ELEM_KEY));
+  const bool odd =
+      has(NFTNL_SET_ELEM_TIMEOUT) || has(NFTNL_SET_ELEM_EXPRESSIONS) || has(NFTNL_SET_ELEM_OBJREF);
+  if (!key || odd) return false;
   Boundary& boundary = boundaries_.emplace_back();
   nft::Element& decoded = boundary.element;
   decoded.key = std::move(*key);
-  const std::uint32_t flags = element.be32(NFTA_SET_ELEM_FLAGS).value_or(0);
-  if ((flags & ~static_cast<std::uint32_t>(NFT_SET_ELEM_INTERVAL_END)) != 0) return refused();
+  const std::uint32_t flags = has(NFTNL_SET_ELEM_FLAGS)
+                                  ? nftnl_set_elem_get_u32(&element, NFTNL_SET_ELEM_FLAGS)
+                                  : 0;
+  if ((flags & ~static_cast<std::uint32_t>(NFT_SET_ELEM_INTERVAL_END)) != 0) return false;
   boundary.end = (flags & NFT_SET_ELEM_INTERVAL_END) != 0;
-  if (boundary.end) return {};
-  if (element.has(NFTA_SET_ELEM_KEY_END)) {
-    auto key_end =
-        unpad(set_.key, value_in(element, NFTA_SET_ELEM_KEY_END).value_or(std::string_view()));
-    if (!key_end) return refused();
+  if (boundary.end) return true;
+  if (has(NFTNL_SET_ELEM_KEY_END)) {
+    auto key_end = unpad(set_.key, bytes_in(element, NFTNL_SET_ELEM_KEY_END));
+    if (!key_end) return false;
     if (*key_end != decoded.key) decoded.key_end = std::move(*key_end);
   }
   if (set_.map) {
-    decoded.verdict = decode_verdict(element.get(NFTA_SET_ELEM_DATA));
-    if (!decoded.verdict) return refused();
+    decoded.verdict = verdict_of(element);
+    if (!decoded.verdict) return false;
   }
-  decoded.comment = comment_in(element, NFTA_SET_ELEM_USERDATA);
-  if (element.has(NFTA_SET_ELEM_EXPR)) {
-    const auto counter = decode_counter(element.get(NFTA_SET_ELEM_EXPR));
-    if (!counter) return refused();
+  decoded.comment = comment_of(element);
+  if (has(NFTNL_SET_ELEM_EXPR)) {
+    std::uint32_t length = 0;
+    const void* expression = nftnl_set_elem_get(&element, NFTNL_SET_ELEM_EXPR, &length);
+    const auto counter = decode_counter(Expression(*static_cast<const nftnl_expr*>(expression)));
+    if (!counter) return false;
     decoded.counter = *counter;
   }
-  return {};
+  return true;
 }
 
 std::optional<std::vector<nft::Element>> ElementReader::finish() {

@@ -11,6 +11,8 @@
 #include "daemon/result.h"
 #include "rules/nft/ruleset.h"
 
+struct nftnl_set_elem;
+
 namespace fwctl::netlink {
 
 tl::unexpected<Error> not_ours(std::string what);
@@ -46,7 +48,7 @@ class ElementReader {
     bool end = false;  // what comes after an interval, not an element of its own
   };
 
-  Result<void> add_one(const void* attribute);
+  bool add_one(nftnl_set_elem& element);
   std::vector<nft::Element> join_intervals();
 
   const nft::Set& set_;

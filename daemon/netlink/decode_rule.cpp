@@ -7,6 +7,7 @@
 #include <syslog.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <utility>
 
@@ -18,11 +19,6 @@ namespace {
 using nft::Bytes;
 using nft::Field;
 
-struct Expression {
-  std::string name;
-  Attributes data;
-};
-
 // A field in a register, and what was done to it there.
 struct Load {
   Source source = Source::meta;
@@ -32,11 +28,6 @@ struct Load {
   Bytes mask;
   bool turned = false;  // host order made network order
 };
-
-std::string value_in(const Attributes& data, std::uint16_t attribute) {
-  return std::string(
-      Attributes(data.get(attribute)).bytes(NFTA_DATA_VALUE).value_or(std::string_view()));
-}
 
 // The opposite of the numbering in the kernel, where four words have a second name.
 std::optional<std::uint32_t> word_of(std::optional<std::uint32_t> number) {
@@ -62,14 +53,15 @@ class RuleReader {
   }
 
   std::string offender() const {
-    return position_ < expressions_.size() ? expressions_[position_].name : "load without use";
+    return std::string(position_ < expressions_.size() ? expressions_[position_].name()
+                                                       : "load without use");
   }
 
   std::vector<nft::Statement> take() { return std::move(statements_); }
 
  private:
   bool read_one() {
-    using Reader = bool (RuleReader::*)(const Attributes&);
+    using Reader = bool (RuleReader::*)(const Expression&);
     struct Entry {
       std::string_view name;
       Reader read;
@@ -82,8 +74,8 @@ class RuleReader {
         Entry{"limit", &RuleReader::limit},         Entry{"log", &RuleReader::log},
         Entry{"reject", &RuleReader::reject},       Entry{"immediate", &RuleReader::immediate}};
     const Expression& expression = expressions_[position_];
-    const auto* const entry = std::ranges::find(readers, expression.name, &Entry::name);
-    if (entry == readers.end() || !(this->*entry->read)(expression.data)) return false;
+    const auto* const entry = std::ranges::find(readers, expression.name(), &Entry::name);
+    if (entry == readers.end() || !(this->*entry->read)(expression)) return false;
     ++position_;
     return true;
   }
@@ -96,48 +88,49 @@ class RuleReader {
     return true;
   }
 
-  bool meta(const Attributes& data) {
-    if (data.has(NFTA_META_SREG)) return false;  // sets it
-    return load(Source::meta, data.be32(NFTA_META_KEY), 0, data.be32(NFTA_META_DREG));
+  bool meta(const Expression& data) {
+    if (data.has(NFTNL_EXPR_META_SREG)) return false;  // sets it
+    return load(Source::meta, data.u32(NFTNL_EXPR_META_KEY), 0, data.u32(NFTNL_EXPR_META_DREG));
   }
 
-  bool ct(const Attributes& data) {
-    if (data.has(NFTA_CT_SREG) || data.has(NFTA_CT_DIRECTION)) return false;
-    return load(Source::ct, data.be32(NFTA_CT_KEY), 0, data.be32(NFTA_CT_DREG));
+  bool ct(const Expression& data) {
+    if (data.has(NFTNL_EXPR_CT_SREG) || data.has(NFTNL_EXPR_CT_DIR)) return false;
+    return load(Source::ct, data.u32(NFTNL_EXPR_CT_KEY), 0, data.u32(NFTNL_EXPR_CT_DREG));
   }
 
-  bool payload(const Attributes& data) {
-    const auto base = data.be32(NFTA_PAYLOAD_BASE);
-    const auto width = data.be32(NFTA_PAYLOAD_LEN);
-    if (data.has(NFTA_PAYLOAD_SREG) || !width ||
+  bool payload(const Expression& data) {
+    const auto base = data.u32(NFTNL_EXPR_PAYLOAD_BASE);
+    const auto width = data.u32(NFTNL_EXPR_PAYLOAD_LEN);
+    if (data.has(NFTNL_EXPR_PAYLOAD_SREG) || !width ||
         (base != NFT_PAYLOAD_NETWORK_HEADER && base != NFT_PAYLOAD_TRANSPORT_HEADER))
       return false;
     const Source source =
         base == NFT_PAYLOAD_NETWORK_HEADER ? Source::network_header : Source::transport_header;
-    return load(source, data.be32(NFTA_PAYLOAD_OFFSET), *width, data.be32(NFTA_PAYLOAD_DREG));
+    return load(source, data.u32(NFTNL_EXPR_PAYLOAD_OFFSET), *width,
+                data.u32(NFTNL_EXPR_PAYLOAD_DREG));
   }
 
-  bool bitwise(const Attributes& data) {
+  bool bitwise(const Expression& data) {
     if (loads_.size() != 1 || !loads_.front().mask.empty() ||
-        data.be32(NFTA_BITWISE_OP).value_or(NFT_BITWISE_BOOL) != NFT_BITWISE_BOOL ||
-        !is_zero(value_in(data, NFTA_BITWISE_XOR)))
+        data.u32(NFTNL_EXPR_BITWISE_OP).value_or(NFT_BITWISE_BOOL) != NFT_BITWISE_BOOL ||
+        !is_zero(data.bytes(NFTNL_EXPR_BITWISE_XOR)))
       return false;
-    loads_.front().mask = value_in(data, NFTA_BITWISE_MASK);
+    loads_.front().mask = data.bytes(NFTNL_EXPR_BITWISE_MASK);
     return !loads_.front().mask.empty();
   }
 
-  bool byteorder(const Attributes& data) {
-    if (loads_.size() != 1 || data.be32(NFTA_BYTEORDER_OP) != NFT_BYTEORDER_HTON) return false;
+  bool byteorder(const Expression& data) {
+    if (loads_.size() != 1 || data.u32(NFTNL_EXPR_BYTEORDER_OP) != NFT_BYTEORDER_HTON) return false;
     loads_.front().turned = true;
     return true;
   }
 
-  bool compare(const Attributes& data) {
+  bool compare(const Expression& data) {
     if (loads_.size() != 1) return false;
     const Load& loaded = loads_.front();
     const auto field = field_of(loaded);
-    const auto operation = data.be32(NFTA_CMP_OP);
-    Bytes value = value_in(data, NFTA_CMP_DATA);
+    const auto operation = data.u32(NFTNL_EXPR_CMP_OP);
+    Bytes value = data.bytes(NFTNL_EXPR_CMP_DATA);
     if (!field || value.empty()) return false;
     if (operation == NFT_CMP_GTE) return compare_range(*field, loaded, std::move(value));
     if ((operation != NFT_CMP_EQ && operation != NFT_CMP_NEQ) || loaded.turned) return false;
@@ -154,8 +147,8 @@ class RuleReader {
         loaded.turned != layout(field).host_order)
       return false;
     const Expression& next = expressions_[position_ + 1];
-    if (next.name != "cmp" || next.data.be32(NFTA_CMP_OP) != NFT_CMP_LTE) return false;
-    Bytes high = value_in(next.data, NFTA_CMP_DATA);
+    if (next.name() != "cmp" || next.u32(NFTNL_EXPR_CMP_OP) != NFT_CMP_LTE) return false;
+    Bytes high = next.bytes(NFTNL_EXPR_CMP_DATA);
     if (loaded.turned && std::endian::native == std::endian::little) {
       std::ranges::reverse(low);
       std::ranges::reverse(high);
@@ -170,7 +163,7 @@ class RuleReader {
     return field_at(loaded.source, loaded.where, loaded.width, l4proto_);
   }
 
-  bool lookup(const Attributes& data) {
+  bool lookup(const Expression& data) {
     std::vector<Field> key;
     std::size_t word = 0;
     for (const Load& loaded : loads_) {
@@ -181,12 +174,12 @@ class RuleReader {
       word += padded(nft::width(*field)) / 4;
       key.push_back(*field);
     }
-    if (key.empty() || word_of(data.be32(NFTA_LOOKUP_SREG)) != 0U) return false;
-    const bool negated = (data.be32(NFTA_LOOKUP_FLAGS).value_or(0) & NFT_LOOKUP_F_INV) != 0;
-    std::string set = data.text(NFTA_LOOKUP_SET);
-    if (!data.has(NFTA_LOOKUP_DREG)) {
+    if (key.empty() || word_of(data.u32(NFTNL_EXPR_LOOKUP_SREG)) != 0U) return false;
+    const bool negated = (data.u32(NFTNL_EXPR_LOOKUP_FLAGS).value_or(0) & NFT_LOOKUP_F_INV) != 0;
+    std::string set = data.text(NFTNL_EXPR_LOOKUP_SET);
+    if (!data.has(NFTNL_EXPR_LOOKUP_DREG)) {
       statements_.emplace_back(nft::SetLookup{std::move(key), std::move(set), negated});
-    } else if (data.be32(NFTA_LOOKUP_DREG) == NFT_REG_VERDICT && !negated) {
+    } else if (data.u32(NFTNL_EXPR_LOOKUP_DREG) == NFT_REG_VERDICT && !negated) {
       statements_.emplace_back(nft::MapLookup{std::move(key), std::move(set)});
     } else {
       return false;
@@ -195,36 +188,35 @@ class RuleReader {
     return true;
   }
 
-  bool counter(const Attributes& data) {
-    statements_.emplace_back(nft::Counter{data.be64(NFTA_COUNTER_PACKETS).value_or(0),
-                                          data.be64(NFTA_COUNTER_BYTES).value_or(0)});
+  bool counter(const Expression& data) {
+    statements_.emplace_back(decode_counter(data).value_or(nft::Counter{}));
     return true;
   }
 
-  bool limit(const Attributes& data) {
-    if (data.be32(NFTA_LIMIT_TYPE).value_or(NFT_LIMIT_PKTS) != NFT_LIMIT_PKTS ||
-        data.be32(NFTA_LIMIT_FLAGS).value_or(0) != 0)
+  bool limit(const Expression& data) {
+    if (data.u32(NFTNL_EXPR_LIMIT_TYPE).value_or(NFT_LIMIT_PKTS) != NFT_LIMIT_PKTS ||
+        data.u32(NFTNL_EXPR_LIMIT_FLAGS).value_or(0) != 0)
       return false;
-    statements_.emplace_back(nft::Limit{data.be64(NFTA_LIMIT_RATE).value_or(0),
-                                        data.be64(NFTA_LIMIT_UNIT).value_or(0),
-                                        data.be32(NFTA_LIMIT_BURST).value_or(0)});
+    statements_.emplace_back(nft::Limit{data.u64(NFTNL_EXPR_LIMIT_RATE).value_or(0),
+                                        data.u64(NFTNL_EXPR_LIMIT_UNIT).value_or(0),
+                                        data.u32(NFTNL_EXPR_LIMIT_BURST).value_or(0)});
     return true;
   }
 
-  bool log(const Attributes& data) {
-    if (data.be32(NFTA_LOG_LEVEL).value_or(LOG_WARNING) != LOG_INFO || data.has(NFTA_LOG_GROUP) ||
-        data.be32(NFTA_LOG_FLAGS).value_or(0) != 0)
+  bool log(const Expression& data) {
+    if (data.u32(NFTNL_EXPR_LOG_LEVEL).value_or(LOG_WARNING) != LOG_INFO ||
+        data.has(NFTNL_EXPR_LOG_GROUP) || data.u32(NFTNL_EXPR_LOG_FLAGS).value_or(0) != 0)
       return false;
-    statements_.emplace_back(nft::Log{data.text(NFTA_LOG_PREFIX)});
+    statements_.emplace_back(nft::Log{data.text(NFTNL_EXPR_LOG_PREFIX)});
     return true;
   }
 
-  bool reject(const Attributes& data) {
-    const auto type = data.be32(NFTA_REJECT_TYPE);
+  bool reject(const Expression& data) {
+    const auto type = data.u32(NFTNL_EXPR_REJECT_TYPE);
     if (type == NFT_REJECT_TCP_RST) {
       statements_.emplace_back(nft::Reject{nft::RejectWith::tcp_reset});
     } else if (type == NFT_REJECT_ICMPX_UNREACH &&
-               data.u8(NFTA_REJECT_ICMP_CODE) == NFT_REJECT_ICMPX_PORT_UNREACH) {
+               data.u8(NFTNL_EXPR_REJECT_CODE) == NFT_REJECT_ICMPX_PORT_UNREACH) {
       statements_.emplace_back(nft::Reject{nft::RejectWith::port_unreachable});
     } else {
       return false;
@@ -232,9 +224,10 @@ class RuleReader {
     return true;
   }
 
-  bool immediate(const Attributes& data) {
-    if (data.be32(NFTA_IMMEDIATE_DREG) != NFT_REG_VERDICT) return false;
-    auto verdict = decode_verdict(data.get(NFTA_IMMEDIATE_DATA));
+  bool immediate(const Expression& data) {
+    const auto code = data.u32(NFTNL_EXPR_IMM_VERDICT);
+    if (!code || data.u32(NFTNL_EXPR_IMM_DREG) != NFT_REG_VERDICT) return false;
+    auto verdict = decode_verdict(*code, data.text(NFTNL_EXPR_IMM_CHAIN));
     if (!verdict) return false;
     statements_.emplace_back(std::move(*verdict));
     return true;
@@ -249,33 +242,29 @@ class RuleReader {
 
 }  // namespace
 
-tl::expected<std::vector<nft::Statement>, std::string> decode_expressions(const nlattr* list) {
+tl::expected<std::vector<nft::Statement>, std::string> decode_expressions(nftnl_rule& rule) {
   std::vector<Expression> expressions;
-  if (list != nullptr)
-    for_each_nested(list, [&](const nlattr* element) {
-      const Attributes expression(element);
-      expressions.push_back(
-          {expression.text(NFTA_EXPR_NAME), Attributes(expression.get(NFTA_EXPR_DATA))});
-    });
+  const auto keep = [](nftnl_expr* expression, void* into) {
+    static_cast<std::vector<Expression>*>(into)->emplace_back(*expression);
+    return 0;
+  };
+  nftnl_expr_foreach(&rule, keep, &expressions);
   RuleReader reader(std::move(expressions));
   if (!reader.read_all()) return tl::unexpected(reader.offender());
   return reader.take();
 }
 
-std::optional<nft::Verdict> decode_verdict(const nlattr* data) {
-  const Attributes verdict(Attributes(data).get(NFTA_DATA_VERDICT));
-  const auto code = verdict.be32(NFTA_VERDICT_CODE);
-  if (!code) return std::nullopt;
+std::optional<nft::Verdict> decode_verdict(std::uint32_t code, std::string chain) {
   using nft::VerdictKind;
-  switch (static_cast<int>(*code)) {
+  switch (static_cast<int>(code)) {
     case NF_ACCEPT:
       return nft::Verdict{VerdictKind::accept, {}};
     case NF_DROP:
       return nft::Verdict{VerdictKind::drop, {}};
     case NFT_JUMP:
-      return nft::Verdict{VerdictKind::jump, verdict.text(NFTA_VERDICT_CHAIN)};
+      return nft::Verdict{VerdictKind::jump, std::move(chain)};
     case NFT_GOTO:
-      return nft::Verdict{VerdictKind::go_to, verdict.text(NFTA_VERDICT_CHAIN)};
+      return nft::Verdict{VerdictKind::go_to, std::move(chain)};
     case NFT_RETURN:
       return nft::Verdict{VerdictKind::return_, {}};
     default:
@@ -283,12 +272,10 @@ std::optional<nft::Verdict> decode_verdict(const nlattr* data) {
   }
 }
 
-std::optional<nft::Counter> decode_counter(const nlattr* expression) {
-  const Attributes named(expression);
-  if (named.text(NFTA_EXPR_NAME) != "counter") return std::nullopt;
-  const Attributes data(named.get(NFTA_EXPR_DATA));
-  return nft::Counter{data.be64(NFTA_COUNTER_PACKETS).value_or(0),
-                      data.be64(NFTA_COUNTER_BYTES).value_or(0)};
+std::optional<nft::Counter> decode_counter(const Expression& expression) {
+  if (expression.name() != "counter") return std::nullopt;
+  return nft::Counter{expression.u64(NFTNL_EXPR_CTR_PACKETS).value_or(0),
+                      expression.u64(NFTNL_EXPR_CTR_BYTES).value_or(0)};
 }
 
 }  // namespace fwctl::netlink

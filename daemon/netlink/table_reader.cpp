@@ -7,12 +7,11 @@
 #include <linux/netfilter/nfnetlink.h>
 
 #include <algorithm>
-#include <unordered_map>
 #include <utility>
 
-#include "daemon/netlink/attributes.h"
 #include "daemon/netlink/decode.h"
 #include "daemon/netlink/message.h"
+#include "daemon/netlink/object.h"
 
 namespace fwctl::netlink {
 namespace {
@@ -22,6 +21,10 @@ constexpr int tries = 200;
 
 constexpr std::uint16_t nftables(int message) {
   return static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | message);
+}
+
+tl::unexpected<Error> unreadable() {
+  return failed("read", "table inet fwctl", EBADMSG);
 }
 
 class TableReader {
@@ -66,7 +69,9 @@ class TableReader {
   Result<std::uint32_t> generation() {
     std::uint32_t id = 0;
     auto asked = ask(NFT_MSG_GETGEN, 0, false, {}, [&](const nlmsghdr& message) -> Result<void> {
-      id = Attributes(message, sizeof(nfgenmsg)).be32(NFTA_GEN_ID).value_or(0);
+      const auto read = new_generation();
+      if (nftnl_gen_nlmsg_parse(&message, read.get()) < 0) return unreadable();
+      id = nftnl_gen_get_u32(read.get(), NFTNL_GEN_ID);
       return {};
     });
     if (!asked) return tl::unexpected(asked.error());
@@ -77,7 +82,9 @@ class TableReader {
   Result<std::optional<std::uint32_t>> table_users() {
     std::optional<std::uint32_t> users;
     auto asked = ask(NFT_MSG_GETTABLE, 0, true, {}, [&](const nlmsghdr& message) -> Result<void> {
-      users = Attributes(message, sizeof(nfgenmsg)).be32(NFTA_TABLE_USE).value_or(0);
+      const auto table = new_table();
+      if (nftnl_table_nlmsg_parse(&message, table.get()) < 0) return unreadable();
+      users = nftnl_table_get_u32(table.get(), NFTNL_TABLE_USE);
       return {};
     });
     if (!asked && asked.error().code != ENOENT) return tl::unexpected(asked.error());

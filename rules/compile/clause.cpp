@@ -31,7 +31,8 @@ std::vector<std::optional<AddressMatch>> of_family(const policy::CheckedPolicy& 
 }
 
 // All addresses of the family: the family alone says it.
-std::optional<AddressMatch> unless_everything(const std::optional<AddressMatch>& match, Family family) {
+std::optional<AddressMatch> unless_everything(const std::optional<AddressMatch>& match,
+                                              Family family) {
   if (match && *match == AddressMatch(everything(family))) return {};
   return match;
 }
@@ -44,7 +45,8 @@ bool Clause::only_flow() const {
   return flow->protocol.has_ports() && flow->from == all_ports && flow->to != all_ports;
 }
 
-std::vector<Clause> clauses(const policy::CheckedPolicy& policy, const policy::Conditions& conditions) {
+std::vector<Clause> clauses(const policy::CheckedPolicy& policy,
+                            const policy::Conditions& conditions) {
   std::vector<Clause> out;
   const auto add = [&](const Clause& addresses) {
     for (const auto& flow : each(conditions.flows))

@@ -23,6 +23,7 @@ struct Clause {
 };
 
 // Together they match exactly what `conditions` does. None where no packet can.
-std::vector<Clause> clauses(const policy::CheckedPolicy& policy, const policy::Conditions& conditions);
+std::vector<Clause> clauses(const policy::CheckedPolicy& policy,
+                            const policy::Conditions& conditions);
 
 }  // namespace fwctl::compile

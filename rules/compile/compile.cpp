@@ -32,7 +32,9 @@ Bytes host_order(Integer value) {
   return bytes;
 }
 
-Bytes one_byte(std::uint8_t value) { return {static_cast<char>(value)}; }
+Bytes one_byte(std::uint8_t value) {
+  return {static_cast<char>(value)};
+}
 
 Bytes port_bytes(std::uint16_t port) {
   return {static_cast<char>(port >> 8), static_cast<char>(port & 0xff)};
@@ -69,13 +71,15 @@ void match_port(std::vector<nft::Statement>& out, Field field, PortRange ports) 
   if (ports.single())
     out.emplace_back(nft::Match{.field = field, .value = port_bytes(ports.first)});
   else
-    out.emplace_back(nft::RangeMatch{.field = field, .low = port_bytes(ports.first), .high = port_bytes(ports.last)});
+    out.emplace_back(nft::RangeMatch{
+        .field = field, .low = port_bytes(ports.first), .high = port_bytes(ports.last)});
 }
 
 void match_address(std::vector<nft::Statement>& out, const CheckedPolicy& policy, Field field,
                    Family family, const policy::AddressMatch& match) {
   if (const auto* set = std::get_if<policy::SetIndex>(&match)) {
-    out.emplace_back(nft::SetLookup{.key = {field}, .set = set_name(policy.sets()[set->index], family)});
+    out.emplace_back(
+        nft::SetLookup{.key = {field}, .set = set_name(policy.sets()[set->index], family)});
     return;
   }
   const auto& range = std::get<AddressRange>(match);
@@ -100,7 +104,9 @@ void match_family(std::vector<nft::Statement>& out, Family family) {
   out.emplace_back(nft::Match{.field = Field::nfproto, .value = one_byte(number)});
 }
 
-std::string_view chain_name(Traffic traffic) { return text(traffic); }
+std::string_view chain_name(Traffic traffic) {
+  return text(traffic);
+}
 
 // Builds the chain of one kind of traffic and the maps it looks into.
 class ChainBuilder {
@@ -212,9 +218,11 @@ class ChainBuilder {
     const bool v4 = clause.family == Family::ipv4;
     if (clause.family) match_family(out, *clause.family);
     if (clause.from)
-      match_address(out, policy_, v4 ? Field::ip_saddr : Field::ip6_saddr, *clause.family, *clause.from);
+      match_address(out, policy_, v4 ? Field::ip_saddr : Field::ip6_saddr, *clause.family,
+                    *clause.from);
     if (clause.to)
-      match_address(out, policy_, v4 ? Field::ip_daddr : Field::ip6_daddr, *clause.family, *clause.to);
+      match_address(out, policy_, v4 ? Field::ip_daddr : Field::ip6_daddr, *clause.family,
+                    *clause.to);
     if (clause.flow) match_flow(out, clause);
     return out;
   }
@@ -253,9 +261,10 @@ class ChainBuilder {
     const Verdict verdict = policy_.default_for(traffic_);
     if (verdict == Verdict::reject) refuses_ = true;
     if (verdict != Verdict::allow && policy_.logging())
-      chain_.rules.push_back({.statements = {log_limit, nft::Log{"[fwctl " + std::string(text(verdict)) +
-                                                                 " default] "}},
-                              .comment = std::string(default_comment)});
+      chain_.rules.push_back(
+          {.statements = {log_limit,
+                          nft::Log{"[fwctl " + std::string(text(verdict)) + " default] "}},
+           .comment = std::string(default_comment)});
     chain_.rules.push_back({.statements = {nft::Counter{}, nft_verdict(verdict)},
                             .comment = std::string(default_comment)});
   }
@@ -280,14 +289,16 @@ void add_base_chain(const CheckedPolicy& policy, Traffic traffic, nft::Ruleset& 
   const bool drop = policy.default_for(traffic) != Verdict::allow;
   const nft::Verdict last{drop ? nft::VerdictKind::drop : nft::VerdictKind::accept, {}};
   // The chain jumped to ends with a verdict of its own. The rule behind the jump is for the moment
-  // in which a packet has passed the jump and the chain is exchanged: a base chain's policy alone is
-  // not enough there.
+  // in which a packet has passed the jump and the chain is exchanged: a base chain's policy alone
+  // is not enough there.
   ruleset.chains.push_back(
       {.name = std::string(name),
        .hook = nft::Hook{.point = point, .priority = 0, .policy_drop = drop},
        .comment = {},
-       .rules = {{.statements = {nft::Verdict{nft::VerdictKind::jump, std::string(chain_name(traffic))}}, .comment = {}},
-                 {.statements = {last}, .comment = {}}}});
+       .rules = {
+           {.statements = {nft::Verdict{nft::VerdictKind::jump, std::string(chain_name(traffic))}},
+            .comment = {}},
+           {.statements = {last}, .comment = {}}}});
 }
 
 void add_refuse_chain(nft::Ruleset& ruleset) {

@@ -30,8 +30,9 @@ class PortMap {
       if (before->second.last >= next) next = before->second.last + 1U;
     }
     while (next <= ports.last) {
-      const std::uint32_t end =
-          segment == held.end() ? ports.last : std::min<std::uint32_t>(ports.last, segment->first - 1U);
+      const std::uint32_t end = segment == held.end()
+                                    ? ports.last
+                                    : std::min<std::uint32_t>(ports.last, segment->first - 1U);
       if (next <= end) held.emplace(next, Held{end, owner});
       if (segment == held.end()) return;
       next = segment->second.last + 1U;

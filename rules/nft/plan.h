@@ -2,12 +2,12 @@
 // by anything but the old rules or the new ones.
 //
 // Why it is not a plain difference: the kernel exchanges all rules at once for packets that come
-// after, but a packet under way goes on through the old rules while set elements and chains that the
-// transaction removed are already gone for it. So what is in use is never edited, with one exception
-// below; new chains and sets are loaded beside the old ones under a name of their own
-// ("incoming.7"), the base chains are pointed at them, and what is no longer reached stays, unedited,
-// until a later transaction. The exception: when all that differs is the elements of one set, they
-// are edited in place, since one lookup sees the old set or the new one.
+// after, but a packet under way goes on through the old rules while set elements and chains that
+// the transaction removed are already gone for it. So what is in use is never edited, with one
+// exception below; new chains and sets are loaded beside the old ones under a name of their own
+// ("incoming.7"), the base chains are pointed at them, and what is no longer reached stays,
+// unedited, until a later transaction. The exception: when all that differs is the elements of one
+// set, they are edited in place, since one lookup sees the old set or the new one.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +28,9 @@ struct Plan {
   Ruleset result;   // what is loaded afterwards, retired objects included
 };
 
-// `loaded` is what is there (nullopt: no table), with the names the kernel knows; `wanted` has plain
-// names, without a version behind a dot. `version` is used for new names, raised above any in use.
+// `loaded` is what is there (nullopt: no table), with the names the kernel knows; `wanted` has
+// plain names, without a version behind a dot. `version` is used for new names, raised above any in
+// use.
 Plan plan(const std::optional<Ruleset>& loaded, const Ruleset& wanted, std::uint64_t version);
 
 // Removes what an earlier plan retired; empty when there is nothing.

@@ -29,7 +29,8 @@ void rename_references(Rule& rule, const Rename& rename) {
   for (auto& statement : rule.statements) {
     if (auto* lookup = std::get_if<SetLookup>(&statement)) lookup->set = rename(lookup->set);
     if (auto* lookup = std::get_if<MapLookup>(&statement)) lookup->map = rename(lookup->map);
-    if (auto* verdict = std::get_if<Verdict>(&statement); verdict != nullptr && !verdict->chain.empty())
+    if (auto* verdict = std::get_if<Verdict>(&statement);
+        verdict != nullptr && !verdict->chain.empty())
       verdict->chain = rename(verdict->chain);
   }
 }

@@ -18,7 +18,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 8> descripti
     {"mld", "IPv6 multicast listener discovery"},
 }};
 
-constexpr std::uint8_t bit(State state) { return static_cast<std::uint8_t>(state); }
+constexpr std::uint8_t bit(State state) {
+  return static_cast<std::uint8_t>(state);
+}
 
 CheckedRule rule(std::string_view name, Verdict verdict, Conditions conditions) {
   return {.id = std::string(name), .verdict = verdict, .conditions = std::move(conditions)};
@@ -34,19 +36,26 @@ CheckedRule icmp_rule(std::string_view name, std::initializer_list<std::uint8_t>
 
 CheckedRule flow_rule(std::string_view name, std::uint16_t from, std::uint16_t to,
                       const AddressRange& source) {
-  return rule(name, Verdict::allow,
-              {.flows = {{.protocol = udp, .from = {from, from}, .to = {to, to}}}, .from = {source}});
+  return rule(
+      name, Verdict::allow,
+      {.flows = {{.protocol = udp, .from = {from, from}, .to = {to, to}}}, .from = {source}});
 }
 
 // Types by IANA's registries "ICMP Type Numbers" and "ICMPv6 type Numbers".
-CheckedRule icmp_errors() { return icmp_rule("icmp-errors", {3, 11, 12}, {1, 2, 3, 4}); }
-CheckedRule echo() { return icmp_rule("echo", {8}, {128}); }
+CheckedRule icmp_errors() {
+  return icmp_rule("icmp-errors", {3, 11, 12}, {1, 2, 3, 4});
+}
+CheckedRule echo() {
+  return icmp_rule("echo", {8}, {128});
+}
 CheckedRule neighbour_discovery() {
   // Solicitations and advertisements of routers and neighbours, inverse discovery, SEND. Not 137,
   // redirect. The kernel itself drops those that came from beyond the link (hop limit below 255).
   return icmp_rule("neighbour-discovery", {}, {133, 134, 135, 136, 141, 142, 148, 149});
 }
-CheckedRule mld() { return icmp_rule("mld", {}, {130, 131, 132, 143}); }
+CheckedRule mld() {
+  return icmp_rule("mld", {}, {130, 131, 132, 143});
+}
 
 }  // namespace
 
@@ -54,8 +63,9 @@ std::vector<CheckedRule> baseline(Traffic traffic) {
   std::vector<CheckedRule> rules;
   if (traffic != Traffic::routed)
     rules.push_back(rule("loopback", Verdict::allow, {.interfaces = {"lo"}}));
-  rules.push_back(rule("established", Verdict::allow,
-                       {.states = static_cast<std::uint8_t>(bit(State::established) | bit(State::related))}));
+  rules.push_back(
+      rule("established", Verdict::allow,
+           {.states = static_cast<std::uint8_t>(bit(State::established) | bit(State::related))}));
   if (traffic != Traffic::outgoing)
     rules.push_back(rule("invalid", Verdict::deny, {.states = bit(State::invalid)}));
   if (traffic == Traffic::incoming) {

@@ -1,4 +1,5 @@
-// What is allowed and dropped before any rule of the policy, by name (design: "what is always there").
+// What is allowed and dropped before any rule of the policy, by name (design: "what is always
+// there").
 #pragma once
 
 #include <string_view>

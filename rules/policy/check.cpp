@@ -28,10 +28,9 @@ std::vector<AddressRange> merged(std::vector<AddressRange> ranges) {
 }
 
 bool in_sorted(const std::vector<AddressRange>& ranges, const Address& address) {
-  const auto after = std::upper_bound(ranges.begin(), ranges.end(), address,
-                                      [](const Address& wanted, const AddressRange& range) {
-                                        return wanted < range.first;
-                                      });
+  const auto after = std::upper_bound(
+      ranges.begin(), ranges.end(), address,
+      [](const Address& wanted, const AddressRange& range) { return wanted < range.first; });
   return after != ranges.begin() && std::prev(after)->contains(address);
 }
 
@@ -47,7 +46,9 @@ std::optional<std::size_t> CheckedPolicy::find(std::string_view id) const {
   return static_cast<std::size_t>(found - ids_.begin());
 }
 
-std::string rule_id(const Rule& rule) { return "r" + hex(digest(command_text(rule)), 8); }
+std::string rule_id(const Rule& rule) {
+  return "r" + hex(digest(command_text(rule)), 8);
+}
 
 class Checker {
  public:
@@ -79,7 +80,8 @@ class Checker {
       for (const auto& item : service.ports) {
         const auto* range = std::get_if<PortRange>(&item.what);
         if (range == nullptr) continue;  // the parser has complained
-        for (const auto protocol : item.protocol ? std::vector{*item.protocol} : std::vector{tcp, udp})
+        for (const auto protocol :
+             item.protocol ? std::vector{*item.protocol} : std::vector{tcp, udp})
           ports.push_back({protocol, *range});
       }
       services_.define(service.name, std::move(ports));
@@ -126,7 +128,8 @@ class Checker {
     std::vector<ServicePort> out;
     for (const auto& item : items) {
       if (const auto* range = std::get_if<PortRange>(&item.what)) {
-        for (const auto protocol : item.protocol ? std::vector{*item.protocol} : std::vector{tcp, udp})
+        for (const auto protocol :
+             item.protocol ? std::vector{*item.protocol} : std::vector{tcp, udp})
           out.push_back({protocol, *range});
         continue;
       }
@@ -139,8 +142,8 @@ class Checker {
     const auto& name = std::get<ServiceName>(item.what).name;
     const auto& known = services_.find(name);
     if (known.empty())
-      return complain(rule, item.at, "no service is called '" + name + "'" +
-                                         suggestion(name, services_.names()));
+      return complain(rule, item.at,
+                      "no service is called '" + name + "'" + suggestion(name, services_.names()));
     bool any = false;
     for (const auto& port : known) {
       if (item.protocol && *item.protocol != port.protocol) continue;
@@ -224,8 +227,8 @@ class Checker {
         std::string message = "never matches: ";
         if (by.written) {
           const Rule& first = rules[*by.written];
-          message += "rule " + std::to_string(*by.written + 1) + ", '" + command_text(first) + "' (" +
-                     sources_.at(first.source).name + ":" + std::to_string(first.at.line) +
+          message += "rule " + std::to_string(*by.written + 1) + ", '" + command_text(first) +
+                     "' (" + sources_.at(first.source).name + ":" + std::to_string(first.at.line) +
                      "), decides all of it before";
         } else {
           message += "'" + by.id + "', " + std::string(baseline_description(by.id)) +

@@ -25,9 +25,11 @@ Lines lines(const Policy& policy) {
   for (const auto& set : policy.sets)
     for (const auto& range : set.ranges) out.push_back("set " + set.name + " " + range.text());
   for (const auto& service : policy.services)
-    for (const auto& item : service.ports) out.push_back("service " + service.name + " " + text(item));
+    for (const auto& item : service.ports)
+      out.push_back("service " + service.name + " " + text(item));
   for (const auto& rule : policy.rules)
-    out.push_back(command_text(rule) + (rule.comment.empty() ? "" : " comment '" + rule.comment + "'"));
+    out.push_back(command_text(rule) +
+                  (rule.comment.empty() ? "" : " comment '" + rule.comment + "'"));
   return out;
 }
 
@@ -69,7 +71,8 @@ void aligned(const Lines& before, const Lines& after, Lines& out) {
 std::vector<std::string> difference(const Policy& before, const Policy& after) {
   Lines old_lines = lines(before);
   Lines new_lines = lines(after);
-  const auto first = std::mismatch(old_lines.begin(), old_lines.end(), new_lines.begin(), new_lines.end());
+  const auto first =
+      std::mismatch(old_lines.begin(), old_lines.end(), new_lines.begin(), new_lines.end());
   new_lines.erase(new_lines.begin(), first.second);
   old_lines.erase(old_lines.begin(), first.first);
   while (!old_lines.empty() && !new_lines.empty() && old_lines.back() == new_lines.back()) {

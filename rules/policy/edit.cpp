@@ -53,7 +53,8 @@ EditResult place_new(const CheckedPolicy& policy, const Sources& sources, Edit e
     return edit;
   }
   if (*place.number > rules.size())
-    return tl::unexpected("there is no rule " + std::to_string(*place.number) + " to insert before: " +
+    return tl::unexpected("there is no rule " + std::to_string(*place.number) +
+                          " to insert before: " +
                           (rules.empty() ? std::string("there are no rules yet")
                                          : "the last is rule " + std::to_string(rules.size())));
   const std::size_t index = *place.number == 0 ? 0 : *place.number - 1;
@@ -61,7 +62,8 @@ EditResult place_new(const CheckedPolicy& policy, const Sources& sources, Edit e
     const auto at = edit.added.before.begin() + static_cast<std::ptrdiff_t>(index);
     edit.added.before.insert(at, std::move(rule));
   } else if (index >= layout.first_added()) {
-    const auto at = edit.added.rules.begin() + static_cast<std::ptrdiff_t>(index - layout.first_added());
+    const auto at =
+        edit.added.rules.begin() + static_cast<std::ptrdiff_t>(index - layout.first_added());
     edit.added.rules.insert(at, std::move(rule));
   } else {
     return tl::unexpected("rule " + std::to_string(*place.number) + " stands in " +
@@ -81,8 +83,10 @@ class Selection {
     const std::size_t dash = word.find('-');
     const auto first = parse_number(word.substr(0, dash), 1'000'000'000);
     if (!first) return choose_id(word);
-    const auto last = dash == std::string::npos ? first : parse_number(word.substr(dash + 1), 1'000'000'000);
-    if (!last || *last < *first) return tl::unexpected("'" + word + "' is not a range of rule numbers");
+    const auto last =
+        dash == std::string::npos ? first : parse_number(word.substr(dash + 1), 1'000'000'000);
+    if (!last || *last < *first)
+      return tl::unexpected("'" + word + "' is not a range of rule numbers");
     const std::size_t count = policy_.policy().rules.size();
     if (*first == 0 || *last > count)
       return tl::unexpected("there is no rule " + std::to_string(*first == 0 ? 0 : *last) + ": " +
@@ -103,9 +107,11 @@ class Selection {
     std::vector<std::size_t> found;
     for (std::size_t index = 0; index < policy_.ids().size(); ++index)
       if (word.size() >= 4 && policy_.ids()[index].starts_with(word)) found.push_back(index);
-    if (found.size() > 1) return tl::unexpected("several rules have an id that begins with '" + word + "'");
+    if (found.size() > 1)
+      return tl::unexpected("several rules have an id that begins with '" + word + "'");
     if (found.empty())
-      return tl::unexpected("'" + word + "' is neither the number nor the id of a rule ('fwctl status' "
+      return tl::unexpected("'" + word +
+                            "' is neither the number nor the id of a rule ('fwctl status' "
                             "lists both), and no rule begins with it");
     chosen_.insert(found.front());
     return {};
@@ -148,7 +154,8 @@ EditResult remove(const CheckedPolicy& policy, const Sources& sources, const Add
   Edit edit{.added = added};
   const auto& rules = policy.policy().rules;
   std::set<std::size_t> chosen;
-  if (selection.empty()) return tl::unexpected(std::string("name a rule to delete: its number, its id or its text"));
+  if (selection.empty())
+    return tl::unexpected(std::string("name a rule to delete: its number, its id or its text"));
   if (parse_verdict(selection.front())) {
     const auto wanted = parse_rule(selection, diagnostics);
     if (!wanted) return tl::unexpected(std::string("the rule to delete is not a rule"));
@@ -167,8 +174,9 @@ EditResult remove(const CheckedPolicy& policy, const Sources& sources, const Add
   const Layout layout(policy, added);
   for (const auto index : chosen)
     if (layout.managed(index))
-      return tl::unexpected(numbered(index, rules[index]) + " stands in " + where(rules[index], sources) +
-                            ", a file that fwctl does not write: delete it there, then 'fwctl reload'");
+      return tl::unexpected(
+          numbered(index, rules[index]) + " stands in " + where(rules[index], sources) +
+          ", a file that fwctl does not write: delete it there, then 'fwctl reload'");
   for (auto index = chosen.rbegin(); index != chosen.rend(); ++index) {
     auto& list = *index < added.before.size() ? edit.added.before : edit.added.rules;
     const std::size_t offset = *index < added.before.size() ? 0 : layout.first_added();

@@ -17,7 +17,8 @@ struct Word {
 };
 
 constexpr std::array<std::string_view, 3> verdict_words{"allow", "deny", "reject"};
-constexpr std::array<std::string_view, 6> clause_words{"proto", "from", "to", "port", "comment", "log"};
+constexpr std::array<std::string_view, 6> clause_words{"proto", "from",    "to",
+                                                       "port",  "comment", "log"};
 
 class Reader {
  public:
@@ -35,7 +36,8 @@ class Reader {
     if (failed_) return {};
     read_what();
     if (failed_) return {};
-    if (const auto disagreement = settle_protocol(rule_)) complain(disagreement->at, disagreement->message);
+    if (const auto disagreement = settle_protocol(rule_))
+      complain(disagreement->at, disagreement->message);
     if (failed_) return {};
     return std::move(rule_);
   }
@@ -184,10 +186,12 @@ class Reader {
   void unexpected(const Word& what) {
     if (what.text == "log" || what.text == "on" || what.text == "in" || what.text == "out")
       return complain(what.at, "'" + what.text + "' stands directly behind the verdict: " +
-                                   std::string(text(rule_.verdict)) + " [in|out] [on INTERFACE] [log] ...");
+                                   std::string(text(rule_.verdict)) +
+                                   " [in|out] [on INTERFACE] [log] ...");
     if (what.text == "port")
       return complain(what.at, "'port' stands behind 'from ADDRESS' or 'to ADDRESS'");
-    complain(what.at, "'" + what.text + "' has no meaning here" + suggestion(what.text, clause_words));
+    complain(what.at,
+             "'" + what.text + "' has no meaning here" + suggestion(what.text, clause_words));
   }
 
   const std::vector<Word>& words_;
@@ -234,7 +238,8 @@ std::string join(const std::vector<std::string>& words) {
   std::string out;
   for (const auto& word : words) {
     if (&word != &words.front()) out += ' ';
-    const bool plain = !word.empty() && word.find_first_of(" '\"\\$`*?#&;|<>()~!") == std::string::npos;
+    const bool plain =
+        !word.empty() && word.find_first_of(" '\"\\$`*?#&;|<>()~!") == std::string::npos;
     if (plain) {
       out += word;
     } else if (word.find('\'') == std::string::npos) {
@@ -255,7 +260,8 @@ std::optional<Rule> parse_rule(const std::vector<std::string>& words, Diagnostic
     placed.push_back({.text = word, .at = {.line = 1, .column = column, .length = length}});
     column += length + 1;
   }
-  const Span whole{.line = 1, .column = 1, .length = static_cast<std::uint32_t>(source.text.size())};
+  const Span whole{
+      .line = 1, .column = 1, .length = static_cast<std::uint32_t>(source.text.size())};
   return Reader(placed, source, whole, diagnostics).read();
 }
 

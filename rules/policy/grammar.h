@@ -1,5 +1,5 @@
-// A rule as people type it: "allow 22/tcp", "deny in on eth0 proto udp from 10.0.0.0/8 to any port 53
-// comment 'old resolvers'".
+// A rule as people type it: "allow 22/tcp", "deny in on eth0 proto udp from 10.0.0.0/8 to any port
+// 53 comment 'old resolvers'".
 #pragma once
 
 #include <optional>
@@ -16,8 +16,8 @@ namespace fwctl::policy {
 // WHAT   = PORTS                                             ("80,443/tcp", "ssh", "9000-9010/udp")
 //        | [proto PROTO] [from ADDRESSES [port PORTS]] [to ADDRESSES [port PORTS]]
 // Lists have commas and no blanks. `words` are the words as a shell splits them. Diagnostics are in
-// file "command", line 1, and count columns in the words joined by one blank each. A rule comes back
-// only without errors; its `source`, `at` and `layer` are the caller's to set.
+// file "command", line 1, and count columns in the words joined by one blank each. A rule comes
+// back only without errors; its `source`, `at` and `layer` are the caller's to set.
 std::optional<Rule> parse_rule(const std::vector<std::string>& words, Diagnostics& diagnostics);
 
 // The same from one text, in which words with blanks stand in ' or ". The rule's place and all

@@ -12,8 +12,12 @@ constexpr std::size_t longest_name = 60;
 // IFNAMSIZ - 1 of linux/if.h.
 constexpr std::size_t longest_interface = 15;
 
-bool letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool digit(char c) { return c >= '0' && c <= '9'; }
+bool letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 std::string quoted(std::string_view text) {
   std::string out = "'";
@@ -22,7 +26,8 @@ std::string quoted(std::string_view text) {
 }
 
 tl::unexpected<Problem> problem(std::string_view piece, std::string message) {
-  return tl::unexpected(Problem{.offset = 0, .length = piece.size(), .message = std::move(message)});
+  return tl::unexpected(
+      Problem{.offset = 0, .length = piece.size(), .message = std::move(message)});
 }
 
 Span span(std::size_t offset, std::size_t length) {
@@ -41,7 +46,8 @@ Parsed<std::vector<T>> each_piece(std::string_view text,
     const std::size_t end = std::min(text.find(',', begin), text.size());
     const auto piece = text.substr(begin, end - begin);
     if (piece.empty())
-      return tl::unexpected(Problem{.offset = begin, .length = 1, .message = "nothing between commas"});
+      return tl::unexpected(
+          Problem{.offset = begin, .length = 1, .message = "nothing between commas"});
     auto item = parse(piece, span(begin, piece.size()));
     if (!item) {
       item.error().offset += begin;
@@ -57,7 +63,8 @@ Parsed<std::uint16_t> parse_port(std::string_view piece) {
   const auto number = parse_number(piece, 65535);
   if (number && *number != 0) return static_cast<std::uint16_t>(*number);
   if (piece.size() > 1 && piece[0] == '0')
-    return problem(piece, quoted(piece) + " has a leading zero: write ports as plain decimal numbers");
+    return problem(piece,
+                   quoted(piece) + " has a leading zero: write ports as plain decimal numbers");
   return problem(piece, quoted(piece) + " is not a port: ports are 1 to 65535");
 }
 
@@ -76,7 +83,8 @@ Parsed<std::variant<PortRange, ServiceName>> parse_port_or_service(std::string_v
     last.error().offset += dash + 1;
     return tl::unexpected(last.error());
   }
-  if (*first > *last) return problem(piece, "an empty range: " + quoted(piece) + " ends before it begins");
+  if (*first > *last)
+    return problem(piece, "an empty range: " + quoted(piece) + " ends before it begins");
   return PortRange{*first, *last};
 }
 
@@ -136,10 +144,11 @@ Parsed<std::string> parse_interface(std::string_view piece, Span /*at*/) {
   if (name.empty()) return problem(piece, "a pattern needs at least one character before the *");
   if (name.size() > longest_interface)
     return problem(piece, "interface names have at most 15 characters");
-  const bool valid = name != "." && name != ".." &&
-                     std::all_of(name.begin(), name.end(), [](char c) {
-                       return letter(c) || digit(c) || std::string_view("_.+,=%@-").find(c) != std::string_view::npos;
-                     });
+  const bool valid =
+      name != "." && name != ".." && std::all_of(name.begin(), name.end(), [](char c) {
+        return letter(c) || digit(c) ||
+               std::string_view("_.+,=%@-").find(c) != std::string_view::npos;
+      });
   if (!valid) return problem(piece, quoted(piece) + " is not an interface name");
   if (name == "any" && !pattern)
     return problem(piece, "no interface is called any: leave the interface out instead");
@@ -190,11 +199,11 @@ Parsed<AddressRange> parse_address_range(std::string_view piece) {
   const auto mask = piece.substr(slash + 1);
   const auto length = parse_mask(mask, address->family());
   if (length) return prefix(*address, *length);
-  return tl::unexpected(Problem{
-      .offset = slash + 1,
-      .length = std::max<std::size_t>(mask.size(), 1),
-      .message = quoted(mask) + " is not a prefix length: " +
-                 (address->family() == Family::ipv4 ? "0 to 32" : "0 to 128")});
+  return tl::unexpected(
+      Problem{.offset = slash + 1,
+              .length = std::max<std::size_t>(mask.size(), 1),
+              .message = quoted(mask) + " is not a prefix length: " +
+                         (address->family() == Family::ipv4 ? "0 to 32" : "0 to 128")});
 }
 
 Parsed<std::vector<AddressItem>> parse_addresses(std::string_view text) {
@@ -232,10 +241,12 @@ std::optional<Disagreement> settle_protocol(Rule& rule) {
   const auto settle = [&](std::vector<PortItem>& items) -> std::optional<Disagreement> {
     for (auto& item : items) {
       if (!protocol.has_ports())
-        return Disagreement{.at = item.at, .message = "protocol " + protocol.text() + " has no ports"};
-      if (item.protocol && *item.protocol != protocol)
         return Disagreement{.at = item.at,
-                            .message = "'" + text(item) + "' disagrees with protocol " + protocol.text()};
+                            .message = "protocol " + protocol.text() + " has no ports"};
+      if (item.protocol && *item.protocol != protocol)
+        return Disagreement{
+            .at = item.at,
+            .message = "'" + text(item) + "' disagrees with protocol " + protocol.text()};
       item.protocol = protocol;
     }
     return {};

@@ -22,8 +22,8 @@ template <typename T>
 using Parsed = tl::expected<T, Problem>;
 
 // One or more separated by commas; a protocol behind the last applies to those without one
-// ("80,443/tcp"). "any" alone is the empty list. The items' spans have line 0 and count columns from
-// 1 within `text`.
+// ("80,443/tcp"). "any" alone is the empty list. The items' spans have line 0 and count columns
+// from 1 within `text`.
 Parsed<std::vector<PortItem>> parse_ports(std::string_view text);
 Parsed<std::vector<AddressItem>> parse_addresses(std::string_view text);
 // One address, prefix or range, as sets hold them.

@@ -38,11 +38,23 @@ bool Rule::same_meaning(const Rule& other) const {
   return meaning(*this) == meaning(other);
 }
 
-std::string_view text(Verdict verdict) { return name_of(verdicts, verdict); }
-std::string_view text(Traffic traffic) { return name_of(traffics, traffic); }
-std::string_view text(Direction direction) { return direction == Direction::in ? "in" : "out"; }
-std::string_view text(Logging logging) { return logging == Logging::off ? "off" : "low"; }
-std::optional<Verdict> parse_verdict(std::string_view text) { return value_of(verdicts, text); }
-std::optional<Traffic> parse_traffic(std::string_view text) { return value_of(traffics, text); }
+std::string_view text(Verdict verdict) {
+  return name_of(verdicts, verdict);
+}
+std::string_view text(Traffic traffic) {
+  return name_of(traffics, traffic);
+}
+std::string_view text(Direction direction) {
+  return direction == Direction::in ? "in" : "out";
+}
+std::string_view text(Logging logging) {
+  return logging == Logging::off ? "off" : "low";
+}
+std::optional<Verdict> parse_verdict(std::string_view text) {
+  return value_of(verdicts, text);
+}
+std::optional<Traffic> parse_traffic(std::string_view text) {
+  return value_of(traffics, text);
+}
 
 }  // namespace fwctl::policy

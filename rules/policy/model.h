@@ -1,5 +1,5 @@
-// What the administrator wrote, before any name in it is resolved. Read from YAML by parse.h or from
-// a command line by grammar.h; printed back by print.h.
+// What the administrator wrote, before any name in it is resolved. Read from YAML by parse.h or
+// from a command line by grammar.h; printed back by print.h.
 #pragma once
 
 #include <array>
@@ -30,8 +30,8 @@ struct SetName {
   bool operator==(const SetName&) const = default;
 };
 
-// "22", "22/tcp", "9000-9010/udp", "ssh", "ssh/tcp". Without a protocol: a number means TCP and UDP,
-// a service whatever it is known for.
+// "22", "22/tcp", "9000-9010/udp", "ssh", "ssh/tcp". Without a protocol: a number means TCP and
+// UDP, a service whatever it is known for.
 struct PortItem {
   std::variant<PortRange, ServiceName> what;
   std::optional<Protocol> protocol;

@@ -70,8 +70,9 @@ class FileReader {
         complain(key.at, "'" + key.scalar + "' a second time");
         continue;
       }
-      const auto found = std::find_if(keys.begin(), keys.end(),
-                                      [&key = key](const Key& known) { return known.name == key.scalar; });
+      const auto found = std::find_if(keys.begin(), keys.end(), [&key = key](const Key& known) {
+        return known.name == key.scalar;
+      });
       if (found == keys.end())
         complain(key.at, "unknown key '" + key.scalar + "'" + nearest_key(key.scalar, keys));
       else if (value.kind == Kind::null)
@@ -90,12 +91,15 @@ class FileReader {
   const std::string* scalar(const Node& node, std::string_view what) {
     if (node.kind == Kind::scalar) return &node.scalar;
     complain(node.at, std::string(what) + " is one word, not a " +
-                          (node.kind == Kind::list ? "list" : node.kind == Kind::map ? "map" : "blank"));
+                          (node.kind == Kind::list  ? "list"
+                           : node.kind == Kind::map ? "map"
+                                                    : "blank"));
     return nullptr;
   }
 
   // A scalar or a list of scalars, each handed to `read`.
-  void each_scalar(const Node& node, std::string_view what, const std::function<void(const Node&)>& read) {
+  void each_scalar(const Node& node, std::string_view what,
+                   const std::function<void(const Node&)>& read) {
     if (node.kind == Kind::list) {
       if (node.items.empty()) complain(node.at, "an empty list: leave the key out instead");
       for (const auto& item : node.items)
@@ -124,7 +128,8 @@ class FileReader {
     auto items = accept(node, std::move(parsed));
     if (!items) return;
     for (auto& item : *items) {
-      if constexpr (requires { item.at; }) item.at = within(node, item.at.column - 1, item.at.length);
+      if constexpr (requires { item.at; })
+        item.at = within(node, item.at.column - 1, item.at.length);
       into.push_back(std::move(item));
     }
   }
@@ -150,8 +155,8 @@ class FileReader {
     if (word == nullptr) return;
     const auto verdict = parse_verdict(*word);
     if (!verdict) return complain(node.at, "a default is allow, deny or reject");
-    const auto [place, fresh] = default_places_->emplace(
-        traffic, source_.name + ":" + std::to_string(node.at.line));
+    const auto [place, fresh] =
+        default_places_->emplace(traffic, source_.name + ":" + std::to_string(node.at.line));
     if (!fresh)
       return complain(node.at, "the default for " + std::string(text(traffic)) +
                                    " is already set at " + place->second);
@@ -178,27 +183,31 @@ class FileReader {
         continue;
       }
       if (const auto* twin = find(policy_.sets, key.scalar)) {
-        complain(key.at, "set '" + key.scalar + "' is already defined at line " + std::to_string(twin->at.line));
+        complain(key.at, "set '" + key.scalar + "' is already defined at line " +
+                             std::to_string(twin->at.line));
         continue;
       }
       AddressSet set{.name = key.scalar, .ranges = {}, .source = index_, .at = key.at};
       if (list.kind != Kind::list || !list.items.empty())
         each_scalar(list, "an address", [&](const Node& item) {
-          if (auto range = accept(item, parse_address_range(item.scalar))) set.ranges.push_back(*range);
+          if (auto range = accept(item, parse_address_range(item.scalar)))
+            set.ranges.push_back(*range);
         });
       policy_.sets.push_back(std::move(set));
     }
   }
 
   void read_services(const Node& value) {
-    if (value.kind != Kind::map) return complain(value.at, "services is a map from names to definitions");
+    if (value.kind != Kind::map)
+      return complain(value.at, "services is a map from names to definitions");
     for (const auto& [key, definition] : value.entries) {
       if (key.kind != Kind::scalar || !valid_name(key.scalar)) {
         complain(key.at, "a service's name is a letter, then letters, digits, - or _");
         continue;
       }
       if (const auto* twin = find(policy_.services, key.scalar)) {
-        complain(key.at, "service '" + key.scalar + "' is already defined at line " + std::to_string(twin->at.line));
+        complain(key.at, "service '" + key.scalar + "' is already defined at line " +
+                             std::to_string(twin->at.line));
         continue;
       }
       read_service(key, definition);
@@ -206,7 +215,8 @@ class FileReader {
   }
 
   void read_service(const Node& key, const Node& definition) {
-    Service service{.name = key.scalar, .ports = {}, .description = {}, .source = index_, .at = key.at};
+    Service service{
+        .name = key.scalar, .ports = {}, .description = {}, .source = index_, .at = key.at};
     const std::size_t before = diagnostics_.size();
     each_entry(definition, "a service is a map: ports, description",
                {{"ports",
@@ -216,7 +226,8 @@ class FileReader {
                    });
                  }},
                 {"description", [&](const Node& value) {
-                   if (const auto* words = scalar(value, "a description")) service.description = *words;
+                   if (const auto* words = scalar(value, "a description"))
+                     service.description = *words;
                  }}});
     for (const auto& item : service.ports)
       if (std::holds_alternative<ServiceName>(item.what))
@@ -228,18 +239,21 @@ class FileReader {
 
   template <typename T>
   static const T* find(const std::vector<T>& all, const std::string& name) {
-    const auto found = std::find_if(all.begin(), all.end(), [&](const T& one) { return one.name == name; });
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](const T& one) { return one.name == name; });
     return found == all.end() ? nullptr : &*found;
   }
 
   void read_before(const Node& value) {
     if (machine_) return read_rules(value, Layer::before);
-    complain(value.at, "'before' is for rules.yaml, which fwctl writes: use 'fwctl prepend', or put the "
-                       "rule first in this file");
+    complain(value.at,
+             "'before' is for rules.yaml, which fwctl writes: use 'fwctl prepend', or put the "
+             "rule first in this file");
   }
 
   void read_rules(const Node& value, Layer layer) {
-    if (value.kind != Kind::list) return complain(value.at, "rules are a list, each item begins with '- '");
+    if (value.kind != Kind::list)
+      return complain(value.at, "rules are a list, each item begins with '- '");
     for (const auto& item : value.items) {
       const std::size_t before = diagnostics_.size();
       std::optional<Rule> rule;
@@ -263,9 +277,8 @@ class FileReader {
       return [this, which, &rule, &verdicts](const Node& value) {
         if (verdicts++ > 0) complain(value.at, "one rule has one verdict");
         rule.verdict = which;
-        each_scalar(value, "a port or service", [&](const Node& item) {
-          append(item, parse_ports(item.scalar), rule.ports);
-        });
+        each_scalar(value, "a port or service",
+                    [&](const Node& item) { append(item, parse_ports(item.scalar), rule.ports); });
       };
     };
     const auto addresses = [this](std::vector<AddressItem>& into) {
@@ -276,7 +289,8 @@ class FileReader {
     };
     const std::size_t before = diagnostics_.size();
     each_entry(
-        node, "a rule is a map that begins with allow, deny or reject, or a text as on the command line",
+        node,
+        "a rule is a map that begins with allow, deny or reject, or a text as on the command line",
         {{"allow", verdict(Verdict::allow)},
          {"deny", verdict(Verdict::deny)},
          {"reject", verdict(Verdict::reject)},

@@ -9,8 +9,8 @@
 
 namespace fwctl::policy {
 
-// All files of one policy. `managed` are policy.yaml and policy.d/*.yaml in the order they are read;
-// `added` is rules.yaml.
+// All files of one policy. `managed` are policy.yaml and policy.d/*.yaml in the order they are
+// read; `added` is rules.yaml.
 struct Sources {
   std::vector<Source> managed;
   Source added{.name = "rules.yaml", .text = {}};
@@ -27,7 +27,8 @@ struct ParsedPolicy {
   Added added;  // what rules.yaml alone says, to be changed and printed again
 };
 
-// Appends what is wrong to `diagnostics`; the result is worth using only if nothing there is an error.
+// Appends what is wrong to `diagnostics`; the result is worth using only if nothing there is an
+// error.
 ParsedPolicy parse(const Sources& sources, Diagnostics& diagnostics);
 
 }  // namespace fwctl::policy

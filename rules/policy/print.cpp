@@ -8,7 +8,8 @@
 namespace fwctl::policy {
 
 const std::string_view machine_written =
-    "# Written by fwctl: change it with 'fwctl allow', 'fwctl delete', ... Rules of your own go into\n"
+    "# Written by fwctl: change it with 'fwctl allow', 'fwctl delete', ... Rules of your own go "
+    "into\n"
     "# policy.yaml or policy.d/.\n";
 
 namespace {
@@ -40,7 +41,8 @@ std::string ports_text(const std::vector<PortItem>& items, bool with_protocol) {
     out += what(item);
     if (!uniform) out += "/" + (item.protocol ? item.protocol->text() : std::string("any"));
   }
-  if (uniform && with_protocol && items.front().protocol) out += "/" + items.front().protocol->text();
+  if (uniform && with_protocol && items.front().protocol)
+    out += "/" + items.front().protocol->text();
   return out;
 }
 
@@ -164,7 +166,8 @@ std::string yaml_text(const Added& added) {
 std::string yaml_text(const Policy& policy) {
   std::string out = "version: 1\ndefaults:\n";
   for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed})
-    out += "  " + std::string(text(traffic)) + ": " + std::string(text(policy.default_for(traffic))) + "\n";
+    out += "  " + std::string(text(traffic)) + ": " +
+           std::string(text(policy.default_for(traffic))) + "\n";
   out += "logging: " + yaml::quote(text(policy.logging)) + "\n";
   if (!policy.sets.empty()) out += "sets:\n";
   for (const auto& set : policy.sets) {

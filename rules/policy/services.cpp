@@ -17,16 +17,16 @@ struct BuiltIn {
 // For hosts without /etc/services (minimal images): what a policy is most likely to name. Ports are
 // IANA's.
 constexpr std::array<BuiltIn, 23> built_in{{
-    {"ssh", 22, true, false},         {"smtp", 25, true, false},
-    {"domain", 53, true, true},       {"http", 80, true, false},
-    {"kerberos", 88, true, true},     {"pop3", 110, true, false},
-    {"ntp", 123, false, true},        {"imap2", 143, true, false},
-    {"snmp", 161, true, true},        {"ldap", 389, true, true},
-    {"https", 443, true, true},       {"submission", 587, true, false},
-    {"ldaps", 636, true, true},       {"rsync", 873, true, false},
-    {"imaps", 993, true, false},      {"pop3s", 995, true, false},
-    {"openvpn", 1194, true, true},    {"nfs", 2049, true, true},
-    {"mysql", 3306, true, false},     {"postgresql", 5432, true, false},
+    {"ssh", 22, true, false},          {"smtp", 25, true, false},
+    {"domain", 53, true, true},        {"http", 80, true, false},
+    {"kerberos", 88, true, true},      {"pop3", 110, true, false},
+    {"ntp", 123, false, true},         {"imap2", 143, true, false},
+    {"snmp", 161, true, true},         {"ldap", 389, true, true},
+    {"https", 443, true, true},        {"submission", 587, true, false},
+    {"ldaps", 636, true, true},        {"rsync", 873, true, false},
+    {"imaps", 993, true, false},       {"pop3s", 995, true, false},
+    {"openvpn", 1194, true, true},     {"nfs", 2049, true, true},
+    {"mysql", 3306, true, false},      {"postgresql", 5432, true, false},
     {"wireguard", 51820, false, true}, {"redis", 6379, true, false},
     {"mdns", 5353, false, true},
 }};

@@ -18,8 +18,8 @@ struct ServicePort {
 
 class ServiceTable {
  public:
-  // The names in `etc_services` (the text of /etc/services; may be empty), TCP and UDP only, and for
-  // names it lacks the built-in list.
+  // The names in `etc_services` (the text of /etc/services; may be empty), TCP and UDP only, and
+  // for names it lacks the built-in list.
   explicit ServiceTable(std::string_view etc_services);
 
   // In the order listed; empty when the name is not known.

@@ -32,7 +32,8 @@ bool covers(const std::vector<T>& wide, const std::vector<T>& narrow) {
   if (wide.empty()) return true;
   if (narrow.empty()) return false;
   return std::all_of(narrow.begin(), narrow.end(), [&](const T& one) {
-    return std::any_of(wide.begin(), wide.end(), [&](const T& other) { return covers(other, one); });
+    return std::any_of(wide.begin(), wide.end(),
+                       [&](const T& other) { return covers(other, one); });
   });
 }
 

@@ -13,8 +13,8 @@ struct Shadow {
   std::size_t by = 0;
 };
 
-// At most one per hidden rule, the first that hides it. Finds rules hidden by a single earlier rule,
-// not by several together; what it finds is certain, what it doesn't may still be hidden.
+// At most one per hidden rule, the first that hides it. Finds rules hidden by a single earlier
+// rule, not by several together; what it finds is certain, what it doesn't may still be hidden.
 std::vector<Shadow> find_shadows(const std::vector<CheckedRule>& rules);
 
 }  // namespace fwctl::policy

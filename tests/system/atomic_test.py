@@ -39,7 +39,7 @@ rules:
 version: 1
 defaults: {incoming: allow, outgoing: deny, routed: allow}
 rules:
-  - deny: [5002/udp, 5003/udp, 7000-7010/tcp]
+  - deny: [5002-5010/udp, 7000-7010/tcp]
   - allow: 53/udp
     direction: out
 """,
@@ -157,14 +157,15 @@ class Atomic(lab.LabTest):
         self.take_turns(POLICIES, SWAPS)
 
     def test_no_wrong_verdict_while_elements_are_edited(self):
-        """The same port, allowed and denied by another rule each time."""
-        common = "  - deny: {}\n  - allow: {}\n"
+        """The same port, allowed and denied by another rule or range each time."""
         head = "version: 1\ndefaults: {incoming: %s, outgoing: allow, routed: deny}\nrules:\n"
+        rules = "  - deny: %s\n  - allow: %s\n"
         for default in ("deny", "allow"):
-            with self.subTest(default=default):
-                one = head % default + common.format("5002/udp", "5001/udp")
-                two = head % default + common.format("[5002/udp, 7002/udp]", "[5001/udp, 7001/udp]")
-                self.take_turns((one, two), SWAPS // 2)
+            for one, two in ((("5002/udp", "5001/udp"), ("[5002/udp, 7002/udp]", "[5001/udp, 7001/udp]")),
+                             (("5002-5010/udp", "4990-5001/udp"), ("5002-5020/udp", "4980-5001/udp"))):
+                with self.subTest(default=default, one=one, two=two):
+                    self.take_turns((head % default + rules % one, head % default + rules % two),
+                                    SWAPS // 5)
 
     def test_no_wrong_verdict_while_rules_come_and_go(self):
         self.start(POLICIES[1])

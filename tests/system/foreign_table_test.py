@@ -4,21 +4,48 @@ import lab
 
 FOREIGN = """
 table inet filter {
-    set admins { type ipv4_addr; flags interval; comment "theirs"; elements = { 203.0.113.0/24 } }
-    map ports { type inet_service : verdict; elements = { 22 : accept, 3000 : drop } }
-    counter seen { packets 7 bytes 700 }
+    set admins {
+        type ipv4_addr
+        flags interval
+        comment "theirs"
+        elements = { 203.0.113.0/24 }
+    }
+    map ports {
+        type inet_service : verdict
+        elements = { 22 : accept, 3000 : drop }
+    }
+    counter seen { packets 7 bytes 700; }
     chain input {
         type filter hook input priority 10; policy accept;
         ip saddr @admins tcp dport 9999 counter packets 3 bytes 180 drop comment "theirs"
     }
-    chain fwctl { tcp dport vmap @ports }
+    chain fwctl {
+        tcp dport vmap @ports
+    }
 }
-table inet fwctl2 { chain input { type filter hook input priority -5; policy accept; } }
-table ip fwctl { chain input { type filter hook input priority 5; policy accept; } }
-table ip6 fwctl { chain spare { } }
-table arp fwctl { chain spare { } }
+table inet fwctl2 {
+    chain input {
+        type filter hook input priority -5; policy accept;
+    }
+}
+table ip fwctl {
+    chain input {
+        type filter hook input priority 5; policy accept;
+    }
+}
+table ip6 fwctl {
+    chain spare {
+    }
+}
+table arp fwctl {
+    chain spare {
+    }
+}
 table ip nat {
-    chain prerouting { type nat hook prerouting priority dstnat; tcp dport 8080 redirect to :80 }
+    chain prerouting {
+        type nat hook prerouting priority dstnat
+        tcp dport 8080 redirect to :80
+    }
 }
 """
 TABLES = ("inet filter", "inet fwctl2", "ip fwctl", "ip6 fwctl", "arp fwctl", "ip nat")

@@ -159,11 +159,11 @@ def live(listing):
         if key in reached or key not in blocks:
             continue
         reached.add(key)
-        queue += [(True, name) for name in re.findall(r"(?:jump|goto) ([\w.]+)", blocks[key])]
-        queue += [(False, name) for name in re.findall(r"@([\w.]+)", blocks[key])]
+        queue += [(True, name) for name in re.findall(r"(?:jump|goto) ([\w.-]+)", blocks[key])]
+        queue += [(False, name) for name in re.findall(r"@([\w.-]+)", blocks[key])]
     text = "".join(blocks[key] for key in sorted(reached, key=lambda key: (key[0], key[1].split(".")[0])))
     for _, name in reached:
-        text = re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.])", name.split(".")[0], text)
+        text = re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", name.split(".")[0], text)
     return normalised(text)
 
 
@@ -255,6 +255,11 @@ class Echo:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == 6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        # Answers leave from the address that was asked, whichever of several that is.
+        if family == 6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        else:
+            listener.setsockopt(socket.IPPROTO_IP, 8, 1)  # IP_PKTINFO
         listener.bind((address or ("0.0.0.0" if family == 4 else "::"), port))
         if protocol == "tcp":
             listener.listen(128)
@@ -283,8 +288,8 @@ class Echo:
             connection, _ = sock.accept()
             self._selector.register(connection, selectors.EVENT_READ, "connection")
         elif role == "datagrams":
-            data, sender = sock.recvfrom(2048)
-            sock.sendto(data, sender)
+            data, control, _, sender = sock.recvmsg(2048, 128)
+            sock.sendmsg([data], control, 0, sender)
         else:
             try:
                 data = sock.recv(2048)

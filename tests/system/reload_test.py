@@ -59,11 +59,11 @@ class Reload(lab.LabTest):
         with self.assertRaises(lab.VarlinkError) as caught:
             self.daemon.call("Reload")
         self.assertEqual(caught.exception.name, "InvalidPolicy")
-        places = {(entry["file"], entry["line"])
+        places = {(entry["file"].rpartition("policy.d/")[2], entry["line"])
                   for entry in caught.exception.parameters["diagnostics"]
                   if entry["severity"] == "error"}
-        self.assertLessEqual({("policy.d/50-broken.yaml", 3), ("policy.d/50-broken.yaml", 4),
-                              ("policy.d/60-broken.yaml", 4)}, places)
+        self.assertLessEqual({("50-broken.yaml", 3), ("50-broken.yaml", 4), ("60-broken.yaml", 4)},
+                             places)
 
     def test_a_daemon_that_starts_on_broken_files_keeps_the_policy_in_force(self):
         before = self.lab.ruleset()

@@ -520,6 +520,22 @@ TEST_F(ServerTest, TakesTurns) {
   EXPECT_LT(std::ranges::find(calls_, "t.Other") - calls_.begin(), 10);
 }
 
+// What waits beyond a piece waits in the kernel, at the peer's cost.
+TEST_F(ServerTest, ReadsNoFurtherThanItServes) {
+  start();
+  TestPeer peer = connect();
+  const std::string one = request("t.Busy", Json::object(), true);
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many += one;
+  std::size_t written = 0;
+  for (int i = 0; i < 500; ++i) {
+    written += peer.write_some(std::string_view(many).substr(written % one.size())).value_or(0);
+    step();
+  }
+  EXPECT_GT(calls_.size(), 400);
+  EXPECT_LT(written, 1 << 20);
+}
+
 TEST_F(UserTest, FiveHundredSilentPeersKeepNobodyOut) {
   start();
   TestPeer root = connect();

@@ -199,7 +199,9 @@ func run(socket, file string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	description, err := idl.New(text)
+	// Debian's library knows only lower case in the names of interfaces, unlike the specification.
+	lower := strings.Replace(text, "interface "+name, "interface "+strings.ToLower(name), 1)
+	description, err := idl.New(lower)
 	if err != nil {
 		return nil, err
 	}

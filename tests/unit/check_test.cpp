@@ -1,0 +1,180 @@
+#include "rules/policy/check.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "rules/policy/shadow.h"
+#include "tests/unit/policies.h"
+#include "tests/unit/random_policy.h"
+
+namespace fwctl::testing {
+namespace {
+
+using policy::Traffic;
+
+TEST(Check, RefusesASetThatNobodyDefined) {
+  EXPECT_EQ(problems("sets: {office: [10.0.0.1]}\nrules:\n  - allow: 22\n    from: [10.0.0.2, \"@ofice\"]\n"),
+            "policy.yaml:4:23: error: no set is called 'ofice', did you mean 'office'?\n"
+            "      from: [10.0.0.2, \"@ofice\"]\n"
+            "                        ^~~~~~\n");
+  EXPECT_EQ(problems("rules:\n  - deny from @evil\n"),
+            "policy.yaml:2:15: error: no set is called 'evil'\n"
+            "    - deny from @evil\n"
+            "                ^~~~~\n");
+}
+
+TEST(Check, RefusesAServiceThatNobodyKnows) {
+  EXPECT_EQ(problems("rules:\n  - allow: [22, htpp]\n"),
+            "policy.yaml:2:17: error: no service is called 'htpp', did you mean 'http'?\n"
+            "    - allow: [22, htpp]\n"
+            "                  ^~~~\n");
+  EXPECT_EQ(problems("rules:\n  - allow: ntp/tcp\n"),
+            "policy.yaml:2:12: error: service 'ntp' is not known for tcp\n"
+            "    - allow: ntp/tcp\n"
+            "             ^~~~~~~\n");
+}
+
+// What a mistake in the definition entails is not said a second time.
+TEST(Check, ABrokenDefinitionIsOneProblem) {
+  EXPECT_EQ(problems("services: {app: {ports: 0}}\nrules: [allow app]\n"),
+            "policy.yaml:1:25: error: '0' is not a port: ports are 1 to 65535\n"
+            "  services: {app: {ports: 0}}\n"
+            "                          ^\n");
+  EXPECT_EQ(problems("sets: {office: [10.0.0.300]}\nrules: [\"allow from @office\"]\n"),
+            "policy.yaml:1:17: error: '10.0.0.300' is not an IPv4 or IPv6 address\n"
+            "  sets: {office: [10.0.0.300]}\n"
+            "                  ^~~~~~~~~~\n");
+}
+
+TEST(Check, RefusesFamiliesThatNeverMeet) {
+  EXPECT_EQ(problems("rules:\n  - allow: 22\n    from: 10.0.0.0/8\n    to: [\"::1\", \"fe80::/10\"]\n"),
+            "policy.yaml:3:11: error: 'from' and 'to' share no address family: no packet can match\n"
+            "      from: 10.0.0.0/8\n"
+            "            ^~~~~~~~~~\n");
+  EXPECT_EQ(problems("rules: [\"allow from 10.0.0.0/8,::1 to ::1\"]\n"), "");
+  EXPECT_EQ(problems("sets: {none: []}\nrules: [\"allow from @none to ::1\"]\n"), "") << "it may hold some tomorrow";
+}
+
+TEST(Check, RefusesPortsThatShareNoProtocol) {
+  EXPECT_EQ(problems("rules:\n  - \"allow from any port 53/udp to any port 22/tcp\"\n"),
+            "policy.yaml:2:6: error: the source ports and the destination ports share no protocol\n"
+            "    - \"allow from any port 53/udp to any port 22/tcp\"\n"
+            "       ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n");
+}
+
+TEST(Check, TellsAllProblemsOfAllFiles) {
+  const policy::Sources files{.managed = {{"policy.yaml", "rules:\n  - allow: [nope, 70000]\n  - deny from @x\n"},
+                                          {"policy.d/a.yaml", "rules: [allow nix]\n"}},
+                              .added = {"rules.yaml", "rules: [\"allow from ::1 to 10.0.0.1\"]\n"}};
+  Diagnostics diagnostics;
+  EXPECT_FALSE(policy::load(files, etc_services, diagnostics));
+  std::vector<std::string> places;
+  for (const auto& one : diagnostics)
+    places.push_back(one.file + ":" + std::to_string(one.at.line) + ":" + std::to_string(one.at.column));
+  EXPECT_EQ(places, (std::vector<std::string>{"policy.yaml:2:19", "policy.yaml:3:15", "policy.d/a.yaml:1:15",
+                                              "rules.yaml:1:21"}));
+}
+
+TEST(Check, WarnsOfARuleThatAnotherHides) {
+  EXPECT_EQ(problems("rules:\n  - deny: 1-1024/tcp\n  - allow: ssh\n    from: 10.0.0.1\n"),
+            "policy.yaml:3:5: warning: never matches: rule 1, 'deny 1-1024/tcp' (policy.yaml:2), decides all of it "
+            "before\n"
+            "    - allow: ssh\n"
+            "      ^\n");
+  EXPECT_EQ(problems("rules: [allow in on lo]\n"),
+            "policy.yaml:1:9: warning: never matches: 'loopback', this host talking to itself, is always decided "
+            "before\n"
+            "  rules: [allow in on lo]\n"
+            "          ^~~~~~~~~~~~~~\n");
+  EXPECT_EQ(problems(sources("rules: [deny out 25]\n", "before: [deny out 25]\n")),
+            "policy.yaml:1:9: warning: never matches: rule 1, 'deny out 25' (rules.yaml:1), decides all of it before\n"
+            "  rules: [deny out 25]\n"
+            "          ^~~~~~~~~~~\n");
+}
+
+TEST(Check, DoesNotWarnOfWhatMayStillMatch) {
+  for (const std::string rules :
+       {"[allow 22/tcp, deny 22]", "[allow in 22, allow out 22]", "[deny from 10.0.0.0/9, allow from 10.0.0.0/8]",
+        "[deny on eth0 22, deny on eth1 22]", "['deny on wg1 22', 'deny on wg* 22']",
+        "['deny 22/tcp from 0.0.0.0/0', 'allow 22/tcp']", "['allow from any port 5 to any port 22', allow 22]",
+        "[allow proto icmp]", "[allow proto tcp to any port 1-65535, allow proto tcp]"})
+    EXPECT_EQ(problems("rules: " + rules + "\n"), "") << rules;
+}
+
+// What is found to be hidden decides nothing.
+TEST(Check, AHiddenRuleNeverDecides) {
+  RandomPolicy random(8);
+  int found = 0;
+  for (int count = 0; count < 300; ++count) {
+    const auto policy = load(random.policy());
+    for (const auto traffic : {Traffic::incoming, Traffic::outgoing}) {
+      std::set<const policy::CheckedRule*> hidden;
+      for (const auto& shadow : find_shadows(policy.rules(traffic))) {
+        EXPECT_LT(shadow.by, shadow.hidden);
+        hidden.insert(&policy.rules(traffic)[shadow.hidden]);
+      }
+      found += static_cast<int>(hidden.size());
+      for (int packets = 0; packets < 200; ++packets) {
+        const auto* rule = evaluate(policy, random.packet(policy.policy())).rule;
+        EXPECT_FALSE(rule != nullptr && hidden.contains(rule)) << rule->id;
+      }
+    }
+  }
+  EXPECT_GT(found, 100) << "the policies have too few of them to mean anything";
+}
+
+TEST(Check, ResolvesNames) {
+  const auto policy = load("sets: {a: [10.0.0.9, 10.0.0.1-10.0.0.8, \"::1\", 10.0.0.4, 10.0.1.0/24]}\n"
+                           "services: {app: {ports: [8080/tcp, 9000]}}\n"
+                           "rules:\n  - allow: [domain, app]\n    from: \"@a\"\n");
+  ASSERT_EQ(policy.sets().size(), 1U);
+  const auto& set = policy.sets()[0];
+  ASSERT_EQ(set.ipv4.size(), 2U) << "sorted, and merged where they touch";
+  EXPECT_EQ(set.ipv4[0].text(), "10.0.0.1-10.0.0.9");
+  EXPECT_EQ(set.ipv4[1].text(), "10.0.1.0/24");
+  EXPECT_EQ(set.ipv6.size(), 1U);
+  EXPECT_TRUE(set.contains(address("10.0.0.9")));
+  EXPECT_FALSE(set.contains(address("10.0.0.10")));
+  EXPECT_FALSE(set.contains(address("10.0.0.0")));
+  EXPECT_TRUE(set.contains(address("::1")));
+  const auto& flows = policy.rules(Traffic::incoming).back().conditions.flows;
+  EXPECT_EQ(flows, (std::vector<policy::Flow>{{.protocol = tcp, .to = {53, 53}},
+                                              {.protocol = udp, .to = {53, 53}},
+                                              {.protocol = tcp, .to = {8080, 8080}},
+                                              {.protocol = tcp, .to = {9000, 9000}},
+                                              {.protocol = udp, .to = {9000, 9000}}}));
+}
+
+TEST(Check, SetsAreWhatTheirRangesAre) {
+  RandomPolicy random(12);
+  for (int count = 0; count < 200; ++count) {
+    const auto policy = load(random.policy(0));
+    for (std::size_t index = 0; index < policy.sets().size(); ++index)
+      for (int probes = 0; probes < 50; ++probes) {
+        const auto probe = random.packet(policy.policy()).from;
+        bool expected = false;
+        for (const auto& range : policy.policy().sets[index].ranges) expected = expected || range.contains(probe);
+        EXPECT_EQ(policy.sets()[index].contains(probe), expected) << probe.text();
+      }
+  }
+}
+
+TEST(RuleIds, AreUniqueAndFound) {
+  const auto policy = load("rules: [allow 22, allow 23, allow 22]\n");
+  const auto& ids = policy.ids();
+  ASSERT_EQ(ids.size(), 3U);
+  EXPECT_EQ(ids[0].size(), 9U);
+  EXPECT_EQ(ids[2], ids[0] + "-2");
+  EXPECT_EQ(policy.find(ids[2]), 2U);
+  EXPECT_EQ(policy.find("r00000000"), std::nullopt);
+}
+
+TEST(RuleIds, StayForAsLongAsTheRuleMeansTheSame) {
+  EXPECT_EQ(rule_id(rule("allow 22/tcp comment a")), rule_id(rule("allow proto tcp to any port 22")));
+  EXPECT_NE(rule_id(rule("allow 22/tcp")), rule_id(rule("deny 22/tcp")));
+  EXPECT_EQ(rule_id(rule("allow 22/tcp")), "r8a2cbb10");
+}
+
+}  // namespace
+}  // namespace fwctl::testing

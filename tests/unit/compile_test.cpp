@@ -1,0 +1,178 @@
+#include "rules/compile/compile.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "rules/nft/references.h"
+#include "rules/nft/text.h"
+#include "tests/unit/judge.h"
+#include "tests/unit/policies.h"
+#include "tests/unit/random_policy.h"
+
+namespace fwctl::testing {
+namespace {
+
+using nft::Ruleset;
+
+Ruleset compiled(const std::string& policy) { return compile::compile(load(policy)); }
+
+std::string elements(const Ruleset& ruleset, const std::string& name) {
+  const auto* set = ruleset.find_set(name);
+  if (set == nullptr) return "no set " + name;
+  std::string out;
+  for (const auto& element : set->elements) {
+    nft::Set one = *set;
+    one.elements = {element};
+    one.elements[0].comment.clear();
+    const auto text = nft::text(nft::Changes{nft::AddElements{one}});
+    out += text.substr(text.find('{'), text.find('}') - text.find('{') + 1) + " ";
+  }
+  return out;
+}
+
+// The rules of a chain as nft prints them.
+std::vector<std::string> lines(const Ruleset& ruleset, const std::string& chain) {
+  std::vector<std::string> out;
+  for (const auto& rule : ruleset.find_chain(chain)->rules) out.push_back(nft::text(rule));
+  return out;
+}
+
+TEST(Compile, RunsOfPortsBecomeOneLookupAndTheFirstRuleWins) {
+  const auto ruleset = compiled("rules: [allow 443/tcp, deny 80-1000/tcp, allow 900-2000/tcp, reject 80/tcp]\n");
+  EXPECT_EQ(elements(ruleset, "incoming-ports"), "{ tcp . 443 : accept } ");
+  EXPECT_EQ(elements(ruleset, "incoming-port-ranges"),
+            "{ tcp . 80-442 : drop } { tcp . 444-1000 : drop } { tcp . 1001-2000 : accept } ");
+}
+
+TEST(Compile, ARuleOfAnotherShapeEndsTheRun) {
+  const auto ruleset = compiled("rules: [allow 80/tcp, \"deny from 10.0.0.1\", allow 81/tcp]\n");
+  EXPECT_NE(ruleset.find_set("incoming-ports"), nullptr);
+  EXPECT_NE(ruleset.find_set("incoming-ports-2"), nullptr);
+  const auto chain = lines(ruleset, "incoming");
+  const auto at = [&](const std::string& part) {
+    return std::find_if(chain.begin(), chain.end(), [&](const auto& line) { return line.find(part) != std::string::npos; });
+  };
+  EXPECT_LT(at("@incoming-ports"), at("ip saddr 10.0.0.1"));
+  EXPECT_LT(at("ip saddr 10.0.0.1"), at("@incoming-ports-2"));
+}
+
+TEST(Compile, TheCostOfAPacketDoesNotGrowWithTheNumberOfRules) {
+  std::string few = "rules:\n";
+  std::string many = few;
+  for (int port = 1; port <= 3000; ++port) {
+    const auto line = "  - allow " + std::to_string(port) + "/tcp\n";
+    if (port <= 3) few += line;
+    many += line;
+  }
+  EXPECT_EQ(lines(compiled(few), "incoming"), lines(compiled(many), "incoming"));
+}
+
+TEST(Compile, WhatCarriesALogIsARuleOfItsOwn) {
+  const auto policy = load("rules: [deny log 3000/tcp]\n");
+  const auto ruleset = compile::compile(policy);
+  const auto& id = policy.ids()[0];
+  const auto chain = lines(ruleset, "incoming");
+  const auto end = chain.size();
+  EXPECT_EQ(chain[end - 4], "tcp dport 3000 limit rate 3/minute burst 10 packets log prefix \"[fwctl deny " + id +
+                                "] \" level info comment \"" + id + "\"");
+  EXPECT_EQ(chain[end - 3], "tcp dport 3000 counter drop comment \"" + id + "\"");
+  EXPECT_EQ(chain[end - 2],
+            "limit rate 3/minute burst 10 packets log prefix \"[fwctl deny default] \" level info comment \"default\"");
+  EXPECT_EQ(chain[end - 1], "counter drop comment \"default\"");
+}
+
+TEST(Compile, WithoutLoggingNothingIsLogged) {
+  const auto ruleset = compiled("logging: off\nrules: [deny log 3000/tcp]\n");
+  EXPECT_EQ(nft::text(ruleset).find(" log "), std::string::npos);
+  EXPECT_EQ(elements(ruleset, "incoming-ports"), "{ tcp . 3000 : drop } ") << "so it needs no rule of its own";
+}
+
+TEST(Compile, DefaultsEndTheChainsAndArmTheHooks) {
+  const auto ruleset = compiled("defaults: {incoming: reject, outgoing: allow, routed: deny}\nlogging: off\n");
+  EXPECT_EQ(lines(ruleset, "incoming").back(), "counter goto refuse comment \"default\"");
+  EXPECT_EQ(lines(ruleset, "outgoing").back(), "counter accept comment \"default\"");
+  EXPECT_EQ(lines(ruleset, "routed").back(), "counter drop comment \"default\"");
+  EXPECT_TRUE(ruleset.find_chain("input")->hook->policy_drop);
+  EXPECT_FALSE(ruleset.find_chain("output")->hook->policy_drop);
+  EXPECT_TRUE(ruleset.find_chain("forward")->hook->policy_drop);
+  EXPECT_EQ(lines(ruleset, "input"), (std::vector<std::string>{"jump incoming", "drop"}));
+  EXPECT_EQ(lines(ruleset, "refuse"), (std::vector<std::string>{"meta l4proto tcp reject with tcp reset",
+                                                                "reject with icmpx port-unreachable"}));
+}
+
+TEST(Compile, WhatIsNotNeededIsNotThere) {
+  const auto ruleset = compiled("sets: {unused: [10.0.0.1], v4: [10.0.0.2]}\nrules: [\"allow from @v4\"]\n");
+  EXPECT_EQ(ruleset.find_chain("refuse"), nullptr);
+  EXPECT_EQ(ruleset.find_set("unused-ipv4"), nullptr);
+  EXPECT_NE(ruleset.find_set("v4-ipv4"), nullptr);
+  EXPECT_EQ(ruleset.find_set("v4-ipv6"), nullptr);
+}
+
+TEST(Compile, EstablishedTrafficPaysTwoRules) {
+  const auto chain = lines(compiled(""), "incoming");
+  EXPECT_EQ(chain[0], "iifname \"lo\" accept comment \"loopback\"");
+  EXPECT_EQ(chain[1], "ct state established,related accept comment \"established\"");
+}
+
+// All that refers to anything finds it, and all is sorted as nft/ruleset.h asks.
+TEST(Compile, IsWellFormed) {
+  RandomPolicy random(40);
+  for (int count = 0; count < 300; ++count) {
+    const auto ruleset = compile::compile(load(random.policy()));
+    const auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };
+    EXPECT_TRUE(std::is_sorted(ruleset.sets.begin(), ruleset.sets.end(), by_name));
+    EXPECT_TRUE(std::is_sorted(ruleset.chains.begin(), ruleset.chains.end(), by_name));
+    const auto reached = nft::reachable(ruleset);
+    std::set<std::string> sets;
+    std::set<std::string> chains;
+    for (const auto& set : ruleset.sets) {
+      sets.insert(set.name);
+      for (std::size_t index = 0; index < set.elements.size(); ++index) {
+        const auto& element = set.elements[index];
+        EXPECT_NE(element.key, element.key_end);
+        EXPECT_EQ(element.verdict.has_value(), set.map);
+        EXPECT_TRUE(set.interval || element.key_end.empty());
+        EXPECT_LE(element.comment.size(), 127U);
+        if (index > 0) {
+          EXPECT_LT(set.elements[index - 1].key, element.key);
+        }
+      }
+    }
+    for (const auto& chain : ruleset.chains) chains.insert(chain.name);
+    EXPECT_EQ(reached.sets, sets) << "neither dangling nor idle";
+    EXPECT_EQ(reached.chains, chains);
+  }
+}
+
+// The evaluator is the meaning; the compiler never looked at it.
+TEST(Compile, NoPacketGetsAnotherVerdict) {
+  RandomPolicy random(41);
+  for (int count = 0; count < 500; ++count) {
+    const auto policy = load(random.policy());
+    const auto ruleset = compile::compile(policy);
+    for (int packets = 0; packets < 300; ++packets) {
+      const auto packet = random.packet(policy.policy());
+      const auto meant = evaluate(policy, packet);
+      const auto found = judge(ruleset, packet);
+      const auto by = meant.rule == nullptr ? std::string(compile::default_comment) : meant.rule->id;
+      const auto told = [&] {
+        return "from " + packet.from.text() + " port " + std::to_string(packet.from_port) + " to " + packet.to.text() +
+               " port " + std::to_string(packet.to_port) + " " + packet.protocol.text() + " on " + packet.interface +
+               "\n" + yaml_text(policy.policy()) + nft::text(ruleset);
+      };
+      ASSERT_EQ(found.misread, "") << told();
+      ASSERT_EQ(found.by, by) << told();
+      ASSERT_EQ(found.verdict, meant.verdict) << told();
+      const bool asked = meant.rule == nullptr ? meant.verdict != policy::Verdict::allow : meant.rule->log;
+      const auto expected = asked && policy.logging()
+                                ? std::vector{"[fwctl " + std::string(text(meant.verdict)) + " " + by + "] "}
+                                : std::vector<std::string>{};
+      ASSERT_EQ(found.logged, expected) << told();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace fwctl::testing

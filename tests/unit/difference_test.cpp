@@ -1,0 +1,69 @@
+#include "rules/policy/difference.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/unit/policies.h"
+#include "tests/unit/random_policy.h"
+
+namespace fwctl::testing {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+Lines difference(const std::string& before, const std::string& after) {
+  return policy::difference(load(before).policy(), load(after).policy());
+}
+
+TEST(Difference, NamesWhatChangedAndNothingElse) {
+  EXPECT_EQ(difference("rules: [allow 1, allow 2, allow 3]\n", "rules: [allow 1, deny 2, allow 3, allow 4 comment x]\n"),
+            (Lines{"- allow 2", "+ deny 2", "+ allow 4 comment 'x'"}));
+  EXPECT_EQ(difference("rules: [allow 1]\n", "rules: [allow 1 comment c]\n"), (Lines{"- allow 1", "+ allow 1 comment 'c'"}));
+}
+
+TEST(Difference, ARuleThatMovedIsBoth) {
+  EXPECT_EQ(difference("rules: [allow 1, allow 2]\n", "rules: [allow 2, allow 1]\n").size(), 2U);
+}
+
+TEST(Difference, CoversDefaultsLoggingSetsAndServices) {
+  EXPECT_EQ(difference("logging: low\nsets: {a: [10.0.0.1]}\nservices: {s: {ports: 1}}\n",
+                       "logging: off\ndefaults: {incoming: reject}\nsets: {a: [10.0.0.1, \"::1\"]}\nservices: {s: {ports: 1/tcp}}\n"),
+            (Lines{"- default deny incoming", "+ default reject incoming", "- logging low", "+ logging off",
+                   "+ set a ::1", "- service s 1", "+ service s 1/tcp"}));
+}
+
+TEST(Difference, ProtocolsOfOneSideCount) {
+  EXPECT_EQ(difference("rules: [\"allow from any port 53 to any port 22/tcp\"]\n",
+                       "rules: [\"allow from any port 53 to any port 22\"]\n").size(), 2U);
+}
+
+TEST(Difference, IsEmptyExactlyForTheSame) {
+  RandomPolicy random(4);
+  for (int count = 0; count < 200; ++count) {
+    const auto before = random.policy();
+    EXPECT_EQ(policy::difference(before, before), Lines{});
+    auto after = before;
+    after.rules.push_back(random.rule());
+    EXPECT_EQ(policy::difference(before, after).size(), 1U);
+    EXPECT_TRUE(policy::difference(before, after)[0].starts_with("+ "));
+    EXPECT_TRUE(policy::difference(after, before)[0].starts_with("- "));
+  }
+}
+
+// Far too many changed lines to align: still each of them is named.
+TEST(Difference, OfVeryLongLists) {
+  policy::Policy before;
+  policy::Policy after;
+  for (std::uint16_t port = 1; port <= 5000; ++port) {
+    before.rules.push_back({.ports = {{.what = PortRange{port, port}}}});
+    const auto other = static_cast<std::uint16_t>(port + 10'000);
+    after.rules.push_back({.ports = {{.what = PortRange{other, other}}}});
+  }
+  const auto lines = policy::difference(before, after);
+  EXPECT_EQ(lines.size(), 10'000U);
+  EXPECT_EQ(std::count_if(lines.begin(), lines.end(), [](const auto& line) { return line[0] == '+'; }), 5'000);
+}
+
+}  // namespace
+}  // namespace fwctl::testing

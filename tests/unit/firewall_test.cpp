@@ -1,0 +1,464 @@
+// The state machine on a kernel in memory: what each change does, and that each step that fails
+// leaves everything as it was.
+#include "daemon/firewall.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "rules/nft/plan.h"
+#include "rules/nft/text.h"
+#include "tests/kernel/fake_kernel.h"
+#include "tests/unit/temporary_folder.h"
+
+namespace fwctl {
+namespace {
+
+using Words = std::vector<std::string>;
+
+class FirewallTest : public ::testing::Test {
+ protected:
+  void start() {
+    firewall_.emplace(Firewall::Places{.config = folder_.path() / "etc",
+                                       .state = folder_.path() / "state",
+                                       .services = folder_.path() / "services"},
+                      kernel_);
+    const auto started = firewall_->start();
+    ASSERT_TRUE(started) << started.error().message();
+  }
+  void SetUp() override { std::filesystem::create_directories(folder_.path() / "etc"); }
+
+  Change allow(const std::string& what) {
+    return firewall_->add({"allow", what}, {}, {.reason = "test"});
+  }
+  Change deny(const std::string& what) {
+    return firewall_->add({"deny", what}, {}, {.reason = "test"});
+  }
+  Change enable() { return firewall_->enable({.reason = "test"}); }
+
+  std::optional<nft::Ruleset> in_kernel() { return kernel_.read().value(); }
+  std::string kernel_text() {
+    const auto ruleset = in_kernel();
+    return ruleset ? nft::text(nft::live(*ruleset)) : "nothing";
+  }
+  std::string marker() {
+    const auto ruleset = in_kernel();
+    const auto* chain = ruleset ? ruleset->find_chain(nft::marker_chain) : nullptr;
+    return chain != nullptr ? chain->comment : "none";
+  }
+
+  // All that a change may touch.
+  struct Everything {
+    std::string kernel;
+    std::map<std::string, std::string> files;
+    std::uint64_t generation;
+    bool enabled;
+    bool operator==(const Everything&) const = default;
+  };
+  Everything everything() {
+    Everything out{.kernel = kernel_text(),
+                   .files = {},
+                   .generation = firewall_->generation(),
+                   .enabled = firewall_->enabled()};
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path()))
+      out.files[entry.path().string()] =
+          entry.is_regular_file()
+              ? folder_.read(std::filesystem::relative(entry.path(), folder_.path()))
+              : "";
+    return out;
+  }
+
+  testing::TemporaryFolder folder_;
+  testing::FakeKernel kernel_;
+  std::optional<Firewall> firewall_;
+};
+
+std::string message(const Failure& failure) {
+  if (const auto* refused = std::get_if<Refused>(&failure)) return refused->message;
+  if (const auto* error = std::get_if<Error>(&failure)) return error->message();
+  if (const auto* kernel = std::get_if<KernelRefused>(&failure))
+    return kernel->message + render(kernel->diagnostics);
+  return render(std::get<InvalidPolicy>(failure).diagnostics);
+}
+
+bool mentions(const std::vector<std::string>& lines, const std::string& what) {
+  return std::any_of(lines.begin(), lines.end(),
+                     [&](const std::string& line) { return line.find(what) != std::string::npos; });
+}
+
+TEST_F(FirewallTest, AFreshHostIsInert) {
+  start();
+  EXPECT_FALSE(firewall_->enabled());
+  EXPECT_FALSE(in_kernel());
+  EXPECT_EQ(firewall_->generation(), 1U);
+  EXPECT_TRUE(firewall_->problems().empty());
+}
+
+TEST_F(FirewallTest, RulesAreStoredBeforeTheyAreEnforced) {
+  start();
+  const auto change = allow("22/tcp");
+  ASSERT_TRUE(change) << message(change.error());
+  EXPECT_TRUE(change->changed);
+  EXPECT_EQ(change->difference, Words{"+ allow 22/tcp"});
+  EXPECT_FALSE(in_kernel());
+  EXPECT_NE(folder_.read("etc/rules.yaml").find("- allow: 22/tcp"), std::string::npos);
+  EXPECT_TRUE(folder_.has("state/generation-2"));
+}
+
+TEST_F(FirewallTest, EnablePutsThePolicyInForceAndRestartSendsNothing) {
+  start();
+  ASSERT_TRUE(allow("22/tcp"));
+  ASSERT_TRUE(enable());
+  EXPECT_NE(kernel_text().find("tcp . 22"), std::string::npos);
+  const auto sent = kernel_.applied().size();
+  const auto before = everything();
+  start();
+  EXPECT_EQ(kernel_.applied().size(), sent) << "a restart on an unchanged policy sends nothing";
+  EXPECT_EQ(everything(), before);
+  EXPECT_TRUE(firewall_->enabled());
+}
+
+TEST_F(FirewallTest, DisableRemovesTheTableAndSurvivesARestart) {
+  start();
+  ASSERT_TRUE(enable());
+  ASSERT_TRUE(firewall_->disable({.reason = "test"}));
+  EXPECT_FALSE(in_kernel());
+  start();
+  EXPECT_FALSE(firewall_->enabled());
+  EXPECT_FALSE(in_kernel());
+}
+
+TEST_F(FirewallTest, SayingItTwiceChangesNothing) {
+  start();
+  ASSERT_TRUE(allow("22/tcp"));
+  ASSERT_TRUE(enable());
+  const auto before = everything();
+  for (const auto& change : {allow("22/tcp"), enable()}) {
+    ASSERT_TRUE(change);
+    EXPECT_FALSE(change->changed);
+    EXPECT_FALSE(change->notes.empty());
+  }
+  EXPECT_EQ(everything(), before);
+}
+
+TEST_F(FirewallTest, ADryRunChangesNothingAndSaysWhatItWould) {
+  start();
+  ASSERT_TRUE(enable());
+  const auto before = everything();
+  const auto change = firewall_->add({"allow", "22/tcp"}, {}, {.reason = "test", .dry_run = true});
+  ASSERT_TRUE(change);
+  EXPECT_TRUE(change->changed);
+  EXPECT_EQ(change->difference, Words{"+ allow 22/tcp"});
+  EXPECT_EQ(everything(), before);
+}
+
+TEST_F(FirewallTest, ADryRunAsksTheKernel) {
+  start();
+  ASSERT_TRUE(enable());
+  kernel_.refuse_next(0, EINVAL);
+  EXPECT_FALSE(firewall_->add({"allow", "22/tcp"}, {}, {.reason = "test", .dry_run = true}));
+}
+
+TEST_F(FirewallTest, WrongWordsPointIntoTheCommand) {
+  start();
+  const auto before = everything();
+  const auto unknown = allow("nosuch");
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(message(unknown.error()),
+            "command:1:7: error: no service is called 'nosuch'\n  allow nosuch\n        ^~~~~~\n");
+  const auto undefined = firewall_->add({"deny", "from", "@nowhere"}, {}, {});
+  ASSERT_FALSE(undefined);
+  EXPECT_NE(message(undefined.error()).find("command:1:11"), std::string::npos)
+      << message(undefined.error());
+  EXPECT_EQ(everything(), before);
+}
+
+TEST_F(FirewallTest, WarnsOfTheNewRuleOnly) {
+  start();
+  ASSERT_TRUE(allow("1000-2000/tcp"));
+  const auto hidden = deny("1500/tcp");
+  ASSERT_TRUE(hidden);
+  ASSERT_EQ(hidden->warnings.size(), 1U);
+  EXPECT_NE(hidden->warnings[0].message.find("rule 1, 'allow 1000-2000/tcp'"), std::string::npos);
+  const auto next = allow("22/tcp");
+  ASSERT_TRUE(next);
+  EXPECT_TRUE(next->warnings.empty());
+}
+
+TEST_F(FirewallTest, ReloadTakesFilesInAndABrokenOneIsRefusedWhole) {
+  start();
+  ASSERT_TRUE(enable());
+  folder_.write("etc/policy.d/10-web.yaml", "rules:\n  - allow: 80/tcp\n");
+  EXPECT_TRUE(mentions(firewall_->problems(), "10-web.yaml is new"));
+  ASSERT_TRUE(firewall_->reload({}));
+  EXPECT_NE(kernel_text().find("tcp . 80"), std::string::npos);
+  folder_.write("etc/policy.d/20-bad.yaml", "rules:\n  - allow: 99999/tcp\n  - dney: 22\n");
+  const auto before = everything();
+  const auto refused = firewall_->reload({});
+  ASSERT_FALSE(refused);
+  const std::string text = message(refused.error());
+  EXPECT_NE(text.find("20-bad.yaml:2:12: error"), std::string::npos) << text;
+  EXPECT_NE(text.find("20-bad.yaml:3:5: error"), std::string::npos) << text;
+  EXPECT_EQ(everything(), before);
+}
+
+TEST_F(FirewallTest, ApplyReplacesThePolicyFile) {
+  folder_.write("etc/policy.yaml", "rules:\n  - allow: 80/tcp\n");
+  start();
+  ASSERT_TRUE(enable());
+  const auto change = firewall_->apply("rules:\n  - allow: 443/tcp\n", "new.yaml", {});
+  ASSERT_TRUE(change);
+  EXPECT_EQ(change->difference, (Words{"- allow 80/tcp", "+ allow 443/tcp"}));
+  EXPECT_EQ(folder_.read("etc/policy.yaml"), "rules:\n  - allow: 443/tcp\n");
+  const auto wrong = firewall_->apply("rules:\n  - allow: x y\n", "new.yaml", {});
+  ASSERT_FALSE(wrong);
+  EXPECT_TRUE(message(wrong.error()).starts_with("new.yaml:2:12: error")) << message(wrong.error());
+}
+
+TEST_F(FirewallTest, RulesEditedByHandAreNotOverwritten) {
+  start();
+  ASSERT_TRUE(allow("22/tcp"));
+  folder_.write("etc/rules.yaml", "rules:\n  - allow: 2222/tcp\n");
+  const auto before = everything();
+  const auto change = allow("80/tcp");
+  ASSERT_FALSE(change);
+  EXPECT_NE(message(change.error()).find("fwctl reload"), std::string::npos);
+  EXPECT_EQ(everything(), before);
+  ASSERT_TRUE(firewall_->reload({}));
+  EXPECT_TRUE(allow("80/tcp"));
+}
+
+TEST_F(FirewallTest, ManagedRulesAreNotDeletedButPointedAt) {
+  folder_.write("etc/policy.yaml", "rules:\n  - allow: 80/tcp\n");
+  start();
+  const auto change = firewall_->remove({"1"}, {});
+  ASSERT_FALSE(change);
+  EXPECT_NE(message(change.error()).find("policy.yaml:2"), std::string::npos);
+}
+
+TEST_F(FirewallTest, ResetDisablesAndKeepsACopy) {
+  start();
+  ASSERT_TRUE(allow("22/tcp"));
+  ASSERT_TRUE(enable());
+  const std::string rules = folder_.read("etc/rules.yaml");
+  const auto done = firewall_->reset({});
+  ASSERT_TRUE(done);
+  EXPECT_FALSE(in_kernel());
+  EXPECT_EQ(folder_.read(std::filesystem::relative(done->kept, folder_.path())), rules);
+  const auto again = firewall_->reset({});
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->kept.empty());
+  EXPECT_FALSE(again->outcome.changed);
+}
+
+// Each way a step of a change can fail; afterwards everything is as it was, and the next change
+// succeeds once the cause is gone.
+struct Fault {
+  std::string name;
+  std::function<void(const testing::TemporaryFolder&, testing::FakeKernel&)> cause;
+  std::function<void(const testing::TemporaryFolder&)> mend;
+};
+
+void PrintTo(const Fault& fault, std::ostream* out) {
+  *out << fault.name;
+}
+
+class FaultTest : public FirewallTest, public ::testing::WithParamInterface<Fault> {};
+
+TEST_P(FaultTest, LeavesEverythingAsItWas) {
+  start();
+  ASSERT_TRUE(allow("22/tcp"));
+  ASSERT_TRUE(enable());
+  GetParam().cause(folder_, kernel_);
+  const auto before = everything();
+  const auto change = allow("80/tcp");
+  EXPECT_FALSE(change);
+  EXPECT_EQ(everything(), before);
+  GetParam().mend(folder_);
+  const auto retry = allow("80/tcp");
+  ASSERT_TRUE(retry) << message(retry.error());
+  EXPECT_NE(kernel_text().find("tcp . 80"), std::string::npos);
+  const auto generation = firewall_->generation();
+  start();
+  EXPECT_EQ(firewall_->generation(), generation);
+  EXPECT_NE(kernel_text().find("tcp . 80"), std::string::npos);
+}
+
+const auto nothing_to_mend = [](const testing::TemporaryFolder&) {};
+
+INSTANTIATE_TEST_SUITE_P(
+    Step, FaultTest,
+    ::testing::Values(
+        Fault{"PendingCannotBeWritten",
+              [](const auto& folder, auto&) { folder.write("state/pending/in-the-way", ""); },
+              [](const auto& folder) {
+                std::filesystem::remove_all(folder.path() / "state/pending");
+              }},
+        Fault{"RulesFileCannotBeStaged",
+              [](const auto& folder, auto&) { folder.write("etc/rules.yaml.new/in-the-way", ""); },
+              [](const auto& folder) {
+                std::filesystem::remove_all(folder.path() / "etc/rules.yaml.new");
+              }},
+        Fault{"KernelRefusesOneObject",
+              [](const auto&, auto& kernel) { kernel.refuse_next(1, EINVAL); }, nothing_to_mend},
+        Fault{"KernelRefusesTheBatch", [](const auto&, auto& kernel) { kernel.fail_next(EPERM); },
+              nothing_to_mend},
+        Fault{"GenerationCannotBePromoted",
+              [](const auto& folder, auto&) { folder.write("state/generation-4/in-the-way", ""); },
+              [](const auto& folder) {
+                std::filesystem::remove_all(folder.path() / "state/generation-4");
+              }}),
+    [](const auto& instance) { return instance.param.name; });
+
+TEST_F(FirewallTest, AFileThatCannotTakeItsPlaceIsUndoneInTheKernelToo) {
+  folder_.write("etc/policy.yaml", "rules:\n  - allow: 22/tcp\n");
+  start();
+  ASSERT_TRUE(enable());
+  const auto kernel = kernel_text();
+  // A folder where the staged file is to go: renaming onto it fails, behind the commit point.
+  std::filesystem::remove(folder_.path() / "etc/policy.yaml");
+  folder_.write("etc/policy.yaml/in-the-way", "");
+  const auto change = firewall_->apply("rules:\n  - allow: 80/tcp\n", "new", {});
+  EXPECT_FALSE(change);
+  EXPECT_EQ(kernel_text(), kernel);
+}
+
+TEST_F(FirewallTest, AKernelRefusalPointsAtThePolicyLine) {
+  start();
+  ASSERT_TRUE(enable());
+  folder_.write("etc/policy.yaml", "rules:\n  - allow: 22/tcp\n    from: 192.0.2.1\n");
+  for (std::size_t change = 0; change < 100; ++change) kernel_.refuse_next(change, ENOMEM);
+  const auto refused = firewall_->reload({});
+  ASSERT_FALSE(refused);
+  const auto* kernel = std::get_if<KernelRefused>(&refused.error());
+  ASSERT_NE(kernel, nullptr);
+  ASSERT_FALSE(kernel->diagnostics.empty());
+  EXPECT_TRUE(kernel->diagnostics[0].file.ends_with("policy.yaml"));
+  EXPECT_EQ(kernel->diagnostics[0].at.line, 2U);
+}
+
+TEST_F(FirewallTest, AFlushedTableIsRestoredByTheNextChangeAndByReload) {
+  start();
+  ASSERT_TRUE(allow("22/tcp"));
+  ASSERT_TRUE(enable());
+  ASSERT_TRUE(kernel_.apply({nft::DeleteTable{}}));
+  EXPECT_TRUE(firewall_->look()->drifted);
+  const auto mended = firewall_->reload({});
+  ASSERT_TRUE(mended);
+  EXPECT_TRUE(mended->changed);
+  EXPECT_NE(kernel_text().find("tcp . 22"), std::string::npos);
+  ASSERT_TRUE(kernel_.apply({nft::DeleteTable{}}));
+  ASSERT_TRUE(allow("80/tcp"));
+  EXPECT_NE(kernel_text().find("tcp . 22"), std::string::npos);
+  EXPECT_NE(kernel_text().find("tcp . 80"), std::string::npos);
+}
+
+// A daemon killed right behind the commit point: the kernel has the new generation, the store has
+// it pending.
+TEST_F(FirewallTest, AChangeCutShortBehindTheCommitPointIsFinished) {
+  start();
+  ASSERT_TRUE(enable());
+  const auto rules_before = folder_.read("etc/rules.yaml");
+  ASSERT_TRUE(allow("22/tcp"));
+  const auto after = everything();
+  std::filesystem::rename(folder_.path() / "state/generation-3", folder_.path() / "state/pending");
+  folder_.write("etc/rules.yaml", rules_before);
+  start();
+  EXPECT_EQ(everything(), after);
+}
+
+TEST_F(FirewallTest, AChangeCutShortBeforeTheCommitPointNeverHappened) {
+  start();
+  ASSERT_TRUE(enable());
+  const auto before = everything();
+  ASSERT_TRUE(firewall_->add({"allow", "22/tcp"}, {}, {}));
+  std::filesystem::rename(folder_.path() / "state/generation-3", folder_.path() / "state/pending");
+  std::filesystem::remove(folder_.path() / "etc/rules.yaml");
+  ASSERT_TRUE(kernel_.apply({nft::DeleteTable{}}));
+  start();
+  EXPECT_FALSE(folder_.has("state/pending"));
+  EXPECT_EQ(firewall_->generation(), before.generation);
+  EXPECT_EQ(kernel_text(), before.kernel);
+}
+
+TEST_F(FirewallTest, ADamagedGenerationFallsBackToTheOneBefore) {
+  start();
+  ASSERT_TRUE(allow("22/tcp"));
+  ASSERT_TRUE(enable());
+  ASSERT_TRUE(allow("80/tcp"));
+  folder_.write("state/generation-4", "damaged");
+  start();
+  EXPECT_EQ(firewall_->generation(), 3U);
+  EXPECT_TRUE(firewall_->enabled());
+  EXPECT_TRUE(mentions(firewall_->problems(), "generation-4 is damaged"));
+  const auto change = firewall_->reload({});
+  ASSERT_TRUE(change) << message(change.error());
+  EXPECT_EQ(firewall_->generation(), 5U);
+}
+
+TEST_F(FirewallTest, WithNothingThatLoadsTheBuiltInPolicyIsInForce) {
+  start();
+  ASSERT_TRUE(enable());
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path() / "state"))
+    folder_.write(std::filesystem::relative(entry.path(), folder_.path()), "damaged");
+  folder_.write("etc/policy.yaml", "not a policy");
+  start();
+  EXPECT_TRUE(firewall_->fallback());
+  EXPECT_TRUE(firewall_->enabled());
+  EXPECT_NE(kernel_text().find("tcp . 22"), std::string::npos);
+  EXPECT_TRUE(mentions(firewall_->problems(), "NO STORED POLICY"));
+  EXPECT_FALSE(allow("80/tcp")) << "edits wait until a policy of this host is loaded";
+  folder_.write("etc/policy.yaml", "rules:\n  - allow: 443/tcp\n");
+  ASSERT_TRUE(firewall_->reload({}));
+  EXPECT_FALSE(firewall_->fallback());
+  EXPECT_TRUE(firewall_->problems().empty());
+  start();
+  EXPECT_NE(kernel_text().find("tcp . 443"), std::string::npos);
+}
+
+TEST_F(FirewallTest, AStoreThatIsGoneLeavesAFirewallInForce) {
+  start();
+  ASSERT_TRUE(allow("22/tcp"));
+  ASSERT_TRUE(enable());
+  std::filesystem::remove_all(folder_.path() / "state");
+  start();
+  EXPECT_TRUE(firewall_->enabled());
+  EXPECT_NE(kernel_text().find("tcp . 22"), std::string::npos);
+}
+
+TEST_F(FirewallTest, ABrokenPolicyOnAFreshHostStaysInertUntilMended) {
+  folder_.write("etc/policy.yaml", "rules: 5");
+  start();
+  EXPECT_FALSE(firewall_->enabled());
+  EXPECT_FALSE(in_kernel());
+  EXPECT_FALSE(firewall_->problems().empty());
+  EXPECT_FALSE(enable());
+  folder_.write("etc/policy.yaml", "rules:\n  - allow: 22/tcp\n");
+  ASSERT_TRUE(firewall_->reload({}));
+  EXPECT_TRUE(enable());
+}
+
+TEST_F(FirewallTest, CountsAreByRule) {
+  start();
+  ASSERT_TRUE(allow("22/tcp"));
+  ASSERT_TRUE(enable());
+  const auto look = firewall_->look();
+  ASSERT_TRUE(look);
+  EXPECT_FALSE(look->drifted);
+  EXPECT_TRUE(look->hits.contains(firewall_->policy().ids().front()));
+}
+
+TEST_F(FirewallTest, LeftOversAreCollected) {
+  start();
+  ASSERT_TRUE(enable());
+  ASSERT_TRUE(firewall_->add({"allow", "from", "192.0.2.1"}, {}, {}));
+  EXPECT_TRUE(firewall_->collectable());
+  const auto before = kernel_text();
+  ASSERT_TRUE(firewall_->collect());
+  EXPECT_FALSE(firewall_->collectable());
+  EXPECT_EQ(kernel_text(), before);
+  EXPECT_FALSE(firewall_->look()->drifted);
+}
+
+}  // namespace
+}  // namespace fwctl

@@ -1,0 +1,185 @@
+#include "tests/unit/judge.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+namespace fwctl::testing {
+namespace {
+
+using nft::Bytes;
+using nft::Field;
+
+Bytes number(std::uint32_t value) {
+  Bytes bytes(sizeof value, '\0');
+  std::memcpy(bytes.data(), &value, sizeof value);
+  return bytes;
+}
+
+Bytes byte(std::uint8_t value) { return {static_cast<char>(value)}; }
+
+Bytes port(std::uint16_t value) {
+  return {static_cast<char>(value >> 8), static_cast<char>(value & 0xff)};
+}
+
+class Judge {
+ public:
+  Judge(const nft::Ruleset& ruleset, const Packet& packet) : ruleset_(ruleset), packet_(packet) {}
+
+  Judgement judge() {
+    constexpr std::array hooks{nft::HookPoint::input, nft::HookPoint::output, nft::HookPoint::forward};
+    const auto hook = hooks[static_cast<std::size_t>(packet_.traffic)];
+    for (const auto& chain : ruleset_.chains) {
+      if (!chain.hook || chain.hook->point != hook) continue;
+      if (walk(chain) == Walk::ended) return result_;
+      result_.verdict = chain.hook->policy_drop ? policy::Verdict::deny : policy::Verdict::allow;
+      result_.by = "policy of " + chain.name;
+    }
+    return result_;
+  }
+
+ private:
+  enum class Walk { ended, back };
+
+  Walk walk(const nft::Chain& chain) {
+    for (const auto& rule : chain.rules)
+      if (const auto outcome = run(rule)) return *outcome;
+    return Walk::back;
+  }
+
+  // nullopt: on to the next rule.
+  std::optional<Walk> run(const nft::Rule& rule) {
+    for (const auto& statement : rule.statements) {
+      if (const auto* match = std::get_if<nft::Match>(&statement)) {
+        if (!matches(*match)) return {};
+      } else if (const auto* range = std::get_if<nft::RangeMatch>(&statement)) {
+        const Bytes value = field(range->field);
+        if (value < range->low || range->high < value) return {};
+      } else if (const auto* in_set = std::get_if<nft::SetLookup>(&statement)) {
+        if ((find(in_set->set, in_set->key) != nullptr) == in_set->negated) return {};
+      } else if (const auto* in_map = std::get_if<nft::MapLookup>(&statement)) {
+        const auto* element = find(in_map->map, in_map->key);
+        if (element == nullptr) return {};
+        return apply(*element->verdict, element->comment);
+      } else if (const auto* log = std::get_if<nft::Log>(&statement)) {
+        result_.logged.push_back(log->prefix);
+      } else if (std::holds_alternative<nft::Reject>(statement)) {
+        const bool reset = std::get<nft::Reject>(statement).with == nft::RejectWith::tcp_reset;
+        if (reset != (packet_.protocol == tcp)) result_.misread = "the wrong answer";
+        return end(policy::Verdict::reject, rule.comment);
+      } else if (const auto* verdict = std::get_if<nft::Verdict>(&statement)) {
+        return apply(*verdict, rule.comment);
+      }
+    }
+    return {};
+  }
+
+  std::optional<Walk> apply(const nft::Verdict& verdict, const std::string& comment) {
+    if (verdict.kind == nft::VerdictKind::accept) return end(policy::Verdict::allow, comment);
+    if (verdict.kind == nft::VerdictKind::drop) return end(policy::Verdict::deny, comment);
+    if (verdict.kind == nft::VerdictKind::return_) return Walk::back;
+    if (result_.by.empty()) result_.by = comment;
+    const auto* chain = ruleset_.find_chain(verdict.chain);
+    if (chain == nullptr) {
+      result_.misread = "no chain " + verdict.chain;
+      return Walk::ended;
+    }
+    const auto outcome = walk(*chain);
+    if (outcome == Walk::ended || verdict.kind == nft::VerdictKind::go_to) return outcome;
+    return {};
+  }
+
+  Walk end(policy::Verdict verdict, const std::string& comment) {
+    result_.verdict = verdict;
+    if (result_.by.empty()) result_.by = comment;
+    return Walk::ended;
+  }
+
+  bool matches(const nft::Match& match) {
+    Bytes value = field(match.field).substr(0, match.value.size());
+    for (std::size_t index = 0; index < match.mask.size(); ++index)
+      value[index] = static_cast<char>(value[index] & match.mask[index]);
+    return (value == match.value) != match.negated;
+  }
+
+  const nft::Element* find(const std::string& name, const std::vector<Field>& key) {
+    const auto* set = ruleset_.find_set(name);
+    if (set == nullptr || set->key != key) {
+      result_.misread = "no set " + name + " of this key";
+      return nullptr;
+    }
+    const auto found = std::find_if(set->elements.begin(), set->elements.end(), [&](const auto& element) {
+      std::size_t from = 0;
+      for (const auto one : key) {
+        const auto width = nft::width(one);
+        const Bytes value = field(one);
+        const auto& last = element.key_end.empty() ? element.key : element.key_end;
+        if (value < element.key.substr(from, width) || last.substr(from, width) < value) return false;
+        from += width;
+      }
+      return true;
+    });
+    return found == set->elements.end() ? nullptr : &*found;
+  }
+
+  Bytes of_family(Family family, const Address& address) {
+    if (address.family() != family) result_.misread = "an address of the other family";
+    return address.network_order();
+  }
+
+  Bytes type_of(Protocol protocol, Family family) {
+    if (packet_.protocol != protocol || packet_.from.family() != family)
+      result_.misread = "an ICMP type of what is no such ICMP";
+    return byte(packet_.icmp_type);
+  }
+
+  // nft numbers addresses and states as the kernel does; interface names are padded.
+  Bytes field(Field field) {
+    Bytes name = packet_.interface;
+    name.resize(nft::width(Field::iifname), '\0');
+    const bool out = packet_.traffic == policy::Traffic::outgoing;
+    switch (field) {
+      case Field::iifname:
+        if (out) result_.misread = "an incoming interface of an outgoing packet";
+        return name;
+      case Field::oifname:
+        if (!out) result_.misread = "an outgoing interface of an incoming packet";
+        return name;
+      case Field::nfproto:
+        return byte(packet_.from.family() == Family::ipv4 ? 2 : 10);
+      case Field::l4proto:
+        return byte(packet_.protocol.number);
+      case Field::ct_state:
+        return number(static_cast<std::uint8_t>(packet_.state));
+      case Field::ip_saddr:
+        return of_family(Family::ipv4, packet_.from);
+      case Field::ip_daddr:
+        return of_family(Family::ipv4, packet_.to);
+      case Field::ip6_saddr:
+        return of_family(Family::ipv6, packet_.from);
+      case Field::ip6_daddr:
+        return of_family(Family::ipv6, packet_.to);
+      case Field::th_sport:
+        return port(packet_.from_port);
+      case Field::th_dport:
+        return port(packet_.to_port);
+      case Field::icmp_type:
+        return type_of(icmp, Family::ipv4);
+      case Field::icmpv6_type:
+        return type_of(icmpv6, Family::ipv6);
+      default:
+        result_.misread = "a field no policy asks for";
+        return Bytes(nft::width(field), '\0');
+    }
+  }
+
+  const nft::Ruleset& ruleset_;
+  const Packet& packet_;
+  Judgement result_;
+};
+
+}  // namespace
+
+Judgement judge(const nft::Ruleset& ruleset, const Packet& packet) { return Judge(ruleset, packet).judge(); }
+
+}  // namespace fwctl::testing

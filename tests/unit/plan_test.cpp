@@ -1,0 +1,259 @@
+#include "rules/nft/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "rules/compile/compile.h"
+#include "rules/nft/references.h"
+#include "rules/nft/text.h"
+#include "tests/kernel/fake_kernel.h"
+#include "tests/unit/policies.h"
+#include "tests/unit/random_policy.h"
+
+namespace fwctl::nft {
+
+// For the messages of googletest.
+void PrintTo(const Ruleset& ruleset, std::ostream* out) { *out << '\n' << text(ruleset); }
+
+}  // namespace fwctl::nft
+
+namespace fwctl::testing {
+namespace {
+
+using nft::Changes;
+using nft::Plan;
+using nft::Ruleset;
+
+// As the daemon has it: the marker says what is loaded.
+Ruleset wanted(const policy::CheckedPolicy& policy, const std::string& generation) {
+  Ruleset ruleset = compile::compile(policy);
+  ruleset.chains.push_back({.name = std::string(nft::marker_chain), .comment = generation});
+  std::sort(ruleset.chains.begin(), ruleset.chains.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  return ruleset;
+}
+
+Ruleset wanted(const std::string& policy, const std::string& generation) { return wanted(load(policy), generation); }
+
+// Chains and sets that the changes touch once they exist, by name.
+std::multiset<std::string> edited(const Changes& changes) {
+  struct Name {
+    std::string operator()(const nft::AddTable& /*change*/) const { return {}; }
+    std::string operator()(const nft::DeleteTable& /*change*/) const { return "the table"; }
+    std::string operator()(const nft::AddChain& change) const { return change.chain.name; }
+    std::string operator()(const nft::FlushChain& change) const { return change.chain; }
+    std::string operator()(const nft::DeleteChain& change) const { return change.chain; }
+    std::string operator()(const nft::AddRule& change) const { return change.chain; }
+    std::string operator()(const nft::AddSet& change) const { return change.set.name; }
+    std::string operator()(const nft::DeleteSet& change) const { return change.set; }
+    std::string operator()(const nft::AddElements& change) const { return change.set.name; }
+    std::string operator()(const nft::DeleteElements& change) const { return change.set.name; }
+  };
+  std::multiset<std::string> names;
+  for (const auto& change : changes) names.insert(std::visit(Name{}, change));
+  return names;
+}
+
+std::ptrdiff_t lookups(const Ruleset& ruleset, const std::string& set) {
+  std::ptrdiff_t count = 0;
+  for (const auto& chain : ruleset.chains)
+    for (const auto& rule : chain.rules)
+      count += static_cast<std::ptrdiff_t>(nft::references(rule).sets.count(set));
+  return count;
+}
+
+// No chain or set that a packet may be in the midst of is edited, but for base chains, which are
+// refilled, the marker, and one set that is looked into once, when nothing else is touched.
+void expect_nothing_live_is_edited(const Ruleset& loaded, const Changes& changes) {
+  const auto reached = nft::reachable(loaded);
+  const auto names = edited(changes);
+  std::set<std::string> in_place;
+  for (const auto& set : reached.sets)
+    if (names.contains(set)) in_place.insert(set);
+  bool chains = false;
+  for (const auto& name : reached.chains) {
+    if (!names.contains(name)) continue;
+    chains = true;
+    EXPECT_TRUE(loaded.find_chain(name)->hook) << name << '\n' << nft::text(changes);
+  }
+  if (in_place.empty()) return;
+  EXPECT_EQ(in_place.size(), 1U) << nft::text(changes);
+  EXPECT_FALSE(chains) << nft::text(changes);
+  EXPECT_EQ(lookups(nft::live(loaded), std::string(nft::plain_name(*in_place.begin()))), 1) << nft::text(changes);
+}
+
+class Loaded {
+ public:
+  std::optional<Ruleset> now() { return kernel_.read().value(); }
+
+  // Plans for `target`, applies it, and holds what comes of it against what was promised.
+  Plan load(const Ruleset& target, std::uint64_t version) {
+    const auto before = now();
+    Plan plan = nft::plan(before, target, version);
+    if (before) expect_nothing_live_is_edited(*before, plan.changes);
+    apply(plan);
+    EXPECT_EQ(nft::live(*now()), target) << nft::text(plan.changes);
+    return plan;
+  }
+
+  Plan collect() {
+    const auto before = *now();
+    Plan plan = nft::collect(before);
+    expect_nothing_live_is_edited(before, plan.changes);
+    apply(plan);
+    EXPECT_EQ(nft::live(*now()), nft::live(before));
+    return plan;
+  }
+
+ private:
+  void apply(const Plan& plan) {
+    const auto applied = kernel_.apply(plan.changes);
+    EXPECT_TRUE(applied) << "change " << applied.error().refusals.at(0).index << " of\n" << nft::text(plan.changes);
+    EXPECT_EQ(*now(), plan.result) << nft::text(plan.changes);
+  }
+
+  FakeKernel kernel_;
+};
+
+TEST(Plan, FromNothing) {
+  Loaded kernel;
+  const auto target = wanted("rules: [allow 22/tcp]\n", "1");
+  const Plan plan = kernel.load(target, 1);
+  EXPECT_TRUE(std::holds_alternative<nft::AddTable>(plan.changes.front()));
+  EXPECT_EQ(*kernel.now(), target) << "under plain names";
+}
+
+TEST(Plan, OfWhatIsThereSendsNothing) {
+  Loaded kernel;
+  const auto target = wanted("rules: [allow 22/tcp, \"deny from 10.0.0.1\"]\n", "1");
+  kernel.load(target, 1);
+  EXPECT_TRUE(nft::plan(kernel.now(), target, 2).changes.empty());
+  kernel.load(wanted("rules: [\"deny from 10.0.0.1\"]\n", "2"), 2);
+  kernel.load(target, 3);
+  EXPECT_TRUE(nft::plan(kernel.now(), target, 4).changes.empty()) << "under names of their own as well";
+}
+
+TEST(Plan, OneMorePortIsOneElement) {
+  Loaded kernel;
+  kernel.load(wanted("rules: [allow 22/tcp]\n", "1"), 1);
+  const Plan plan = kernel.load(wanted("rules: [allow 22/tcp, allow 80/tcp]\n", "2"), 2);
+  ASSERT_EQ(plan.changes.size(), 3U) << nft::text(plan.changes);
+  const auto* added = std::get_if<nft::AddElements>(&plan.changes[0]);
+  ASSERT_NE(added, nullptr) << nft::text(plan.changes);
+  EXPECT_EQ(added->set.elements.size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<nft::DeleteChain>(plan.changes[1])) << "the marker";
+  EXPECT_TRUE(std::holds_alternative<nft::AddChain>(plan.changes[2]));
+}
+
+TEST(Plan, ASetLookedIntoTwiceIsNotEditedInPlace) {
+  const std::string rules = "rules: [\"allow proto tcp from @s\", \"deny proto udp from @s\"]\n";
+  Loaded kernel;
+  kernel.load(wanted("sets: {s: [10.0.0.1]}\n" + rules, "1"), 1);
+  const Plan plan = kernel.load(wanted("sets: {s: [10.0.0.1, 10.0.0.3]}\n" + rules, "2"), 2);
+  EXPECT_NE(kernel.now()->find_set("s-ipv4.2"), nullptr);
+  EXPECT_EQ(kernel.now()->find_set("s-ipv4")->elements.size(), 1U) << "left as it was for packets under way";
+}
+
+TEST(Plan, ASetLookedIntoOnceIs) {
+  Loaded kernel;
+  kernel.load(wanted("sets: {s: [10.0.0.1-10.0.0.5]}\nrules: [\"allow from @s\"]\n", "1"), 1);
+  kernel.load(wanted("sets: {s: [10.0.0.1-10.0.0.4]}\nrules: [\"allow from @s\"]\n", "2"), 2);
+  EXPECT_EQ(kernel.now()->sets.size(), wanted("rules: []\n", "3").sets.size() + 1) << "no second set";
+}
+
+TEST(Plan, TwoSetsThatDifferAreExchangedTogether) {
+  Loaded kernel;
+  const std::string rules = "rules: [\"allow from @a\", \"deny from @b\"]\n";
+  kernel.load(wanted("sets: {a: [10.0.0.1], b: [10.0.0.2]}\n" + rules, "1"), 1);
+  kernel.load(wanted("sets: {a: [10.0.0.2], b: [10.0.0.1]}\n" + rules, "2"), 2);
+  EXPECT_EQ(kernel.now()->find_set("a-ipv4")->elements.size(), 1U);
+  EXPECT_NE(kernel.now()->find_set("a-ipv4.2"), nullptr);
+}
+
+TEST(Plan, NamesNeverCollide) {
+  Loaded kernel;
+  for (int round = 0; round < 6; ++round)
+    kernel.load(wanted(round % 2 == 0 ? "rules: [\"deny from 10.0.0.1\"]\n" : "rules: [\"deny from 10.0.0.2\"]\n",
+                       std::to_string(round)),
+                1);  // a caller that forgot to count
+}
+
+TEST(Collect, LeavesWhatIsLive) {
+  Loaded kernel;
+  kernel.load(wanted("rules: [\"deny from 10.0.0.1\"]\n", "1"), 1);
+  EXPECT_TRUE(nft::collect(*kernel.now()).changes.empty());
+  kernel.load(wanted("rules: [\"deny from 10.0.0.2\"]\n", "2"), 2);
+  EXPECT_NE(kernel.now()->find_chain("incoming"), nullptr) << "retired";
+  kernel.collect();
+  EXPECT_EQ(kernel.now()->find_chain("incoming"), nullptr);
+  EXPECT_NE(kernel.now()->find_chain("incoming.2"), nullptr);
+  EXPECT_TRUE(nft::collect(*kernel.now()).changes.empty());
+}
+
+TEST(PlainName, CutsTheVersion) {
+  EXPECT_EQ(nft::plain_name("incoming.7"), "incoming");
+  EXPECT_EQ(nft::plain_name("incoming"), "incoming");
+  EXPECT_EQ(nft::plain_name("incoming-ports-2.17"), "incoming-ports-2");
+}
+
+void expect_exactly_live(const Ruleset& loaded) {
+  const auto reached = nft::reachable(loaded);
+  for (const auto& set : loaded.sets) EXPECT_TRUE(reached.sets.contains(set.name)) << set.name;
+  for (const auto& chain : loaded.chains)
+    EXPECT_TRUE(reached.chains.contains(chain.name) || chain.name == nft::marker_chain) << chain.name;
+}
+
+// From any policy to any other, over and over on one kernel.
+TEST(Plan, WalksFromAnyPolicyToAnyOther) {
+  RandomPolicy random(50);
+  for (int walk = 0; walk < 15; ++walk) {
+    Loaded kernel;
+    for (std::uint64_t step = 1; step <= 12; ++step) {
+      const auto target = wanted(load(random.policy(20)), std::to_string(step));
+      kernel.load(target, random.one_in(3) ? 1 : step);
+      ASSERT_TRUE(nft::plan(kernel.now(), target, step + 1).changes.empty());
+      if (random.one_in(3)) {
+        kernel.collect();
+        expect_exactly_live(*kernel.now());
+      }
+      ASSERT_FALSE(HasFailure()) << "walk " << walk << " step " << step;
+    }
+  }
+}
+
+// As policies change in life: one thing at a time.
+TEST(Plan, WalksBySmallSteps) {
+  RandomPolicy random(51);
+  int in_place = 0;
+  for (int walk = 0; walk < 15; ++walk) {
+    Loaded kernel;
+    auto policy = random.policy(10);
+    for (std::uint64_t step = 1; step <= 25; ++step) {
+      const auto what = random.below(5);
+      if (what == 0 && !policy.rules.empty())
+        policy.rules.erase(policy.rules.begin() + static_cast<std::ptrdiff_t>(random.below(policy.rules.size())));
+      else if (what == 1)
+        policy.sets[random.below(policy.sets.size())].ranges.push_back({address("192.0.2.7"), address("192.0.2.9")});
+      else if (what == 2)
+        policy.sets[random.below(policy.sets.size())].ranges = random.policy(0).sets[0].ranges;
+      else if (what == 3)
+        policy.defaults[random.below(3)] = random.policy(0).defaults[0];
+      else
+        policy.rules.insert(policy.rules.begin() + static_cast<std::ptrdiff_t>(random.below(policy.rules.size() + 1)),
+                            random.rule());
+      const bool first = !kernel.now();
+      const Plan plan = kernel.load(wanted(load(policy), std::to_string(step)), step);
+      const bool adds = std::any_of(plan.changes.begin(), plan.changes.end(), [](const auto& change) {
+        return std::holds_alternative<nft::AddRule>(change);
+      });
+      if (!first && !adds && !plan.changes.empty()) ++in_place;
+      if (random.one_in(4)) expect_exactly_live(kernel.collect().result);
+      ASSERT_FALSE(HasFailure()) << "walk " << walk << " step " << step;
+    }
+  }
+  EXPECT_GT(in_place, 10) << "edits in place are hardly met";
+}
+
+}  // namespace
+}  // namespace fwctl::testing

@@ -1,0 +1,54 @@
+#include "tests/unit/policies.h"
+
+#include <cstdlib>
+#include <iostream>
+#include <utility>
+
+#include "rules/policy/grammar.h"
+#include "rules/policy/print.h"
+
+namespace fwctl::testing {
+
+policy::Sources sources(std::string policy_yaml, std::string rules_yaml) {
+  return {.managed = {{.name = "policy.yaml", .text = std::move(policy_yaml)}},
+          .added = {.name = "rules.yaml", .text = std::move(rules_yaml)}};
+}
+
+std::string problems(const policy::Sources& sources) {
+  Diagnostics diagnostics;
+  (void)policy::load(sources, etc_services, diagnostics);
+  return render(diagnostics);
+}
+
+std::string problems(const std::string& policy_yaml) { return problems(sources(policy_yaml)); }
+
+policy::CheckedPolicy load(const policy::Sources& sources) {
+  Diagnostics diagnostics;
+  auto policy = policy::load(sources, etc_services, diagnostics);
+  if (policy) return *std::move(policy);
+  std::cerr << "a policy that a test needs is refused:\n" << render(diagnostics);
+  std::abort();
+}
+
+policy::CheckedPolicy load(const std::string& policy_yaml) { return load(sources(policy_yaml)); }
+
+policy::CheckedPolicy load(const policy::Policy& policy) { return load(yaml_text(policy)); }
+
+policy::Rule rule(const std::string& line) {
+  Diagnostics diagnostics;
+  const Source source{.name = "test", .text = line};
+  auto rule = policy::parse_rule(line, source, {.line = 1, .column = 1}, diagnostics);
+  if (rule) return *std::move(rule);
+  std::cerr << "a rule that a test needs is refused:\n" << render(diagnostics);
+  std::abort();
+}
+
+Address address(std::string_view text) { return Address::parse(text).value(); }
+
+}  // namespace fwctl::testing
+
+namespace fwctl::policy {
+
+void PrintTo(const Rule& rule, std::ostream* out) { *out << '\n' << yaml_text(rule); }
+
+}  // namespace fwctl::policy

@@ -1,0 +1,49 @@
+// Policies from text, for tests.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "rules/policy/check.h"
+
+namespace fwctl::testing {
+
+// In place of the machine's own file.
+constexpr std::string_view etc_services =
+    "# A comment, then names with aliases\n"
+    "ssh\t\t22/tcp\t\t\t# SSH\n"
+    "smtp\t\t25/tcp\t\tmail\n"
+    "domain\t\t53/tcp\n"
+    "domain\t\t53/udp\n"
+    "http\t\t80/tcp\t\twww\n"
+    "ntp\t\t123/udp\n"
+    "https\t\t443/tcp\n"
+    "https\t\t443/udp\n";
+
+policy::Sources sources(std::string policy_yaml, std::string rules_yaml = {});
+
+// All that load() says about the files, as people read it.
+std::string problems(const policy::Sources& sources);
+// The same about one policy.yaml.
+std::string problems(const std::string& policy_yaml);
+
+// Ends the process with the problems when there are errors; warnings are let pass.
+policy::CheckedPolicy load(const policy::Sources& sources);
+policy::CheckedPolicy load(const std::string& policy_yaml);
+
+// By way of the text that prints it.
+policy::CheckedPolicy load(const policy::Policy& policy);
+
+// A rule from one line in the command line's grammar; ends the process when it is none.
+policy::Rule rule(const std::string& line);
+
+Address address(std::string_view text);
+
+}  // namespace fwctl::testing
+
+namespace fwctl::policy {
+
+// For the messages of googletest.
+void PrintTo(const Rule& rule, std::ostream* out);
+
+}  // namespace fwctl::policy

@@ -1,0 +1,244 @@
+#include "tests/unit/random_policy.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+namespace fwctl::testing {
+namespace {
+
+using policy::AddressItem;
+using policy::PortItem;
+using policy::ServiceName;
+using policy::SetName;
+using policy::Verdict;
+
+constexpr Protocol sctp{132};
+constexpr std::array known_ports{1, 22, 53, 80, 443, 1023, 1024, 3000, 8080, 9000, 9010, 65534, 65535};
+constexpr std::array with_ports{tcp, tcp, tcp, udp, udp, sctp, Protocol{33}, Protocol{136}};
+constexpr std::array all_protocols{tcp, udp, icmp, icmpv6, sctp, Protocol{50}, Protocol{47}, Protocol{200}};
+// "null" is a word of YAML's own.
+constexpr std::array<std::string_view, 4> set_names{"office", "drop", "null", "nobody"};
+constexpr std::array<std::string_view, 3> service_names{"myapp", "game", "Null"};
+constexpr std::array<std::string_view, 10> devices{"eth0", "eth1", "wg0", "wg10", "lo", "br-lan",
+                                                   "null", "en.7", "docker0", "abcdefghijklmno"};
+constexpr std::array<std::string_view, 5> patterns{"eth*", "wg*", "e*", "wg1*", "abcdefghijklmn*"};
+constexpr std::array<std::string_view, 22> fragments{
+    "nginx", " ", "'", "\"", "\\", "#", ": ", "- ", "{}", "[", "ü", "日本", "~", "%", "&", "*", "!", "|",
+    "\\n", "null", ", ", "@"};
+
+// A known service and a protocol it is known for.
+constexpr std::array<std::pair<std::string_view, Protocol>, 7> known_services{{{"ssh", tcp},
+                                                                             {"domain", tcp},
+                                                                             {"domain", udp},
+                                                                             {"ntp", udp},
+                                                                             {"www", tcp},
+                                                                             {"https", udp},
+                                                                             {"imaps", tcp}}};
+
+}  // namespace
+
+Address RandomPolicy::address(Family family) {
+  std::array<std::uint8_t, 16> bytes{};
+  constexpr std::array<std::uint8_t, 5> values{0, 1, 127, 128, 255};
+  if (family == Family::ipv4) {
+    bytes = {10, pick(values), pick(values), pick(values)};
+    if (one_in(20))
+      for (std::size_t index = 0; index < 4; ++index) bytes[index] = pick(values);
+  } else {
+    bytes = {0x20, 0x01, 0x0d, 0xb8, 0, pick(values), 0, pick(values)};
+    bytes[15] = pick(values);
+    if (one_in(20)) std::fill(bytes.begin(), bytes.end(), pick(values));
+  }
+  return {family, bytes};
+}
+
+AddressRange RandomPolicy::range(Family family) {
+  auto first = address(family);
+  if (one_in(4)) {
+    auto last = address(family);
+    if (last < first) std::swap(first, last);
+    return {first, last};
+  }
+  constexpr std::array v4{0, 8, 9, 16, 24, 31, 32, 32};
+  constexpr std::array v6{0, 32, 48, 64, 65, 127, 128, 128};
+  return prefix(first, family == Family::ipv4 ? pick(v4) : pick(v6));
+}
+
+std::uint16_t RandomPolicy::port() {
+  if (one_in(8)) return static_cast<std::uint16_t>(1 + below(65535));
+  return static_cast<std::uint16_t>(pick(known_ports));
+}
+
+PortRange RandomPolicy::ports() {
+  auto first = port();
+  auto last = one_in(2) ? first : port();
+  if (last < first) std::swap(first, last);
+  return {first, last};
+}
+
+Verdict RandomPolicy::verdict() {
+  return pick(std::array{Verdict::allow, Verdict::deny, Verdict::reject});
+}
+
+std::string RandomPolicy::interface() { return std::string(pick(devices)); }
+
+std::string RandomPolicy::comment() {
+  std::string out;
+  for (std::size_t count = 1 + below(12); count != 0; --count) out += pick(fragments);
+  return out;
+}
+
+PortItem RandomPolicy::port_item() {
+  if (one_in(5)) {
+    const auto& [name, protocol] = pick(known_services);
+    PortItem item{.what = ServiceName{std::string(name)}};
+    if (one_in(2)) item.protocol = protocol;
+    return item;
+  }
+  if (one_in(6)) return {.what = ServiceName{std::string(pick(service_names))}};
+  PortItem item{.what = ports()};
+  if (!one_in(3)) item.protocol = pick(with_ports);
+  return item;
+}
+
+std::vector<PortItem> RandomPolicy::port_items(std::size_t most) {
+  std::vector<PortItem> items;
+  const std::size_t count = 1 + below(most);
+  // Often of one protocol, which has a form of its own in print.
+  const bool uniform = one_in(2);
+  const Protocol protocol = pick(with_ports);
+  while (items.size() < count)
+    items.push_back(uniform ? PortItem{.what = ports(), .protocol = protocol} : port_item());
+  return items;
+}
+
+void RandomPolicy::add_flow(policy::Rule& rule) {
+  if (one_in(8)) return;
+  if (one_in(6)) {
+    rule.protocol = pick(all_protocols);
+    return;
+  }
+  if (!one_in(5)) rule.ports = port_items(4);
+  if (!one_in(5)) return;
+  rule.from_ports = port_items(2);
+  if (rule.ports.empty()) return;
+  // Both sides must share a protocol.
+  if (one_in(2)) {
+    rule.ports.front() = {.what = ports(), .protocol = tcp};
+    rule.from_ports.front() = {.what = ports()};
+  } else {
+    const auto protocol = one_in(2) ? std::nullopt : std::optional(pick(with_ports));
+    for (auto* items : {&rule.ports, &rule.from_ports})
+      for (auto& item : *items) item = {.what = ports(), .protocol = protocol};
+  }
+}
+
+AddressItem RandomPolicy::address_item(Family family) {
+  if (one_in(5)) return {.what = SetName{std::string(pick(set_names))}};
+  return {.what = range(family)};
+}
+
+void RandomPolicy::add_addresses(policy::Rule& rule) {
+  const auto mode = below(3);  // IPv4, IPv6, both
+  const auto family = [&] {
+    if (mode == 2) return one_in(2) ? Family::ipv4 : Family::ipv6;
+    return mode == 0 ? Family::ipv4 : Family::ipv6;
+  };
+  const Family shared = family();
+  for (auto* items : {&rule.from, &rule.to}) {
+    if (one_in(2)) continue;
+    items->push_back(address_item(shared));
+    while (one_in(2)) items->push_back(address_item(family()));
+  }
+}
+
+policy::Rule RandomPolicy::rule() {
+  policy::Rule rule{.verdict = verdict()};
+  if (one_in(4)) rule.direction = policy::Direction::out;
+  rule.log = one_in(6);
+  if (one_in(4)) {
+    rule.interfaces.emplace_back(one_in(2) ? pick(devices) : pick(patterns));
+    while (one_in(3)) rule.interfaces.emplace_back(one_in(2) ? pick(devices) : pick(patterns));
+  }
+  add_flow(rule);
+  if (one_in(2)) add_addresses(rule);
+  if (one_in(3)) rule.comment = comment();
+  return rule;
+}
+
+policy::Policy RandomPolicy::policy(std::size_t most) {
+  policy::Policy policy;
+  for (auto& wanted : policy.defaults) wanted = verdict();
+  if (one_in(4)) policy.logging = policy::Logging::off;
+  for (const auto name : set_names) {
+    policy::AddressSet set{.name = std::string(name)};
+    if (name != "nobody")
+      for (std::size_t count = 1 + below(6); count != 0; --count)
+        set.ranges.push_back(range(one_in(2) ? Family::ipv4 : Family::ipv6));
+    policy.sets.push_back(std::move(set));
+  }
+  for (const auto name : service_names) {
+    policy::Service service{.name = std::string(name)};
+    for (std::size_t count = 1 + below(3); count != 0; --count) {
+      PortItem item{.what = ports()};
+      if (one_in(2)) item.protocol = pick(std::array{tcp, udp});
+      service.ports.push_back(std::move(item));
+    }
+    if (one_in(2)) service.description = comment();
+    policy.services.push_back(std::move(service));
+  }
+  for (std::size_t count = below(most + 1); count != 0; --count) policy.rules.push_back(rule());
+  return policy;
+}
+
+Address RandomPolicy::near(const std::vector<AddressRange>& ranges, Family family) {
+  std::vector<AddressRange> usable;
+  std::copy_if(ranges.begin(), ranges.end(), std::back_inserter(usable),
+               [&](const AddressRange& one) { return one.family() == family; });
+  if (usable.empty() || one_in(4)) return address(family);
+  const auto chosen = pick(usable);
+  const auto edge = one_in(2) ? chosen.first : chosen.last;
+  if (one_in(3)) return successor(edge).value_or(edge);
+  return edge;
+}
+
+Packet RandomPolicy::packet(const policy::Policy& policy) {
+  std::vector<AddressRange> ranges;
+  std::vector<PortRange> ports;
+  for (const auto& set : policy.sets) ranges.insert(ranges.end(), set.ranges.begin(), set.ranges.end());
+  for (const auto& rule : policy.rules) {
+    for (const auto* items : {&rule.from, &rule.to})
+      for (const auto& item : *items)
+        if (const auto* one = std::get_if<AddressRange>(&item.what)) ranges.push_back(*one);
+    for (const auto* items : {&rule.ports, &rule.from_ports})
+      for (const auto& item : *items)
+        if (const auto* one = std::get_if<PortRange>(&item.what)) ports.push_back(*one);
+  }
+  const auto near_port = [&] {
+    if (ports.empty() || one_in(4)) return port();
+    const auto chosen = pick(ports);
+    return static_cast<std::uint16_t>((one_in(2) ? chosen.first : chosen.last) + below(3) - 1);
+  };
+  using policy::State;
+  using policy::Traffic;
+  Packet packet{.traffic = pick(std::array{Traffic::incoming, Traffic::incoming, Traffic::incoming,
+                                           Traffic::outgoing, Traffic::outgoing, Traffic::routed})};
+  const Family family = one_in(2) ? Family::ipv4 : Family::ipv6;
+  packet.from = near(ranges, family);
+  packet.to = near(ranges, family);
+  packet.protocol = one_in(3) ? pick(all_protocols) : pick(with_ports);
+  packet.interface = one_in(5) ? std::string("unknown0") : interface();
+  if (packet.protocol.has_ports()) {
+    packet.from_port = near_port();
+    packet.to_port = near_port();
+  } else {
+    packet.icmp_type = pick(std::array<std::uint8_t, 12>{0, 1, 2, 3, 5, 8, 11, 128, 130, 133, 135, 149});
+  }
+  packet.state = one_in(8) ? pick(std::array{State::invalid, State::established, State::related})
+                           : State::fresh;
+  return packet;
+}
+
+}  // namespace fwctl::testing

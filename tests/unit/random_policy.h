@@ -1,0 +1,54 @@
+// Policies, rules and packets at random: the same on every machine for one seed. They use everything
+// the model has, from pools so small that rules meet each other's packets.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "rules/evaluate.h"
+#include "rules/policy/model.h"
+
+namespace fwctl::testing {
+
+class RandomPolicy {
+ public:
+  explicit RandomPolicy(std::uint64_t seed) : engine_(seed) {}
+
+  // Up to `most` rules; check() passes it.
+  policy::Policy policy(std::size_t most = 30);
+  // Makes sense in every policy() of this class: they all define the same names.
+  policy::Rule rule();
+  // One line of text, at most 200 bytes, with what quoting and YAML may stumble over.
+  std::string comment();
+  // Likely at the edge of something `policy` is about.
+  Packet packet(const policy::Policy& policy);
+  Address address(Family family);
+  std::uint16_t port();
+  // Of a device, not a pattern.
+  std::string interface();
+
+  std::size_t below(std::size_t end) { return engine_() % end; }
+  bool one_in(std::size_t chances) { return below(chances) == 0; }
+  template <typename List>
+  auto pick(const List& list) {
+    return *(list.begin() + static_cast<std::ptrdiff_t>(below(list.size())));
+  }
+
+ private:
+  AddressRange range(Family family);
+  PortRange ports();
+  policy::Verdict verdict();
+  policy::PortItem port_item();
+  std::vector<policy::PortItem> port_items(std::size_t most);
+  policy::AddressItem address_item(Family family);
+  void add_flow(policy::Rule& rule);
+  void add_addresses(policy::Rule& rule);
+  Address near(const std::vector<AddressRange>& ranges, Family family);
+
+  std::mt19937_64 engine_;
+};
+
+}  // namespace fwctl::testing
