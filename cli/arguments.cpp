@@ -3,11 +3,11 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <map>
 #include <string_view>
 
 #include "daemon/protocol/message.h"
 #include "rules/nearest.h"
+#include "rules/number.h"
 
 namespace fwctl::cli {
 namespace {
@@ -32,8 +32,18 @@ constexpr std::string_view rule_grammar =
     "ADDRESSES   any   192.0.2.7   10.0.0.0/8,2001:db8::/32   10.0.0.1-10.0.0.9   @set\n"
     "INTERFACES  eth0   eth0,wg*";
 
+CLI::Validator one_of(std::vector<std::string> words) {
+  return {[words = std::move(words)](const std::string& text) {
+            if (std::find(words.begin(), words.end(), text) != words.end()) return std::string();
+            std::string known;
+            for (const auto& word : words) known += (known.empty() ? "" : ", ") + word;
+            return "'" + text + "' is none of: " + known;
+          },
+          ""};
+}
+
 // Options of fwctl itself are understood wherever they stand, as people type them; CLI11 wants them
-// before the command. What follows `--` is left alone.
+// before the command.
 std::vector<std::string> options_first(int argc, char** argv) {
   std::vector<std::string> first;
   std::vector<std::string> rest;
@@ -59,23 +69,19 @@ class CommandLine {
  public:
   CommandLine() {
     app_.set_version_flag("--version", std::string("fwctl ") + FWCTL_VERSION);
-    app_.footer(std::string(examples));
     app_.require_subcommand(1);
     app_.get_formatter()->column_width(24);
     app_.add_flag("--json", arguments_.json, "Answer in JSON");
     app_.add_flag("--dry-run", arguments_.dry_run, "Say what would change, change nothing");
-    app_.add_option("--color", arguments_.color, "auto, always or never")
-        ->transform(CLI::CheckedTransformer(
-                        std::map<std::string, ColorChoice>{{"auto", ColorChoice::automatic},
-                                                           {"always", ColorChoice::always},
-                                                           {"never", ColorChoice::never}})
-                        .description(""))
+    app_.add_option("--color", color_, "auto (if left out), always or never")
+        ->check(one_of({"auto", "always", "never"}))
         ->type_name("WHEN");
     arguments_.socket = protocol::default_socket;
     app_.add_option("--socket", arguments_.socket, "Where the daemon listens")->type_name("PATH");
     add_rules();
     add_policy();
     add_state();
+    app_.footer(std::string(examples));  // last: commands take over what is set when they are added
   }
 
   std::optional<Arguments> parse(int argc, char** argv, int& exit_code) {
@@ -83,6 +89,8 @@ class CommandLine {
     std::reverse(words.begin(), words.end());  // as CLI11 wants them
     try {
       app_.parse(std::move(words));
+      if (color_ == "always") arguments_.color = ColorChoice::always;
+      if (color_ == "never") arguments_.color = ColorChoice::never;
       exit_code = exit_done;
       return std::move(arguments_);
     } catch (const CLI::Success& wanted) {
@@ -110,8 +118,6 @@ class CommandLine {
     added->callback([this, added, verb, name] {
       arguments_.verb = verb;
       arguments_.words = added->remaining();
-      if (!arguments_.words.empty() && arguments_.words.front() == "--")
-        arguments_.words.erase(arguments_.words.begin());
       if (verb == Verb::rule) arguments_.words.insert(arguments_.words.begin(), name);
     });
     return added;
@@ -125,7 +131,13 @@ class CommandLine {
         rule_command("insert", "Add a rule as number N: insert N allow ...", Verb::insert);
     insert->add_option("N", arguments_.position, "Number the rule will have")
         ->required()
-        ->check(CLI::PositiveNumber.description(""))
+        ->check(CLI::Validator(
+            [](const std::string& text) {
+              return parse_number(text, 1'000'000'000).value_or(0) > 0
+                         ? std::string()
+                         : "'" + text + "' is not the number of a rule";
+            },
+            ""))
         ->type_name("");
     rule_command("prepend", "Add a rule before all others: prepend deny ...", Verb::prepend);
     CLI::App* remove = rule_command("delete", "Delete rules by number, id or text", Verb::remove);
@@ -136,11 +148,13 @@ class CommandLine {
         command("default", "Set the verdict for what no rule matches", Verb::set_default);
     defaults->add_option("VERDICT", arguments_.what, "allow, deny or reject")
         ->required()
+        ->check(one_of({"allow", "deny", "reject"}))
         ->type_name("");
     arguments_.direction = "incoming";
     defaults
         ->add_option("DIRECTION", arguments_.direction,
                      "incoming (if left out), outgoing or routed")
+        ->check(one_of({"incoming", "outgoing", "routed"}))
         ->type_name("");
   }
 
@@ -160,7 +174,7 @@ class CommandLine {
         command("show", "Print the policy, or the nftables ruleset made of it", Verb::show);
     show->add_option("WHAT", arguments_.what, "policy or ruleset")
         ->required()
-        ->check(CLI::IsMember({"policy", "ruleset"}).description(""))
+        ->check(one_of({"policy", "ruleset"}))
         ->type_name("");
     command("reset", "Disable and drop the rules fwctl added, keeping a copy", Verb::reset)
         ->add_flag("-f,--force", arguments_.force, "Do not ask");
@@ -171,7 +185,7 @@ class CommandLine {
     command("disable", "Take it out of force, now and after a reboot", Verb::disable);
     CLI::App* status = command("status", "Show the state and the rules", Verb::status);
     status->add_option("DETAIL", arguments_.what, "verbose adds ids; numbered is as without")
-        ->check(CLI::IsMember({"verbose", "numbered"}).description(""))
+        ->check(one_of({"verbose", "numbered"}))
         ->type_name("");
     status->callback([this] {
       arguments_.verb = Verb::status;
@@ -203,6 +217,7 @@ class CommandLine {
   }
 
   Arguments arguments_;
+  std::string color_;
   CLI::App app_{
       "fwctl looks at and changes the firewall of this host, which fwctld keeps in force.",
       "fwctl"};

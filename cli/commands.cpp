@@ -210,7 +210,8 @@ class Session {
     return show("Reset", std::move(parameters), [this](const Json& reply) {
       const auto kept = reply.value("kept", std::string());
       return render_outcome(reply.at("outcome"), arguments_.dry_run, style_) +
-             (kept.empty() ? "" : "The old rules are kept in " + kept + ".\n");
+             (kept.empty() || arguments_.dry_run ? ""
+                                                 : "The old rules are kept in " + kept + ".\n");
     });
   }
 

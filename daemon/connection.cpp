@@ -28,7 +28,7 @@ Connection::~Connection() {
 }
 
 bool Connection::receive(Time now) {
-  assert(input() == Input::empty || input() == Input::partial);
+  assert(!has_request());
   std::array<char, 64UL << 10> piece;  // NOLINT(*-member-init): recv fills it
   const ssize_t size = recv(socket_, piece.data(), piece.size(), 0);
   if (size < 0) return try_later();
@@ -40,6 +40,10 @@ bool Connection::receive(Time now) {
   input_.append({piece.data(), static_cast<std::size_t>(size)});
   active_ = now;
   return true;
+}
+
+bool Connection::has_request() const {
+  return input() == Input::complete || input() == Input::overlong;
 }
 
 std::string Connection::take_request(Time now) {
@@ -73,12 +77,10 @@ bool Connection::done() const {
   return (ended_ || finished_) && unsent() == 0;
 }
 
-// A request is here, or something arrived or can leave that the event loop has not come round to:
-// another's request may have taken us longer than a peer may be silent.
-bool Connection::waits_for_us() const {
-  const bool output = unsent() > 0;
-  if (!output && (input() == Input::complete || input() == Input::overlong)) return true;
-  const short awaited = output ? POLLOUT : POLLIN;
+// What it awaits has happened, and the event loop has not come round to it: another's request may
+// have taken us longer than a peer may be silent.
+bool Connection::is_ready() const {
+  const short awaited = awaits_room() ? POLLOUT : POLLIN;
   pollfd waiting{.fd = socket_, .events = awaited, .revents = 0};
   return poll(&waiting, 1, 0) > 0;
 }
@@ -90,7 +92,7 @@ bool Connection::request_is_late(Time now, std::chrono::milliseconds request) co
 bool Connection::expired(Time now, std::chrono::milliseconds idle,
                          std::chrono::milliseconds request) const {
   if (request_is_late(now, request)) return true;
-  return active_ + idle <= now && !waits_for_us();
+  return active_ + idle <= now && !is_ready();
 }
 
 Connection::Time Connection::deadline(std::chrono::milliseconds idle,

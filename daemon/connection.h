@@ -28,6 +28,8 @@ class Connection {
   // Takes a piece of what is there; only while no request is. False: the connection is broken.
   [[nodiscard]] bool receive(Time now);
   Input input() const { return input_.state(); }
+  // Complete or overlong.
+  bool has_request() const;
   std::string take_request(Time now);
 
   // Sends what the peer takes at once and keeps the rest for flush(). Only while nothing is kept:
@@ -36,6 +38,10 @@ class Connection {
   [[nodiscard]] bool send(std::string reply, Time now);
   [[nodiscard]] bool flush(Time now);
   std::size_t unsent() const { return output_.size() - sent_; }
+
+  // What has to happen first: there is room to send, for the rest of a reply or for the reply to a
+  // request that is here. Otherwise something has to arrive.
+  bool awaits_room() const { return unsent() > 0 || has_request(); }
 
   // No request is taken from now on.
   void finish() { finished_ = true; }
@@ -49,7 +55,7 @@ class Connection {
   bool expired(Time now, std::chrono::milliseconds idle, std::chrono::milliseconds request) const;
 
  private:
-  bool waits_for_us() const;
+  bool is_ready() const;
   bool request_is_late(Time now, std::chrono::milliseconds request) const;
 
   int socket_;

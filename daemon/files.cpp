@@ -67,22 +67,40 @@ Result<std::optional<std::string>> read_file(const std::filesystem::path& path, 
   return text;
 }
 
-Result<void> write_synced(const std::filesystem::path& path, std::string_view text) {
+Result<void> write_synced(const std::filesystem::path& path, std::string_view text, mode_t mode) {
   const std::string& name = path.native();
   ::unlink(name.c_str());
   const Descriptor file(
-      ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
+      ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, for_root));
   if (file.get() < 0) return failed("create", name);
+  if (::fchmod(file.get(), mode) != 0) return failed("set the mode of", name);
   if (auto written = write_all(file.get(), text, name); !written) return written;
   if (::fsync(file.get()) != 0) return failed("sync", name);
   return {};
 }
 
 Result<StagedFile> StagedFile::write(std::filesystem::path path, std::string_view text) {
+  std::error_code unresolved;
+  if (std::filesystem::is_symlink(path, unresolved)) {
+    auto target = std::filesystem::weakly_canonical(path, unresolved);
+    if (unresolved) return failed("resolve", path.string(), unresolved.value());
+    path = std::move(target);
+  }
+  struct stat there{};
+  const bool exists = ::stat(path.c_str(), &there) == 0;
   StagedFile staged(std::move(path));
-  if (auto written = write_synced(staged.staged(), text); !written)
+  const std::string name = staged.staged().string();
+  if (auto written = write_synced(name, text, exists ? there.st_mode & 07777U : for_everyone);
+      !written)
     return tl::unexpected(written.error());
+  // Without the right to give files away it becomes ours, as it would for any editor.
+  if (exists && (there.st_uid != ::geteuid() || there.st_gid != ::getegid()))
+    static_cast<void>(::lchown(name.c_str(), there.st_uid, there.st_gid) == 0);
   return staged;
+}
+
+Result<std::optional<std::string>> StagedFile::left_behind(const std::filesystem::path& path) {
+  return read_file(path.string() + std::string(staged_suffix));
 }
 
 StagedFile::StagedFile(StagedFile&& other) noexcept

@@ -27,6 +27,8 @@ constexpr std::string_view minimal_policy =
     "  - allow: 22/tcp\n"
     "    comment: built-in fallback\n";
 
+constexpr const char* iso_time = "%Y-%m-%dT%H:%M:%SZ";
+
 std::string utc_now(const char* format) {
   const std::time_t now = std::time(nullptr);
   std::tm fields{};
@@ -56,6 +58,14 @@ std::vector<std::string> ids_in(const nft::Change& change) {
       change);
 }
 
+std::optional<std::string> text_of(const policy::Sources& sources,
+                                   const std::filesystem::path& path) {
+  if (sources.added.name == path) return sources.added.text;
+  for (const auto& source : sources.managed)
+    if (source.name == path) return source.text;
+  return {};
+}
+
 std::string object_of(const nft::Change& change) {
   return std::visit(
       Overloaded{
@@ -78,9 +88,12 @@ Firewall::Firewall(Places places, Kernel& kernel)
 
 // --- looking ---
 
-std::string Firewall::etc_services() const {
-  auto text = read_file(places_.services, 16UL << 20);
-  return text && *text ? std::move(**text) : std::string();
+// With what the policy in force relies on, so that editing /etc/services changes nothing unasked.
+policy::ServiceTable Firewall::services(const std::string& relied_on) const {
+  const auto text = read_file(places_.services, 16UL << 20);
+  policy::ServiceTable table(text && *text ? std::string_view(**text) : std::string_view());
+  table.prefer(relied_on);
+  return table;
 }
 
 std::vector<std::string> Firewall::problems() const {
@@ -144,16 +157,18 @@ Firewall::Candidate Firewall::same_as_now() const {
   return {.sources = current_.sources, .enabled = current_.enabled};
 }
 
-tl::expected<std::optional<policy::CheckedPolicy>, Failure> Firewall::check(
-    const Candidate& candidate, Diagnostics& diagnostics) const {
+tl::expected<policy::CheckedPolicy, Failure> Firewall::check(Candidate& candidate,
+                                                             Diagnostics& diagnostics) const {
   policy::Sources named = candidate.sources;
   if (!candidate.name_for_policy_file.empty())
     for (auto& source : named.managed)
       if (source.name == config_.policy_file().string())
         source.name = candidate.name_for_policy_file;
-  auto policy = policy::load(named, etc_services(), diagnostics);
+  const auto table = services(candidate.sources.services);
+  auto policy = policy::load(named, table, diagnostics);
   if (!policy) return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
-  return policy;
+  candidate.sources.services = policy::used_services(policy->policy(), table);
+  return *std::move(policy);
 }
 
 std::optional<nft::Ruleset> Firewall::wanted(const policy::CheckedPolicy& policy,
@@ -217,8 +232,7 @@ tl::expected<nft::Plan, Failure> Firewall::load(const std::optional<nft::Ruleset
     plan = plan_for(wanted, version);
     applied = kernel_.apply(plan.changes);
     if (!applied) return tl::unexpected(explain(applied.error(), plan.changes, policy, sources));
-    problems_.push_back("another program had changed table inet fwctl; it was restored at " +
-                        utc_now("%Y-%m-%dT%H:%M:%SZ"));
+    note_restored();
   }
   foreign_ = false;
   loaded_ = wanted ? std::optional(plan.result) : std::nullopt;
@@ -244,6 +258,14 @@ std::optional<Failure> Firewall::make_durable(const Generation& next,
   for (auto& replaced : files)
     if (auto published = replaced.file.publish(); !published) return Failure(published.error());
   return {};
+}
+
+// The latest time is enough.
+void Firewall::note_restored() {
+  constexpr std::string_view what =
+      "another program had changed table inet fwctl; it was restored at ";
+  std::erase_if(problems_, [&](const std::string& problem) { return problem.starts_with(what); });
+  problems_.push_back(std::string(what) + utc_now(iso_time));
 }
 
 // Behind the commit point the disk said no: back to the old generation, everywhere.
@@ -301,23 +323,25 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
   if (!policy) return tl::unexpected(std::move(policy.error()));
   Diagnostics warnings = outcome.warnings;
   if (candidate.only_news) leave_out_known(outcome.warnings);
-  if (candidate.sources == current_.sources && candidate.enabled == current_.enabled)
+  if (candidate.sources == current_.sources && candidate.enabled == current_.enabled) {
+    outcome.warnings.clear();
     return outcome;
+  }
   const auto highest = store_.highest();
   if (!highest) return tl::unexpected(Failure(highest.error()));
   outcome.changed = true;
-  outcome.difference = policy::difference(policy_->policy(), (*policy)->policy());
+  outcome.difference = policy::difference(policy_->policy(), policy->policy());
   Generation next{.number = std::max(current_.number, *highest) + 1,
                   .enabled = candidate.enabled,
                   .sources = std::move(candidate.sources),
-                  .created = utc_now("%Y-%m-%dT%H:%M:%SZ"),
+                  .created = utc_now(iso_time),
                   .reason = request.reason};
-  const auto ruleset = wanted(**policy, next);
+  const auto ruleset = wanted(*policy, next);
   if (request.dry_run) {
     const auto plan = plan_for(ruleset, next.number);
     const auto checked = kernel_.check(plan.changes);
     if (!checked)
-      return tl::unexpected(explain(checked.error(), plan.changes, **policy, next.sources));
+      return tl::unexpected(explain(checked.error(), plan.changes, *policy, next.sources));
     return outcome;
   }
   // 2. Beside the old: synced, in force nowhere.
@@ -329,7 +353,7 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
     return tl::unexpected(Failure(files.error()));
   }
   // 3. The commit point.
-  auto loaded = load(ruleset, next.number, **policy, next.sources);
+  auto loaded = load(ruleset, next.number, *policy, next.sources);
   if (!loaded) {
     static_cast<void>(store_.discard());
     return tl::unexpected(std::move(loaded.error()));
@@ -340,7 +364,7 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
     return tl::unexpected(*std::move(failure));
   }
   current_ = std::move(next);
-  policy_ = std::move(**policy);
+  policy_ = std::move(*policy);
   warnings_ = std::move(warnings);
   outcome.generation = current_.number;
   outcome.enabled = current_.enabled;
@@ -379,7 +403,8 @@ Diagnostics Firewall::check_typed(const std::vector<std::string>& words,
   typed.managed.push_back(
       {.name = std::string(policy::command_source), .text = policy::join(words)});
   diagnostics.clear();
-  if (policy::check(alone, typed, etc_services(), diagnostics)) diagnostics.clear();
+  if (policy::check(alone, typed, services(current_.sources.services), diagnostics))
+    diagnostics.clear();
   return diagnostics;
 }
 
@@ -439,6 +464,7 @@ Change Firewall::enable(const Request& request) {
   Candidate candidate = same_as_now();
   const bool already = candidate.enabled;
   candidate.enabled = true;
+  candidate.only_news = true;
   auto change = commit(std::move(candidate), request);
   if (!change || !already) return change;
   return healed(std::move(*change), "the firewall is in force already", request);
@@ -448,6 +474,7 @@ Change Firewall::disable(const Request& request) {
   Candidate candidate = same_as_now();
   if (!candidate.enabled) candidate.notes.emplace_back("the firewall is not in force already");
   candidate.enabled = false;
+  candidate.only_news = true;
   return commit(std::move(candidate), request);
 }
 
@@ -460,7 +487,9 @@ Change Firewall::reload(const Request& request) {
   if (!change || request.dry_run) return change;
   problems_.clear();
   if (change->changed) return change;
-  return healed(std::move(*change), "the files say what is in force already", request);
+  const auto* already = current_.enabled ? "the files say what is in force already"
+                                         : "the files say what is stored already";
+  return healed(std::move(*change), already, request);
 }
 
 // A change that turned out to be none is the moment to look whether what should be in force is.
@@ -509,7 +538,7 @@ tl::expected<Firewall::ResetOutcome, Failure> Firewall::reset(const Request& req
     for (int copy = 2; ::access(result.kept.c_str(), F_OK) == 0; ++copy)
       result.kept = path + "." + utc_now("%Y%m%d-%H%M%S") + "-" + std::to_string(copy);
     if (!request.dry_run)
-      if (auto written = write_synced(result.kept, **text); !written)
+      if (auto written = write_synced(result.kept, **text, for_everyone); !written)
         return tl::unexpected(Failure(written.error()));
   }
   Candidate candidate = same_as_now();
@@ -554,24 +583,17 @@ Result<std::vector<Generation>> Firewall::recover() {
   return store_.kept();
 }
 
-// A change cut short between promotion and the file's taking its place is finished. A file that is
-// neither the old text nor the new was edited by someone and stays.
-void Firewall::restore_added_file(const std::vector<Generation>& kept) {
-  if (kept.size() < 2) return;
+// A change cut short between promotion and the files' taking their places left them staged: what
+// the newest generation says is published now, anything else belongs to a change that never was.
+void Firewall::finish_files(const std::vector<Generation>& kept) {
   for (const auto& path : {config_.added_file(), config_.policy_file()}) {
-    const auto text_in = [&](const Generation& generation) -> std::optional<std::string> {
-      if (generation.sources.added.name == path) return generation.sources.added.text;
-      for (const auto& source : generation.sources.managed)
-        if (source.name == path) return source.text;
-      return {};
-    };
-    const auto now = text_in(kept[0]);
-    const auto before = text_in(kept[1]);
-    const auto there = read_file(path);
-    if (!there || !now || now == before || there->value_or("") != before.value_or("")) continue;
-    auto staged = StagedFile::write(path, *now);
-    const auto published = staged ? staged->publish() : tl::unexpected(staged.error());
-    if (!published) problems_.push_back(published.error().message());
+    const auto staged = StagedFile::left_behind(path);
+    if (!staged) problems_.push_back(staged.error().message());
+    if (!staged || !*staged) continue;
+    StagedFile file = StagedFile::take_over(path);
+    if (kept.empty() || text_of(kept.front().sources, path) != **staged) continue;
+    if (auto published = file.publish(); !published)
+      problems_.push_back(published.error().message());
   }
 }
 
@@ -585,7 +607,8 @@ Result<void> Firewall::force(const policy::CheckedPolicy& policy, const Generati
 
 bool Firewall::adopt(const Generation& generation) {
   Diagnostics diagnostics;
-  auto policy = policy::load(generation.sources, etc_services(), diagnostics);
+  auto policy =
+      policy::load(generation.sources, services(generation.sources.services), diagnostics);
   if (!policy) {
     problems_.push_back("generation " + std::to_string(generation.number) +
                         " no longer makes sense: " + render(diagnostics));
@@ -601,14 +624,17 @@ bool Firewall::adopt(const Generation& generation) {
   return true;
 }
 
+Generation Firewall::built_in(bool enabled) const {
+  return {.number = 0,
+          .enabled = enabled,
+          .sources = {.managed = {{.name = "built-in", .text = std::string(minimal_policy)}},
+                      .added = {.name = config_.added_file().string(), .text = {}}},
+          .created = utc_now(iso_time),
+          .reason = "fallback"};
+}
+
 Result<void> Firewall::start_minimal() {
-  Generation minimal{
-      .number = 0,
-      .enabled = true,
-      .sources = {.managed = {{.name = "built-in", .text = std::string(minimal_policy)}},
-                  .added = {.name = config_.added_file().string(), .text = {}}},
-      .created = utc_now("%Y-%m-%dT%H:%M:%SZ"),
-      .reason = "fallback"};
+  const Generation minimal = built_in(true);
   if (!adopt(minimal)) return failed("load", "the built-in policy", 0, problems_.back());
   problems_.emplace_back(
       "NO STORED POLICY COULD BE LOADED: a built-in one is in force that lets in SSH (port 22) and "
@@ -624,13 +650,14 @@ Result<void> Firewall::start() {
   const bool was_in_force = loaded_.has_value() || foreign_;
 
   auto kept = recover();
+  const bool readable = kept.has_value() && store_.damaged().empty();
   if (!kept) {
     problems_.push_back(kept.error().message());
     kept = std::vector<Generation>{};
   }
   for (const auto& path : store_.damaged())
     problems_.push_back(path + " is damaged and was left out");
-  restore_added_file(*kept);
+  finish_files(*kept);
   for (const auto& generation : *kept) {
     if (!adopt(generation)) continue;
     if (&generation != &kept->front())
@@ -638,38 +665,40 @@ Result<void> Firewall::start() {
                           ", an older one, is in force instead");
     return {};
   }
-  if (!kept->empty()) {
-    if (kept->front().enabled || was_in_force) return start_minimal();
-  } else if (store_.damaged().empty() || !was_in_force) {
-    // The first start of all. What is in the kernel without a store behind it stays in force.
-    Generation first{.number = 1,
-                     .enabled = was_in_force,
-                     .created = utc_now("%Y-%m-%dT%H:%M:%SZ"),
-                     .reason = "first start"};
-    auto sources = config_.read();
-    if (!sources) {
-      problems_.push_back(sources.error().message());
-    } else {
-      first.sources = std::move(*sources);
-      if (adopt(first)) {
-        auto stored = store_.prepare(first);
-        if (stored) stored = store_.promote(first);
-        if (!stored) problems_.push_back(stored.error().message());
-        return {};
-      }
-    }
-    if (!was_in_force) {
-      // Inert until there is a policy that loads.
-      Diagnostics diagnostics;
-      current_ = {
-          .number = 0,
-          .sources = {.managed = {{.name = "built-in", .text = std::string(minimal_policy)}},
-                      .added = {.name = config_.added_file().string(), .text = {}}}};
-      policy_ = policy::load(current_.sources, etc_services(), diagnostics);
+  // A store that was in use and cannot be read may have said "enabled": never open, then.
+  if (!kept->empty() && !kept->front().enabled && !was_in_force) return start_inert();
+  if (!kept->empty() || !readable) return start_minimal();
+  return first_start(was_in_force);
+}
+
+// What is in the kernel without a store behind it stays in force.
+Result<void> Firewall::first_start(bool was_in_force) {
+  Generation first{
+      .number = 1, .enabled = was_in_force, .created = utc_now(iso_time), .reason = "first start"};
+  auto sources = config_.read();
+  if (!sources) {
+    problems_.push_back(sources.error().message());
+  } else {
+    first.sources = std::move(*sources);
+    Diagnostics ignored;
+    const auto written = policy::parse(first.sources, ignored);
+    first.sources.services = policy::used_services(written.policy, services({}));
+    if (adopt(first)) {
+      auto stored = store_.prepare(first);
+      if (stored) stored = store_.promote(first);
+      if (!stored) problems_.push_back(stored.error().message());
       return {};
     }
   }
-  return start_minimal();
+  return was_in_force ? start_minimal() : start_inert();
+}
+
+// Until there is a policy that loads.
+Result<void> Firewall::start_inert() {
+  Diagnostics none;
+  current_ = built_in(false);
+  policy_ = policy::load(current_.sources, policy::ServiceTable(), none);
+  return {};
 }
 
 }  // namespace fwctl

@@ -135,10 +135,11 @@ class Firewall {
   Candidate same_as_now() const;
   Diagnostics check_typed(const std::vector<std::string>& words, const policy::Rule& rule) const;
   void leave_out_known(Diagnostics& warnings) const;
-  std::string etc_services() const;
+  policy::ServiceTable services(const std::string& relied_on) const;
   Change commit(Candidate candidate, const Request& request);
-  tl::expected<std::optional<policy::CheckedPolicy>, Failure> check(const Candidate& candidate,
-                                                                    Diagnostics& diagnostics) const;
+  // Also notes in the candidate which services it relies on.
+  tl::expected<policy::CheckedPolicy, Failure> check(Candidate& candidate,
+                                                     Diagnostics& diagnostics) const;
   std::optional<nft::Ruleset> wanted(const policy::CheckedPolicy& policy,
                                      const Generation& generation) const;
   nft::Plan plan_for(const std::optional<nft::Ruleset>& wanted, std::uint64_t version) const;
@@ -153,6 +154,7 @@ class Firewall {
   // Why rules.yaml cannot be changed now, if so.
   std::optional<Failure> not_editable() const;
   void write_added(Candidate& candidate, const policy::Added& added) const;
+  void note_restored();
   Result<bool> heal();
   Change healed(Outcome outcome, std::string_view already, const Request& request);
 
@@ -160,7 +162,10 @@ class Firewall {
   Result<void> start_minimal();
   Result<void> force(const policy::CheckedPolicy& policy, const Generation& generation);
   Result<std::vector<Generation>> recover();
-  void restore_added_file(const std::vector<Generation>& kept);
+  void finish_files(const std::vector<Generation>& kept);
+  Result<void> first_start(bool was_in_force);
+  Result<void> start_inert();
+  Generation built_in(bool enabled) const;
 
   Places places_;
   ConfigFolder config_;

@@ -149,41 +149,29 @@ bool Server::watch(Session& session) {
     its->server.on_io(*its);
     return 0;
   };
-  const auto on_turn = [](sd_event_source*, void* data) noexcept {
-    auto* its = static_cast<Session*>(data);
-    its->server.on_turn(*its);
-    return 0;
-  };
   sd_event_source* source = nullptr;
   const int socket = session.connection.socket();
   if (sd_event_add_io(event_, &source, socket, EPOLLIN, on_io, &session) < 0) return false;
   session.io.reset(source);
-  if (sd_event_add_defer(event_, &source, on_turn, &session) < 0) return false;
-  session.turn.reset(source);
-  return sd_event_source_set_enabled(source, SD_EVENT_OFF) >= 0;
+  return true;
+}
+
+void Server::on_io(Session& session) {
+  if (!proceed(session) || session.connection.done())
+    close(session);
+  else
+    wait_for_next(session);
 }
 
 // An error of the socket is what recv and send say after the last byte of what did arrive.
-void Server::on_io(Session& session) {
+bool Server::proceed(Session& session) {
   Connection& connection = session.connection;
-  const bool waits_for_output = connection.unsent() > 0;
-  const bool alive = waits_for_output ? connection.flush(now()) : connection.receive(now());
-  if (alive && (waits_for_output || serve(session)))
-    wait_for_next(session);
-  else
-    close(session);
-}
-
-void Server::on_turn(Session& session) {
-  if (serve(session))
-    wait_for_next(session);
-  else
-    close(session);
+  if (connection.unsent() > 0) return connection.flush(now());
+  if (!connection.has_request() && !connection.receive(now())) return false;
+  return !connection.has_request() || serve(session);
 }
 
 bool Server::serve(Session& session) {
-  const Connection::Input input = session.connection.input();
-  if (input != Connection::Input::complete && input != Connection::Input::overlong) return true;
   bool oneway = false;
   const Reply reply = answer(session, oneway);
   if (oneway) return true;
@@ -215,21 +203,13 @@ Reply Server::answer(Session& session, bool& oneway) {
   return handler_(connection.peer(), *call);
 }
 
+// A request that is here already awaits room as well, although there mostly is some: so it queues
+// with whatever the other peers do. (A defer source would go before all of them.)
 void Server::wait_for_next(Session& session) {
   const Connection& connection = session.connection;
-  if (connection.done()) {
-    close(session);
-    return;
-  }
+  sd_event_source_set_io_events(session.io.get(), connection.awaits_room() ? EPOLLOUT : EPOLLIN);
   watch_deadline(session);
-  const bool output = connection.unsent() > 0;
-  const bool has_request = !output && (connection.input() == Connection::Input::complete ||
-                                       connection.input() == Connection::Input::overlong);
-  sd_event_source_set_enabled(session.turn.get(), has_request ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
-  sd_event_source_set_io_events(session.io.get(), output ? EPOLLOUT : EPOLLIN);
-  // Off entirely while a request is here: a peer that hung up would wake us all the time.
-  sd_event_source_set_enabled(session.io.get(), has_request ? SD_EVENT_OFF : SD_EVENT_ON);
-  if (output) limit_unread();
+  if (connection.unsent() > 0) limit_unread();
 }
 
 void Server::limit_unread() {

@@ -54,16 +54,13 @@ class Server {
   ~Server();
 
  private:
-  // A connection and its place in the event loop. What is to be done next decides which source is
-  // on: input or output is waited for, or a request is here already and is taken up after the
-  // others had their turn.
+  // A connection and its place in the event loop.
   struct Session {
     Session(Server& its_server, int socket, Peer peer, std::size_t request);
 
     Server& server;
     Connection connection;
     EventSource io;
-    EventSource turn;
   };
 
   Server(int listener, ServerLimits limits, Handler handler);
@@ -75,7 +72,6 @@ class Server {
   void close_expired();
   // Each of the following may close sessions, the one it is called with included.
   void on_io(Session& session);
-  void on_turn(Session& session);
   void wait_for_next(Session& session);
   void limit_unread();
   void make_room(const Session* newcomer);
@@ -84,6 +80,7 @@ class Server {
   // False: the event loop has no memory for it.
   bool watch(Session& session);
   // False: the connection is broken.
+  bool proceed(Session& session);
   bool serve(Session& session);
   protocol::Reply answer(Session& session, bool& oneway);
   void watch_deadline(const Session& session);

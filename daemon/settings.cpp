@@ -36,7 +36,7 @@ class Reader {
     diagnostics_.push_back(error_in(source_, node.at, std::move(message)));
   }
 
-  const std::vector<std::pair<yaml::Node, yaml::Node>>& entries(const yaml::Node& node) {
+  const std::vector<yaml::Entry>& entries(const yaml::Node& node) {
     if (node.kind != yaml::Kind::map) complain(node, "a map is expected here");
     return node.entries;
   }

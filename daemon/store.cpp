@@ -31,9 +31,13 @@ Source source_from(const Json& json) {
 std::string encode(const Generation& generation) {
   Json managed = Json::array();
   for (const auto& source : generation.sources.managed) managed.push_back(to_json(source));
-  const Json json{{"number", generation.number},   {"enabled", generation.enabled},
-                  {"created", generation.created}, {"reason", generation.reason},
-                  {"managed", std::move(managed)}, {"added", to_json(generation.sources.added)}};
+  const Json json{{"number", generation.number},
+                  {"enabled", generation.enabled},
+                  {"created", generation.created},
+                  {"reason", generation.reason},
+                  {"managed", std::move(managed)},
+                  {"added", to_json(generation.sources.added)},
+                  {"services", generation.sources.services}};
   const std::string body = json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
   return std::string(header) + hex(digest(body)) + "\n" + body;
 }
@@ -53,6 +57,7 @@ std::optional<Generation> decode(std::string_view text) {
     for (const auto& source : json.at("managed"))
       generation.sources.managed.push_back(source_from(source));
     generation.sources.added = source_from(json.at("added"));
+    generation.sources.services = json.at("services").get<std::string>();
     return generation;
   } catch (const Json::exception&) {
     return {};
@@ -64,7 +69,7 @@ std::optional<Generation> decode(std::string_view text) {
 std::string Generation::marker() const {
   std::uint64_t sum = digest(enabled ? "enabled" : "disabled");
   for (const auto& source : sources.managed) sum = digest(source.text, digest(source.name, sum));
-  sum = digest(sources.added.text, sum);
+  sum = digest(sources.services, digest(sources.added.text, sum));
   return "generation " + std::to_string(number) + " " + hex(sum);
 }
 
@@ -127,7 +132,7 @@ Result<void> Store::prepare(const Generation& generation) {
   std::filesystem::create_directories(folder_, error);
   if (error) return failed("create", folder_.string(), error.value());
   // After a power loss the kernel has forgotten it too: only what is promoted must survive that.
-  auto written = write_synced(pending_file(), encode(generation));
+  auto written = write_synced(pending_file(), encode(generation), for_root);
   if (!written) static_cast<void>(discard());
   return written;
 }

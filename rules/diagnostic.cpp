@@ -1,7 +1,6 @@
 #include "rules/diagnostic.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace fwctl {
 namespace {
@@ -10,17 +9,24 @@ namespace {
 constexpr std::size_t longest_quote = 200;
 
 std::string printable(std::string_view text) {
-  std::string out(text.substr(0, longest_quote));
+  std::string out(text);
   for (char& c : out)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = c == '\t' ? ' ' : '?';
   return out;
 }
 
-Diagnostic make(Severity severity, const Source& source, Span at, std::string message) {
+// Of UTF-8: a caret must stand below what people see, not below as many bytes.
+std::size_t characters(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
+  }));
+}
+
+Diagnostic make(Severity severity, const Source& source, Span at, std::string_view message) {
   return {.severity = severity,
           .file = source.name,
           .at = at,
-          .message = std::move(message),
+          .message = printable(message),
           .text = std::string(source.line(at.line))};
 }
 
@@ -39,13 +45,15 @@ std::string render(const Diagnostic& diagnostic) {
   out += diagnostic.severity == Severity::error ? ": error: " : ": warning: ";
   out += diagnostic.message + "\n";
   if (diagnostic.at.line == 0 || diagnostic.text.empty()) return out;
-  const std::string line = printable(diagnostic.text);
+  const std::string line = printable(std::string_view(diagnostic.text).substr(0, longest_quote));
   out += "  " + line + "\n";
   const std::size_t column = diagnostic.at.column == 0 ? 0 : diagnostic.at.column - 1;
   if (column > line.size()) return out;
-  const std::size_t room = std::max<std::size_t>(1, line.size() - column);
-  const std::size_t length = std::clamp<std::size_t>(diagnostic.at.length, 1, room);
-  return out + "  " + std::string(column, ' ') + "^" + std::string(length - 1, '~') + "\n";
+  const auto quoted = std::string_view(line);
+  const std::size_t length =
+      std::max<std::size_t>(1, characters(quoted.substr(column, diagnostic.at.length)));
+  return out + "  " + std::string(characters(quoted.substr(0, column)), ' ') + "^" +
+         std::string(length - 1, '~') + "\n";
 }
 
 std::string render(const Diagnostics& diagnostics) {
@@ -68,12 +76,12 @@ std::string_view Source::line(std::uint32_t number) const {
   return found;
 }
 
-Diagnostic error_in(const Source& source, Span at, std::string message) {
-  return make(Severity::error, source, at, std::move(message));
+Diagnostic error_in(const Source& source, Span at, std::string_view message) {
+  return make(Severity::error, source, at, message);
 }
 
-Diagnostic warning_in(const Source& source, Span at, std::string message) {
-  return make(Severity::warning, source, at, std::move(message));
+Diagnostic warning_in(const Source& source, Span at, std::string_view message) {
+  return make(Severity::warning, source, at, message);
 }
 
 }  // namespace fwctl

@@ -32,7 +32,7 @@ using Diagnostics = std::vector<Diagnostic>;
 bool has_errors(const Diagnostics& diagnostics);
 
 // "FILE:LINE:COLUMN: error: MESSAGE", the line, and a caret below the place. Ends with a newline.
-// Control characters and what is not printable in the line are shown as '?'.
+// Control characters in the message and the line are shown as '?'.
 std::string render(const Diagnostic& diagnostic);
 std::string render(const Diagnostics& diagnostics);
 
@@ -46,7 +46,7 @@ struct Source {
   std::string_view line(std::uint32_t number) const;
 };
 
-Diagnostic error_in(const Source& source, Span at, std::string message);
-Diagnostic warning_in(const Source& source, Span at, std::string message);
+Diagnostic error_in(const Source& source, Span at, std::string_view message);
+Diagnostic warning_in(const Source& source, Span at, std::string_view message);
 
 }  // namespace fwctl

@@ -8,6 +8,8 @@
 #include <map>
 #include <sstream>
 
+#include "rules/digest.h"
+
 namespace fwctl::yaml {
 namespace {
 
@@ -60,6 +62,7 @@ class Builder : public YAML::EventHandler {
               .at = span(mark, value.size() + (quoted ? 2 : 0)),
               .scalar = value,
               .quoted = quoted};
+    last_scalar_ = node.at;
     add(std::move(node), anchor);
   }
 
@@ -76,6 +79,7 @@ class Builder : public YAML::EventHandler {
   void OnMapEnd() override { close(); }
 
   Node take() { return std::move(root_); }
+  Span last_scalar() const { return last_scalar_; }
 
  private:
   struct Open {
@@ -118,7 +122,7 @@ class Builder : public YAML::EventHandler {
     } else if (!parent.key) {
       parent.key = std::move(node);
     } else {
-      parent.node.entries.emplace_back(std::move(*parent.key), std::move(node));
+      parent.node.entries.push_back({.key = std::move(*parent.key), .value = std::move(node)});
       parent.key.reset();
     }
   }
@@ -128,6 +132,7 @@ class Builder : public YAML::EventHandler {
   std::vector<Open> stack_;
   std::map<YAML::anchor_t, Node> anchors_;
   std::size_t alias_nodes_ = 0;
+  Span last_scalar_;
   Node root_;
 };
 
@@ -152,6 +157,33 @@ bool check_text(const Source& source, Diagnostics& diagnostics) {
   return true;
 }
 
+// yaml-cpp takes a quote that is still open at the end of the text, with all that follows it. Only
+// the last scalar can be one. `text` begins there.
+bool quote_stays_open(std::string_view text) {
+  if (text.starts_with('&')) {  // an anchor stands before it
+    text.remove_prefix(std::min(text.find_first_of(" \t\r\n"), text.size()));
+    text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+  }
+  if (!text.starts_with('"') && !text.starts_with('\'')) return false;
+  const char quote = text.front();
+  for (std::size_t index = 1; index < text.size(); ++index) {
+    if (quote == '"' && text[index] == '\\')
+      ++index;
+    else if (text[index] == quote && quote == '\'' && text.substr(index + 1).starts_with(quote))
+      ++index;
+    else if (text[index] == quote)
+      return false;
+  }
+  return true;
+}
+
+bool quote_stays_open(const Source& source, Span at) {
+  const auto line = source.line(at.line);
+  if (line.empty() || at.column > line.size()) return false;
+  const auto begin = static_cast<std::size_t>(line.data() - source.text.data()) + at.column - 1;
+  return quote_stays_open(std::string_view(source.text).substr(begin));
+}
+
 }  // namespace
 
 std::optional<Node> parse(const Source& source, Diagnostics& diagnostics) {
@@ -161,6 +193,10 @@ std::optional<Node> parse(const Source& source, Diagnostics& diagnostics) {
   try {
     YAML::Parser parser(stream);
     if (!parser.HandleNextDocument(builder)) return Node{};
+    if (quote_stays_open(source, builder.last_scalar())) {
+      diagnostics.push_back(error_in(source, builder.last_scalar(), "a quote that is not closed"));
+      return {};
+    }
     Node root = builder.take();
     Builder second(source, diagnostics);
     if (parser.HandleNextDocument(second)) {
@@ -180,6 +216,11 @@ std::optional<Node> parse(const Source& source, Diagnostics& diagnostics) {
 std::string quote(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      out += "\\x" + hex(std::uint64_t{byte} << 56, 2);
+      continue;
+    }
     if (c == '"' || c == '\\') out += '\\';
     out += c;
   }

@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "rules/diagnostic.h"
@@ -15,14 +14,21 @@ namespace fwctl::yaml {
 
 enum class Kind : std::uint8_t { null, scalar, list, map };
 
+struct Entry;
+
 // Keeps the text of scalars as written: what `022` or `on` mean is for the reader to say.
 struct Node {
   Kind kind = Kind::null;
   Span at;
   std::string scalar;
   bool quoted = false;
-  std::vector<Node> items;                     // of a list
-  std::vector<std::pair<Node, Node>> entries;  // of a map, in the order written
+  std::vector<Node> items;     // of a list
+  std::vector<Entry> entries;  // of a map, in the order written
+};
+
+struct Entry {
+  Node key;
+  Node value;
 };
 
 // The one document in `source`, a null node when there is none. Appends what is wrong; nullopt when

@@ -188,9 +188,8 @@ bool ElementReader::add_one(nftnl_set_elem& element) {
   Boundary& boundary = boundaries_.emplace_back();
   nft::Element& decoded = boundary.element;
   decoded.key = std::move(*key);
-  const std::uint32_t flags = has(NFTNL_SET_ELEM_FLAGS)
-                                  ? nftnl_set_elem_get_u32(&element, NFTNL_SET_ELEM_FLAGS)
-                                  : 0;
+  const std::uint32_t flags =
+      has(NFTNL_SET_ELEM_FLAGS) ? nftnl_set_elem_get_u32(&element, NFTNL_SET_ELEM_FLAGS) : 0;
   if ((flags & ~static_cast<std::uint32_t>(NFT_SET_ELEM_INTERVAL_END)) != 0) return false;
   boundary.end = (flags & NFT_SET_ELEM_INTERVAL_END) != 0;
   if (boundary.end) return true;

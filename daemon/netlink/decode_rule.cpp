@@ -266,7 +266,7 @@ std::optional<nft::Verdict> decode_verdict(std::uint32_t code, std::string chain
     case NFT_GOTO:
       return nft::Verdict{VerdictKind::go_to, std::move(chain)};
     case NFT_RETURN:
-      return nft::Verdict{VerdictKind::return_, {}};
+      return nft::Verdict{VerdictKind::go_back, {}};
     default:
       return std::nullopt;
   }

@@ -202,7 +202,7 @@ int verdict_code(nft::VerdictKind kind) {
       return NFT_JUMP;
     case nft::VerdictKind::go_to:
       return NFT_GOTO;
-    case nft::VerdictKind::return_:
+    case nft::VerdictKind::go_back:
       return NFT_RETURN;
   }
   return NF_DROP;

@@ -241,7 +241,7 @@ std::string text(const Verdict& verdict) {
       return "jump " + verdict.chain;
     case VerdictKind::go_to:
       return "goto " + verdict.chain;
-    case VerdictKind::return_:
+    case VerdictKind::go_back:
       return "return";
   }
   return {};

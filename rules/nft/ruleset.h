@@ -83,7 +83,7 @@ struct MapLookup {
 struct Counter {
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
-  bool operator==(const Counter&) const { return true; }
+  bool operator==(const Counter& /*other*/) const { return true; }
 };
 
 // Lets `rate` packets per `seconds` pass, `burst` at once.
@@ -107,7 +107,7 @@ struct Reject {
   bool operator==(const Reject&) const = default;
 };
 
-enum class VerdictKind : std::uint8_t { accept, drop, jump, go_to, return_ };
+enum class VerdictKind : std::uint8_t { accept, drop, jump, go_to, go_back };
 
 struct Verdict {
   VerdictKind kind = VerdictKind::drop;

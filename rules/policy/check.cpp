@@ -52,9 +52,9 @@ std::string rule_id(const Rule& rule) {
 
 class Checker {
  public:
-  Checker(const ParsedPolicy& parsed, const Sources& sources, std::string_view etc_services,
+  Checker(const ParsedPolicy& parsed, const Sources& sources, ServiceTable services,
           Diagnostics& diagnostics)
-      : sources_(sources), diagnostics_(diagnostics), services_(etc_services) {
+      : sources_(sources), diagnostics_(diagnostics), services_(std::move(services)) {
     checked_.policy_ = parsed.policy;
   }
 
@@ -84,6 +84,7 @@ class Checker {
              item.protocol ? std::vector{*item.protocol} : std::vector{tcp, udp})
           ports.push_back({protocol, *range});
       }
+      if (ports.empty()) broken_services_.insert(service.name);
       services_.define(service.name, std::move(ports));
     }
   }
@@ -141,9 +142,12 @@ class Checker {
   void resolve_service(const Rule& rule, const PortItem& item, std::vector<ServicePort>& out) {
     const auto& name = std::get<ServiceName>(item.what).name;
     const auto& known = services_.find(name);
-    if (known.empty())
-      return complain(rule, item.at,
-                      "no service is called '" + name + "'" + suggestion(name, services_.names()));
+    if (known.empty()) {
+      if (!broken_services_.contains(name))
+        complain(rule, item.at,
+                 "no service is called '" + name + "'" + suggestion(name, services_.names()));
+      return;
+    }
     bool any = false;
     for (const auto& port : known) {
       if (item.protocol && *item.protocol != port.protocol) continue;
@@ -173,7 +177,7 @@ class Checker {
         for (const auto& port : to)
           if (source.protocol == port.protocol)
             add({.protocol = port.protocol, .from = source.ports, .to = port.ports});
-    if (out.empty() && diagnostics_.size() == before)
+    if (out.empty() && !to.empty() && !from.empty() && diagnostics_.size() == before)
       complain(rule, rule.at, "the source ports and the destination ports share no protocol");
     return out;
   }
@@ -189,6 +193,7 @@ class Checker {
       const auto found = set_numbers_.find(name);
       if (found == set_numbers_.end()) {
         std::vector<std::string_view> names;
+        names.reserve(set_numbers_.size());
         for (const auto& [known, number] : set_numbers_) names.push_back(known);
         complain(rule, item.at, "no set is called '" + name + "'" + suggestion(name, names));
       } else {
@@ -198,7 +203,7 @@ class Checker {
     return out;
   }
 
-  bool has_family(const std::vector<AddressMatch>& matches, Family family) const {
+  static bool has_family(const std::vector<AddressMatch>& matches, Family family) {
     if (matches.empty()) return true;
     return std::any_of(matches.begin(), matches.end(), [&](const AddressMatch& match) {
       if (const auto* range = std::get_if<AddressRange>(&match)) return range->family() == family;
@@ -242,19 +247,39 @@ class Checker {
   const Sources& sources_;
   Diagnostics& diagnostics_;
   ServiceTable services_;
+  std::set<std::string> broken_services_;  // the parser has complained
   std::map<std::string, std::size_t> set_numbers_;
   std::map<std::string, int> ids_seen_;
   CheckedPolicy checked_;
 };
 
 std::optional<CheckedPolicy> check(const ParsedPolicy& parsed, const Sources& sources,
-                                   std::string_view etc_services, Diagnostics& diagnostics) {
-  return Checker(parsed, sources, etc_services, diagnostics).check();
+                                   ServiceTable services, Diagnostics& diagnostics) {
+  return Checker(parsed, sources, std::move(services), diagnostics).check();
+}
+
+std::optional<CheckedPolicy> load(const Sources& sources, ServiceTable services,
+                                  Diagnostics& diagnostics) {
+  return check(parse(sources, diagnostics), sources, std::move(services), diagnostics);
 }
 
 std::optional<CheckedPolicy> load(const Sources& sources, std::string_view etc_services,
                                   Diagnostics& diagnostics) {
-  return check(parse(sources, diagnostics), sources, etc_services, diagnostics);
+  return load(sources, ServiceTable(etc_services), diagnostics);
+}
+
+std::string used_services(const Policy& policy, const ServiceTable& services) {
+  std::set<std::string> names;
+  for (const auto& rule : policy.rules)
+    for (const auto* items : {&rule.ports, &rule.from_ports})
+      for (const auto& item : *items)
+        if (const auto* service = std::get_if<ServiceName>(&item.what)) names.insert(service->name);
+  for (const auto& service : policy.services) names.erase(service.name);
+  std::string out;
+  for (const auto& name : names)
+    for (const auto& port : services.find(name))
+      out += name + " " + std::to_string(port.ports.first) + "/" + port.protocol.text() + "\n";
+  return out;
 }
 
 }  // namespace fwctl::policy

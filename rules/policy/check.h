@@ -92,11 +92,17 @@ class CheckedPolicy {
 // nullopt exactly when something in `diagnostics` is an error afterwards. Warnings (a rule that can
 // never match, and the rule that hides it) leave a result.
 std::optional<CheckedPolicy> check(const ParsedPolicy& parsed, const Sources& sources,
-                                   std::string_view etc_services, Diagnostics& diagnostics);
+                                   ServiceTable services, Diagnostics& diagnostics);
 
 // parse() and check() in one.
+std::optional<CheckedPolicy> load(const Sources& sources, ServiceTable services,
+                                  Diagnostics& diagnostics);
 std::optional<CheckedPolicy> load(const Sources& sources, std::string_view etc_services,
                                   Diagnostics& diagnostics);
+
+// Lines as in /etc/services for every service that rules name and the policy itself does not
+// define.
+std::string used_services(const Policy& policy, const ServiceTable& services);
 
 // "r" and 8 hexadecimal digits that stay for as long as the rule means the same.
 std::string rule_id(const Rule& rule);

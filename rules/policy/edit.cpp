@@ -111,7 +111,7 @@ class Selection {
       return tl::unexpected("several rules have an id that begins with '" + word + "'");
     if (found.empty())
       return tl::unexpected("'" + word +
-                            "' is neither the number nor the id of a rule ('fwctl status' "
+                            "' is neither the number nor the id of a rule ('fwctl status verbose' "
                             "lists both), and no rule begins with it");
     chosen_.insert(found.front());
     return {};

@@ -14,6 +14,8 @@ namespace {
 struct Word {
   std::string text;
   Span at;  // in the source
+  // Bytes there before the text begins: the quote it stands in.
+  std::uint32_t quote = 0;
 };
 
 constexpr std::array<std::string_view, 3> verdict_words{"allow", "deny", "reject"};
@@ -66,9 +68,9 @@ class Reader {
     return nullptr;
   }
 
-  Span within(const Word& whole, std::size_t offset, std::size_t length) const {
+  static Span within(const Word& whole, std::size_t offset, std::size_t length) {
     Span at = whole.at;
-    at.column += static_cast<std::uint32_t>(offset);
+    at.column += whole.quote + static_cast<std::uint32_t>(offset);
     at.length = static_cast<std::uint32_t>(std::max<std::size_t>(length, 1));
     return at;
   }
@@ -110,10 +112,7 @@ class Reader {
   void read_comment() {
     const Word* comment = argument("comment", "a text");
     if (comment == nullptr) return;
-    const bool control = std::any_of(comment->text.begin(), comment->text.end(), [](char c) {
-      return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    });
-    if (control) complain(comment->at, "a comment is one line of text");
+    if (!one_line(comment->text)) complain(comment->at, "a comment is one line of text");
     if (comment->text.size() > 200) complain(comment->at, "a comment has at most 200 bytes");
     rule_.comment = comment->text;
   }
@@ -124,6 +123,7 @@ class Reader {
     while (!at_end() && !failed_) {
       const Word& current = word();
       if (take("comment")) {
+        once(seen_comment_, current);
         read_comment();
       } else if (take("proto")) {
         any_clause = true;
@@ -169,6 +169,7 @@ class Reader {
     const Word* port = argument("port", "a port");
     if (port == nullptr) return;
     if (port->text == "any") return complain(port->at, "leave 'port' out to mean any port");
+    if (!ports.empty()) return complain(port->at, "the ports are given already");
     accept(*port, parse_ports(port->text), ports);
   }
 
@@ -203,6 +204,7 @@ class Reader {
   bool seen_proto_ = false;
   bool seen_from_ = false;
   bool seen_to_ = false;
+  bool seen_comment_ = false;
   Rule rule_;
 };
 
@@ -228,8 +230,15 @@ tl::expected<std::vector<Word>, std::size_t> split(std::string_view text, Span a
     Span place = at;
     place.column += static_cast<std::uint32_t>(begin);
     place.length = static_cast<std::uint32_t>(index - begin);
-    words.push_back({.text = std::move(word), .at = place});
+    const bool quoted = text[begin] == '\'' || text[begin] == '"';
+    words.push_back({.text = std::move(word), .at = place, .quote = quoted ? 1U : 0U});
   }
+}
+
+// Means itself to every shell.
+bool plain(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view("_@%+=:,./-").find(c) != std::string_view::npos;
 }
 
 }  // namespace
@@ -238,15 +247,13 @@ std::string join(const std::vector<std::string>& words) {
   std::string out;
   for (const auto& word : words) {
     if (&word != &words.front()) out += ' ';
-    const bool plain =
-        !word.empty() && word.find_first_of(" '\"\\$`*?#&;|<>()~!") == std::string::npos;
-    if (plain) {
+    if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) {
       out += word;
-    } else if (word.find('\'') == std::string::npos) {
-      out += "'" + word + "'";
-    } else {
-      out += "\"" + word + "\"";
+      continue;
     }
+    out += '\'';
+    for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    out += '\'';
   }
   return out;
 }
@@ -256,8 +263,11 @@ std::optional<Rule> parse_rule(const std::vector<std::string>& words, Diagnostic
   std::vector<Word> placed;
   std::uint32_t column = 1;
   for (const auto& word : words) {
-    const auto length = static_cast<std::uint32_t>(join({word}).size());
-    placed.push_back({.text = word, .at = {.line = 1, .column = column, .length = length}});
+    const std::string shown = join({word});
+    const auto length = static_cast<std::uint32_t>(shown.size());
+    placed.push_back({.text = word,
+                      .at = {.line = 1, .column = column, .length = length},
+                      .quote = shown.starts_with('\'') ? 1U : 0U});
     column += length + 1;
   }
   const Span whole{

@@ -69,13 +69,17 @@ Parsed<std::uint16_t> parse_port(std::string_view piece) {
 }
 
 Parsed<std::variant<PortRange, ServiceName>> parse_port_or_service(std::string_view piece) {
-  if (valid_name(piece)) return ServiceName{std::string(piece)};
+  if (valid_service(piece)) return ServiceName{std::string(piece)};
+  if (valid_name(piece))
+    return problem(piece, quoted(piece) + " is a word of the rule language and no service");
   const std::size_t dash = piece.find_first_of("-:");
   if (dash == std::string_view::npos) {
     const auto port = parse_port(piece);
     if (!port) return tl::unexpected(port.error());
     return PortRange{*port, *port};
   }
+  if (dash == 0 || dash + 1 == piece.size())
+    return problem(piece, quoted(piece) + " is no range of ports: one has a port at both ends");
   const auto first = parse_port(piece.substr(0, dash));
   if (!first) return tl::unexpected(first.error());
   auto last = parse_port(piece.substr(dash + 1));
@@ -161,6 +165,17 @@ bool valid_name(std::string_view name) {
   return !name.empty() && name.size() <= longest_name && letter(name[0]) && name != "any" &&
          std::all_of(name.begin(), name.end(),
                      [](char c) { return letter(c) || digit(c) || c == '-' || c == '_'; });
+}
+
+bool valid_service(std::string_view name) {
+  constexpr std::array<std::string_view, 9> words{"in",   "out", "on",   "log",    "proto",
+                                                  "from", "to",  "port", "comment"};
+  return valid_name(name) && std::find(words.begin(), words.end(), name) == words.end();
+}
+
+bool one_line(std::string_view text) {
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 Parsed<std::vector<PortItem>> parse_ports(std::string_view text) {

@@ -27,13 +27,18 @@ using Parsed = tl::expected<T, Problem>;
 Parsed<std::vector<PortItem>> parse_ports(std::string_view text);
 Parsed<std::vector<AddressItem>> parse_addresses(std::string_view text);
 // One address, prefix or range, as sets hold them.
-Parsed<AddressRange> parse_address_range(std::string_view text);
+Parsed<AddressRange> parse_address_range(std::string_view piece);
 // Names of at most 15 characters, or patterns ending in *.
 Parsed<std::vector<std::string>> parse_interfaces(std::string_view text);
 Parsed<Protocol> parse_protocol(std::string_view text);
 
 // Names of sets and services: a letter, then letters, digits, - or _, at most 60 characters.
 bool valid_name(std::string_view name);
+// A service is also none of the words that mean something else behind a verdict ("allow log ...").
+bool valid_service(std::string_view name);
+
+// Comments are: no control characters.
+bool one_line(std::string_view text);
 
 std::string text(const PortItem& item);
 std::string text(const AddressItem& item);

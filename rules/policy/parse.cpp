@@ -21,9 +21,10 @@ using yaml::Node;
 // Reads one file into the policy; every problem is reported and the rest is read on.
 class FileReader {
  public:
-  FileReader(const Source& source, std::size_t index, bool machine, Policy& policy, Added& added,
+  FileReader(const Sources& sources, std::size_t index, bool machine, Policy& policy, Added& added,
              Diagnostics& diagnostics)
-      : source_(source),
+      : sources_(sources),
+        source_(sources.at(index)),
         index_(index),
         machine_(machine),
         policy_(policy),
@@ -53,8 +54,8 @@ class FileReader {
     std::function<void(const Node&)> read;
   };
 
-  void complain(Span at, std::string message) {
-    diagnostics_.push_back(error_in(source_, at, std::move(message)));
+  void complain(Span at, std::string_view message) {
+    diagnostics_.push_back(error_in(source_, at, message));
   }
 
   // Calls the reader of each key; complains about unknown, duplicate and empty ones.
@@ -70,7 +71,7 @@ class FileReader {
         complain(key.at, "'" + key.scalar + "' a second time");
         continue;
       }
-      const auto found = std::find_if(keys.begin(), keys.end(), [&key = key](const Key& known) {
+      const auto* found = std::find_if(keys.begin(), keys.end(), [&key = key](const Key& known) {
         return known.name == key.scalar;
       });
       if (found == keys.end())
@@ -90,10 +91,10 @@ class FileReader {
 
   const std::string* scalar(const Node& node, std::string_view what) {
     if (node.kind == Kind::scalar) return &node.scalar;
-    complain(node.at, std::string(what) + " is one word, not a " +
-                          (node.kind == Kind::list  ? "list"
-                           : node.kind == Kind::map ? "map"
-                                                    : "blank"));
+    std::string_view instead = "a blank";
+    if (node.kind == Kind::list) instead = "a list";
+    if (node.kind == Kind::map) instead = "a map";
+    complain(node.at, std::string(what) + " is one word, not " + std::string(instead));
     return nullptr;
   }
 
@@ -102,8 +103,13 @@ class FileReader {
                    const std::function<void(const Node&)>& read) {
     if (node.kind == Kind::list) {
       if (node.items.empty()) complain(node.at, "an empty list: leave the key out instead");
-      for (const auto& item : node.items)
-        if (scalar(item, what) != nullptr) read(item);
+      for (const auto& item : node.items) {
+        if (scalar(item, what) == nullptr) continue;
+        if (item.scalar == "any" && node.items.size() > 1)
+          complain(item.at, "'any' stands alone, not in a list");
+        else
+          read(item);
+      }
     } else if (scalar(node, what) != nullptr) {
       read(node);
     }
@@ -161,7 +167,7 @@ class FileReader {
       return complain(node.at, "the default for " + std::string(text(traffic)) +
                                    " is already set at " + place->second);
     policy_.defaults[static_cast<std::size_t>(traffic)] = *verdict;
-    if (machine_) added_.defaults[static_cast<std::size_t>(traffic)] = *verdict;
+    if (machine_) added_.defaults[static_cast<std::size_t>(traffic)] = verdict;
   }
 
   void read_logging(const Node& node) {
@@ -183,8 +189,7 @@ class FileReader {
         continue;
       }
       if (const auto* twin = find(policy_.sets, key.scalar)) {
-        complain(key.at, "set '" + key.scalar + "' is already defined at line " +
-                             std::to_string(twin->at.line));
+        complain(key.at, "set '" + key.scalar + "' is already defined at " + where(*twin));
         continue;
       }
       AddressSet set{.name = key.scalar, .ranges = {}, .source = index_, .at = key.at};
@@ -201,13 +206,14 @@ class FileReader {
     if (value.kind != Kind::map)
       return complain(value.at, "services is a map from names to definitions");
     for (const auto& [key, definition] : value.entries) {
-      if (key.kind != Kind::scalar || !valid_name(key.scalar)) {
-        complain(key.at, "a service's name is a letter, then letters, digits, - or _");
+      if (key.kind != Kind::scalar || !valid_service(key.scalar)) {
+        complain(key.at,
+                 "a service's name is a letter, then letters, digits, - or _, and no word of the "
+                 "rule language");
         continue;
       }
       if (const auto* twin = find(policy_.services, key.scalar)) {
-        complain(key.at, "service '" + key.scalar + "' is already defined at line " +
-                             std::to_string(twin->at.line));
+        complain(key.at, "service '" + key.scalar + "' is already defined at " + where(*twin));
         continue;
       }
       read_service(key, definition);
@@ -242,6 +248,10 @@ class FileReader {
     const auto found =
         std::find_if(all.begin(), all.end(), [&](const T& one) { return one.name == name; });
     return found == all.end() ? nullptr : &*found;
+  }
+  template <typename T>
+  std::string where(const T& defined) const {
+    return sources_.at(defined.source).name + ":" + std::to_string(defined.at.line);
   }
 
   void read_before(const Node& value) {
@@ -350,10 +360,10 @@ class FileReader {
     const auto* words = scalar(value, "a comment");
     if (words == nullptr) return;
     if (words->size() > 200) complain(value.at, "a comment has at most 200 bytes");
-    if (words->find('\n') != std::string::npos) complain(value.at, "a comment is one line of text");
+    if (!one_line(*words)) complain(value.at, "a comment is one line of text");
     rule.comment = *words;
   }
-
+  const Sources& sources_;
   const Source& source_;
   std::size_t index_;
   bool machine_;
@@ -370,9 +380,9 @@ ParsedPolicy parse(const Sources& sources, Diagnostics& diagnostics) {
   FileReader::DefaultPlaces managed_places;
   FileReader::DefaultPlaces added_places;
   for (std::size_t index = 0; index < sources.managed.size(); ++index)
-    FileReader(sources.managed[index], index, false, result.policy, result.added, diagnostics)
+    FileReader(sources, index, false, result.policy, result.added, diagnostics)
         .read(managed_places);
-  FileReader(sources.added, sources.managed.size(), true, result.policy, result.added, diagnostics)
+  FileReader(sources, sources.managed.size(), true, result.policy, result.added, diagnostics)
       .read(added_places);
   std::stable_sort(result.policy.rules.begin(), result.policy.rules.end(),
                    [](const Rule& a, const Rule& b) { return a.layer < b.layer; });

@@ -14,6 +14,9 @@ namespace fwctl::policy {
 struct Sources {
   std::vector<Source> managed;
   Source added{.name = "rules.yaml", .text = {}};
+  // The lines of /etc/services that the policy relied on when it was put in force, in the same
+  // format, so that it means the same later. Empty while that has not happened.
+  std::string services;
 
   // By Rule::source: the managed files in order, then `added`.
   const Source& at(std::size_t index) const {

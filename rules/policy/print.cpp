@@ -60,6 +60,11 @@ std::string addresses_text(const std::vector<AddressItem>& items) {
   return joined(pieces);
 }
 
+// What YAML reads as no value at all.
+bool null_word(const std::string& text) {
+  return text == "null" || text == "Null" || text == "NULL";
+}
+
 bool simple(const Rule& rule) {
   return rule.from.empty() && rule.to.empty() && rule.from_ports.empty() && !rule.protocol &&
          !rule.ports.empty();
@@ -71,7 +76,7 @@ std::string scalar(const std::string& text) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            std::string_view("./_-").find(c) != std::string_view::npos;
   };
-  const bool plain = !text.empty() && text[0] != '.' && text[0] != '-' &&
+  const bool plain = !text.empty() && text[0] != '.' && text[0] != '-' && !null_word(text) &&
                      std::all_of(text.begin(), text.end(), safe);
   return plain ? text : yaml::quote(text);
 }
@@ -115,9 +120,9 @@ std::string command_text(const Rule& rule) {
   const bool has_from = !rule.from.empty() || !rule.from_ports.empty();
   if (has_from || (!has_to && (protocol || rule.interfaces.empty())))
     out += " from " + addresses_text(rule.from);
-  if (!rule.from_ports.empty()) out += " port " + ports_text(rule.from_ports, false);
+  if (!rule.from_ports.empty()) out += " port " + ports_text(rule.from_ports, !common);
   if (has_to) out += " to " + addresses_text(rule.to);
-  if (!rule.ports.empty()) out += " port " + ports_text(rule.ports, false);
+  if (!rule.ports.empty()) out += " port " + ports_text(rule.ports, !common);
   return out;
 }
 
@@ -172,12 +177,13 @@ std::string yaml_text(const Policy& policy) {
   if (!policy.sets.empty()) out += "sets:\n";
   for (const auto& set : policy.sets) {
     std::vector<std::string> items;
+    items.reserve(set.ranges.size());
     for (const auto& range : set.ranges) items.push_back(range.text());
-    out += "  " + set.name + ": " + (items.empty() ? "[]" : list(items)) + "\n";
+    out += "  " + scalar(set.name) + ": " + (items.empty() ? "[]" : list(items)) + "\n";
   }
   if (!policy.services.empty()) out += "services:\n";
   for (const auto& service : policy.services) {
-    out += "  " + service.name + ":\n    ports: " + list(texts(service.ports)) + "\n";
+    out += "  " + scalar(service.name) + ":\n    ports: " + list(texts(service.ports)) + "\n";
     if (!service.description.empty())
       out += "    description: " + yaml::quote(service.description) + "\n";
   }

@@ -43,11 +43,11 @@ std::string_view next_word(std::string_view& line) {
 
 }  // namespace
 
-ServiceTable::ServiceTable(std::string_view etc_services) {
-  while (!etc_services.empty()) {
-    const auto end = std::min(etc_services.find('\n'), etc_services.size());
-    std::string_view line = etc_services.substr(0, end);
-    etc_services.remove_prefix(std::min(end + 1, etc_services.size()));
+void ServiceTable::read(std::string_view lines) {
+  while (!lines.empty()) {
+    const auto end = std::min(lines.find('\n'), lines.size());
+    std::string_view line = lines.substr(0, end);
+    lines.remove_prefix(std::min(end + 1, lines.size()));
     line = line.substr(0, line.find('#'));
     const auto name = next_word(line);
     const auto port_and_protocol = next_word(line);
@@ -62,6 +62,10 @@ ServiceTable::ServiceTable(std::string_view etc_services) {
     for (auto alias = next_word(line); !alias.empty(); alias = next_word(line))
       ports_[std::string(alias)].push_back(entry);
   }
+}
+
+ServiceTable::ServiceTable(std::string_view etc_services) {
+  read(etc_services);
   for (const auto& [name, port, is_tcp, is_udp] : built_in) {
     if (ports_.contains(std::string(name))) continue;
     auto& entries = ports_[std::string(name)];
@@ -74,6 +78,12 @@ const std::vector<ServicePort>& ServiceTable::find(const std::string& name) cons
   static const std::vector<ServicePort> none;
   const auto found = ports_.find(name);
   return found == ports_.end() ? none : found->second;
+}
+
+void ServiceTable::prefer(std::string_view lines) {
+  ServiceTable preferred;
+  preferred.read(lines);
+  for (auto& [name, ports] : preferred.ports_) ports_[name] = std::move(ports);
 }
 
 void ServiceTable::define(const std::string& name, std::vector<ServicePort> ports) {

@@ -20,19 +20,19 @@
 namespace fwctl::nft {
 
 // For the messages of googletest.
-void PrintTo(const Ruleset& ruleset, std::ostream* out) {
-  *out << '\n' << text(ruleset);
+static std::ostream& operator<<(std::ostream& out, const Ruleset& ruleset) {
+  return out << '\n' << text(ruleset);
 }
 
 }  // namespace fwctl::nft
 
 namespace fwctl {
 
-std::ostream& operator<<(std::ostream& out, const Refusal& refusal) {
+static std::ostream& operator<<(std::ostream& out, const Refusal& refusal) {
   return out << "change " << refusal.index << ": errno " << refusal.code;
 }
 
-bool operator==(const Refusal& a, const Refusal& b) {
+static bool operator==(const Refusal& a, const Refusal& b) {
   return a.index == b.index && a.code == b.code;
 }
 

@@ -128,7 +128,7 @@ nft::Ruleset statements() {
                     rule({is_tcp, nft::Reject{nft::RejectWith::tcp_reset}}),
                     rule({nft::Reject{nft::RejectWith::port_unreachable}}),
                     rule({is_ipv4, match(Field::ip_saddr, ip("192.0.2.1")), nft::Reject{}}),
-                    rule({nft::Counter{}, nft::Verdict{VerdictKind::return_, {}}}, "back"),
+                    rule({nft::Counter{}, nft::Verdict{VerdictKind::go_back, {}}}, "back"),
                     rule({nft::Counter{}})});
   return of_chains({forward, input_chain(), one, output, prerouting, commented});
 }
@@ -156,7 +156,7 @@ nft::Ruleset hash_sets() {
                           mapped(single(byte(6) + port(80), "r2"), drop()),
                           mapped(single(byte(6) + port(443)), {VerdictKind::jump, "web"}),
                           mapped(single(byte(17) + port(53), "r3"), {VerdictKind::go_to, "web"}),
-                          mapped(single(byte(17) + port(67)), {VerdictKind::return_, {}})};
+                          mapped(single(byte(17) + port(67)), {VerdictKind::go_back, {}})};
   sets.push_back(
       {.name = "wide",
        .key = {Field::nfproto, Field::ip6_saddr, Field::iifname, Field::th_sport, Field::l4proto}});

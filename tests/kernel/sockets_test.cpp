@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -17,7 +18,9 @@ namespace {
 
 class TestSocket {
  public:
-  TestSocket(int family, int type) : fd_(socket(family, type | SOCK_CLOEXEC, 0)) {}
+  TestSocket(int family, int type) : fd_(socket(family, type | SOCK_CLOEXEC, 0)) {
+    if (fd_ < 0) std::abort();
+  }
   TestSocket(TestSocket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   TestSocket(const TestSocket&) = delete;
   TestSocket& operator=(const TestSocket&) = delete;

@@ -16,7 +16,7 @@ import lab
 TRAFFIC = os.environ.get("TRAFFIC", str(lab.BUILD / "tests/system/traffic"))
 ALLOWED, DENIED = 5001, 5002
 RATE = 20_000
-SWAPS = int(os.environ.get("FWCTL_SWAPS", "3000"))
+SWAPS = int(os.environ.get("FWCTL_SWAPS", "2000"))
 
 # Each pair of neighbours changes something else: rules only, the shape of a rule, the default, all.
 POLICIES = (

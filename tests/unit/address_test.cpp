@@ -23,7 +23,8 @@ TEST(Address, ReadsBothFamilies) {
 TEST(Address, RefusesWhatIsNone) {
   for (const std::string_view text :
        {"", "192.0.2", "192.0.2.256", "192.0.2.01", "192.0.2.1 ", " 192.0.2.1", "192.0.2.1:80",
-        "0x7f.0.0.1", "127.1", "2001:db8::1%eth0", "[::1]", ":::", "2001:db8::1::2", "g::", "localhost"})
+        "0x7f.0.0.1", "127.1", "2001:db8::1%eth0", "[::1]", ":::", "2001:db8::1::2",
+        "g::", "localhost"})
     EXPECT_FALSE(Address::parse(text)) << text;
   EXPECT_FALSE(Address::parse(std::string_view("192.0.2.1\0", 10)));
 }
@@ -62,7 +63,8 @@ TEST(Prefix, ClearsHostBits) {
   EXPECT_EQ(prefix(address("10.1.2.3"), 31), range("10.1.2.2", "10.1.2.3"));
   EXPECT_EQ(prefix(address("10.1.2.3"), 32), range("10.1.2.3", "10.1.2.3"));
   EXPECT_EQ(prefix(address("10.1.2.3"), 0), everything(Family::ipv4));
-  EXPECT_EQ(prefix(address("2001:db8:1::1"), 32), range("2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"));
+  EXPECT_EQ(prefix(address("2001:db8:1::1"), 32),
+            range("2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"));
 }
 
 TEST(AddressRange, IsPrintedAsWhatItIs) {

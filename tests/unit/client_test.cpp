@@ -187,8 +187,7 @@ TEST_F(ClientTest, ReadsTheRefusalOfARequestThatWasNotReadToItsEnd) {
 TEST_F(ClientTest, TakesLargeReplies) {
   serve([](int socket) {
     receive_request(socket);
-    send_text(socket,
-              encode(protocol::Reply{{{"text", std::string(20UL << 20, 'x')}}, {}, false}));
+    send_text(socket, encode(protocol::Reply{{{"text", std::string(20UL << 20, 'x')}}, {}, false}));
   });
   const auto reply = Client::connect(path_)->call("Show", {{"what", "ruleset"}});
   ASSERT_TRUE(reply) << reply.error().message;

@@ -99,7 +99,7 @@ TEST_F(ConnectionTest, IsNotSilentWhenWeAreSlow) {
 }
 
 TEST_F(ConnectionTest, APeerThatDoesNotReadIsSilent) {
-  ASSERT_TRUE(connection_.send(std::string(10'000'000, 'x'), start_));
+  ASSERT_TRUE(connection_.send(std::string(1'000'000, 'x'), start_));
   ASSERT_GT(connection_.unsent(), 0);
   arrives("more");
   EXPECT_TRUE(expired(60s));
@@ -110,6 +110,18 @@ TEST_F(ConnectionTest, APeerThatDoesNotReadIsSilent) {
   ASSERT_TRUE(connection_.flush(start_ + 50s));
   EXPECT_LT(connection_.unsent(), unsent);
   EXPECT_FALSE(expired(109s));
+}
+
+TEST_F(ConnectionTest, APeerThatLeavesNoRoomForItsNextReplyIsSilent) {
+  while (connection_.unsent() == 0) ASSERT_TRUE(connection_.send(std::string(1000, 'x'), start_));
+  std::array<char, 1000> piece{};
+  recv(far_, piece.data(), piece.size(), 0);
+  ASSERT_TRUE(connection_.flush(start_));
+  ASSERT_EQ(connection_.unsent(), 0);
+  arrives("\0"s);
+  ASSERT_TRUE(connection_.receive(start_));
+  ASSERT_TRUE(connection_.has_request());
+  EXPECT_TRUE(expired(60s));
 }
 
 TEST_F(ConnectionTest, IsDoneWhenThePeerEndedAndAllIsSent) {

@@ -39,7 +39,8 @@ TEST(Render, UnderlinesNoFurtherThanTheLineGoes) {
             "policy.yaml:5:3: error: m\n  last\n    ^~\n");
   EXPECT_EQ(render(error_in(source, {.line = 5, .column = 5}, "behind the end")),
             "policy.yaml:5:5: error: behind the end\n  last\n      ^\n");
-  EXPECT_EQ(render(error_in(source, {.line = 5, .column = 90}, "m")), "policy.yaml:5:90: error: m\n  last\n");
+  EXPECT_EQ(render(error_in(source, {.line = 5, .column = 90}, "m")),
+            "policy.yaml:5:90: error: m\n  last\n");
 }
 
 TEST(Render, NeverPassesOnControlCharacters) {

@@ -17,9 +17,11 @@ Lines difference(const std::string& before, const std::string& after) {
 }
 
 TEST(Difference, NamesWhatChangedAndNothingElse) {
-  EXPECT_EQ(difference("rules: [allow 1, allow 2, allow 3]\n", "rules: [allow 1, deny 2, allow 3, allow 4 comment x]\n"),
+  EXPECT_EQ(difference("rules: [allow 1, allow 2, allow 3]\n",
+                       "rules: [allow 1, deny 2, allow 3, allow 4 comment x]\n"),
             (Lines{"- allow 2", "+ deny 2", "+ allow 4 comment 'x'"}));
-  EXPECT_EQ(difference("rules: [allow 1]\n", "rules: [allow 1 comment c]\n"), (Lines{"- allow 1", "+ allow 1 comment 'c'"}));
+  EXPECT_EQ(difference("rules: [allow 1]\n", "rules: [allow 1 comment c]\n"),
+            (Lines{"- allow 1", "+ allow 1 comment 'c'"}));
 }
 
 TEST(Difference, ARuleThatMovedIsBoth) {
@@ -28,14 +30,17 @@ TEST(Difference, ARuleThatMovedIsBoth) {
 
 TEST(Difference, CoversDefaultsLoggingSetsAndServices) {
   EXPECT_EQ(difference("logging: low\nsets: {a: [10.0.0.1]}\nservices: {s: {ports: 1}}\n",
-                       "logging: off\ndefaults: {incoming: reject}\nsets: {a: [10.0.0.1, \"::1\"]}\nservices: {s: {ports: 1/tcp}}\n"),
-            (Lines{"- default deny incoming", "+ default reject incoming", "- logging low", "+ logging off",
-                   "+ set a ::1", "- service s 1", "+ service s 1/tcp"}));
+                       "logging: off\ndefaults: {incoming: reject}\nsets: {a: [10.0.0.1, "
+                       "\"::1\"]}\nservices: {s: {ports: 1/tcp}}\n"),
+            (Lines{"- default deny incoming", "+ default reject incoming", "- logging low",
+                   "+ logging off", "- service s 1", "+ set a ::1", "+ service s 1/tcp"}));
 }
 
 TEST(Difference, ProtocolsOfOneSideCount) {
   EXPECT_EQ(difference("rules: [\"allow from any port 53 to any port 22/tcp\"]\n",
-                       "rules: [\"allow from any port 53 to any port 22\"]\n").size(), 2U);
+                       "rules: [\"allow from any port 53 to any port 22\"]\n")
+                .size(),
+            2U);
 }
 
 TEST(Difference, IsEmptyExactlyForTheSame) {
@@ -62,7 +67,9 @@ TEST(Difference, OfVeryLongLists) {
   }
   const auto lines = policy::difference(before, after);
   EXPECT_EQ(lines.size(), 10'000U);
-  EXPECT_EQ(std::count_if(lines.begin(), lines.end(), [](const auto& line) { return line[0] == '+'; }), 5'000);
+  EXPECT_EQ(
+      std::count_if(lines.begin(), lines.end(), [](const auto& line) { return line[0] == '+'; }),
+      5'000);
 }
 
 }  // namespace

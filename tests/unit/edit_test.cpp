@@ -48,7 +48,8 @@ TEST_F(Editing, AddPutsTheRuleLast) {
   const auto edit = add("allow 9/tcp");
   ASSERT_TRUE(edit);
   EXPECT_TRUE(edit->changed);
-  EXPECT_EQ(edit->added.rules, (Rules{rule("allow 4/tcp"), rule("allow 5/tcp comment five"), rule("allow 9/tcp")}));
+  EXPECT_EQ(edit->added.rules,
+            (Rules{rule("allow 4/tcp"), rule("allow 5/tcp comment five"), rule("allow 9/tcp")}));
   EXPECT_EQ(edit->added.before, parsed_.added.before);
 }
 
@@ -60,8 +61,10 @@ TEST_F(Editing, PrependPutsTheRuleFirst) {
 }
 
 TEST_F(Editing, InsertMakesItRuleNumberN) {
-  EXPECT_EQ(add("deny 9", {.number = 1})->added.before, (Rules{rule("deny 9"), rule("allow 1/tcp")}));
-  EXPECT_EQ(add("deny 9", {.number = 2})->added.before, (Rules{rule("allow 1/tcp"), rule("deny 9")}))
+  EXPECT_EQ(add("deny 9", {.number = 1})->added.before,
+            (Rules{rule("deny 9"), rule("allow 1/tcp")}));
+  EXPECT_EQ(add("deny 9", {.number = 2})->added.before,
+            (Rules{rule("allow 1/tcp"), rule("deny 9")}))
       << "before the first of people's rules, yet in fwctl's own file";
   EXPECT_EQ(add("deny 9", {.number = 4})->added.rules,
             (Rules{rule("deny 9"), rule("allow 4/tcp"), rule("allow 5/tcp comment five")}));
@@ -73,26 +76,31 @@ TEST_F(Editing, InsertDoesNotWriteIntoPeoplesFiles) {
   const auto edit = add("deny 9", {.number = 3});
   ASSERT_FALSE(edit);
   EXPECT_EQ(edit.error(),
-            "rule 3 stands in policy.yaml:3, a file that fwctl does not write: put the new rule there and 'fwctl "
+            "rule 3 stands in policy.yaml:3, a file that fwctl does not write: put the new rule "
+            "there and 'fwctl "
             "reload', or use 'fwctl prepend'");
 }
 
 TEST_F(Editing, InsertNeedsARuleToInsertBefore) {
-  EXPECT_EQ(add("deny 9", {.number = 6}).error(), "there is no rule 6 to insert before: the last is rule 5");
+  EXPECT_EQ(add("deny 9", {.number = 6}).error(),
+            "there is no rule 6 to insert before: the last is rule 5");
   use("", "");
-  EXPECT_EQ(add("deny 9", {.number = 1}).error(), "there is no rule 1 to insert before: there are no rules yet");
+  EXPECT_EQ(add("deny 9", {.number = 1}).error(),
+            "there is no rule 1 to insert before: there are no rules yet");
   EXPECT_TRUE(add("deny 9", {.number = 0}));
 }
 
 TEST_F(Editing, SayingAThingTwiceChangesNothing) {
-  for (const std::string same : {"allow 4/tcp", "allow proto tcp to any port 4", "allow 5/tcp", "allow 5/tcp comment five"}) {
+  for (const std::string same : {"allow 4/tcp", "allow proto tcp to any port 4", "allow 5/tcp",
+                                 "allow 5/tcp comment five"}) {
     const auto edit = add(same);
     ASSERT_TRUE(edit) << same;
     EXPECT_FALSE(edit->changed) << same;
     EXPECT_EQ(edit->added.rules, parsed_.added.rules) << same;
   }
   EXPECT_EQ(add("allow 4/tcp")->notes, Notes{"already there: rule 4, 'allow 4/tcp'"});
-  EXPECT_EQ(add("allow 2/tcp comment x")->notes, Notes{"already there: rule 2, 'allow 2/tcp' (policy.yaml:2)"});
+  EXPECT_EQ(add("allow 2/tcp comment x")->notes,
+            Notes{"already there: rule 2, 'allow 2/tcp' (policy.yaml:2)"});
   EXPECT_FALSE(add("allow 1/tcp", {.number = 0})->changed);
 }
 
@@ -124,7 +132,8 @@ TEST_F(Editing, DeletesByNumberIdAndText) {
   EXPECT_EQ(remove({id(4).substr(0, 5)})->added.rules, without_four);
   EXPECT_EQ(remove({"allow", "4/tcp"})->added.rules, without_four);
   EXPECT_EQ(remove({"1"})->added.before, Rules{});
-  EXPECT_EQ(remove({"allow", "5/tcp"})->added.rules, Rules{rule("allow 4/tcp")}) << "whatever its comment";
+  EXPECT_EQ(remove({"allow", "5/tcp"})->added.rules, Rules{rule("allow 4/tcp")})
+      << "whatever its comment";
   EXPECT_TRUE(remove({"4"})->changed);
 }
 
@@ -133,7 +142,8 @@ TEST_F(Editing, DeletesSeveralAtOnce) {
   ASSERT_TRUE(edit);
   EXPECT_EQ(edit->added.before, Rules{});
   EXPECT_EQ(edit->added.rules, Rules{});
-  EXPECT_EQ(remove({"4", id(4), "4-4"})->added.rules.size(), 1U) << "named three times, deleted once";
+  EXPECT_EQ(remove({"4", id(4), "4-4"})->added.rules.size(), 1U)
+      << "named three times, deleted once";
 }
 
 TEST_F(Editing, DoesNotDeleteFromPeoplesFiles) {
@@ -142,7 +152,8 @@ TEST_F(Editing, DoesNotDeleteFromPeoplesFiles) {
     const auto edit = remove(selection);
     ASSERT_FALSE(edit);
     EXPECT_EQ(edit.error(),
-              "rule 2, 'allow 2/tcp' stands in policy.yaml:2, a file that fwctl does not write: delete it there, then "
+              "rule 2, 'allow 2/tcp' stands in policy.yaml:2, a file that fwctl does not write: "
+              "delete it there, then "
               "'fwctl reload'");
   }
 }
@@ -155,10 +166,13 @@ TEST_F(Editing, SaysWhyItDeletesNothing) {
   EXPECT_EQ(remove({"4-"}).error(), "'4-' is not a range of rule numbers");
   EXPECT_EQ(remove({"4-6"}).error(), "there is no rule 6: the last is rule 5");
   EXPECT_EQ(remove({"all"}).error(),
-            "'all' is neither the number nor the id of a rule ('fwctl status' lists both), and no rule begins with it");
+            "'all' is neither the number nor the id of a rule ('fwctl status verbose' lists both), "
+            "and no "
+            "rule begins with it");
   EXPECT_EQ(remove({"r"}).error().substr(0, 3), "'r'") << "too little to go by";
   EXPECT_EQ(remove({"allow", "0"}).error(), "the rule to delete is not a rule");
-  EXPECT_EQ(render(diagnostics_), "command:1:7: error: '0' is not a port: ports are 1 to 65535\n  allow 0\n        ^\n");
+  EXPECT_EQ(render(diagnostics_),
+            "command:1:7: error: '0' is not a port: ports are 1 to 65535\n  allow 0\n        ^\n");
   use("", "");
   EXPECT_EQ(remove({"1"}).error(), "there is no rule 1: there are no rules");
 }
@@ -172,7 +186,8 @@ TEST_F(Editing, DeletingWhatIsNotThereSaysSo) {
 
 TEST_F(Editing, AnIdThatSeveralShareTheBeginningOfIsRefused) {
   use("", "rules: [allow 4/tcp, allow 5/tcp, allow 4/tcp]\n");
-  EXPECT_EQ(remove({id(1).substr(0, 6)}).error(), "several rules have an id that begins with '" + id(1).substr(0, 6) + "'");
+  EXPECT_EQ(remove({id(1).substr(0, 6)}).error(),
+            "several rules have an id that begins with '" + id(1).substr(0, 6) + "'");
   EXPECT_EQ(remove({id(3)})->added.rules, (Rules{rule("allow 4/tcp"), rule("allow 5/tcp")}));
   EXPECT_EQ(remove({"allow", "4/tcp"})->added.rules, Rules{rule("allow 5/tcp")});
 }

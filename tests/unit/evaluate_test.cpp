@@ -32,7 +32,8 @@ std::string decided(const policy::CheckedPolicy& policy, const Packet& packet) {
 }
 
 TEST(Evaluate, TheFirstRuleThatMatchesDecides) {
-  const auto policy = load("rules: [\"deny from 203.0.113.9\", allow 22/tcp, deny 22, reject from 203.0.113.0/24]\n");
+  const auto policy = load(
+      "rules: [\"deny from 203.0.113.9\", allow 22/tcp, deny 22, reject from 203.0.113.0/24]\n");
   EXPECT_EQ(decided(policy, incoming("203.0.113.9", 22)), "deny by 1");
   EXPECT_EQ(decided(policy, incoming("203.0.113.8", 22)), "allow by 2");
   EXPECT_EQ(decided(policy, incoming("203.0.113.8", 22, udp)), "deny by 3");
@@ -41,7 +42,9 @@ TEST(Evaluate, TheFirstRuleThatMatchesDecides) {
 }
 
 TEST(Evaluate, EachKindOfTrafficHasItsRulesAndDefault) {
-  const auto policy = load("defaults: {incoming: reject, outgoing: deny, routed: allow}\nrules: [allow out 25, allow 22]\n");
+  const auto policy = load(
+      "defaults: {incoming: reject, outgoing: deny, routed: allow}\nrules: [allow out 25, allow "
+      "22]\n");
   auto packet = incoming("203.0.113.9", 25);
   EXPECT_EQ(decided(policy, packet), "default reject");
   packet.traffic = Traffic::outgoing;
@@ -91,13 +94,14 @@ TEST(Evaluate, TheBaselineComesFirst) {
 }
 
 TEST(Evaluate, EveryConditionCounts) {
-  const auto policy = load("sets: {office: [10.0.0.0/8, \"2001:db8:1::/48\"]}\n"
-                           "rules:\n"
-                           "  - allow: [80/tcp, 9000-9010/udp]\n"
-                           "    from: [\"@office\", 192.0.2.8]\n"
-                           "    to: [192.0.2.1, \"2001:db8::/32\"]\n"
-                           "    from-port: 40000\n"
-                           "    interface: [eth0, \"wg*\"]\n");
+  const auto policy = load(
+      "sets: {office: [10.0.0.0/8, \"2001:db8:1::/48\"]}\n"
+      "rules:\n"
+      "  - allow: [80/tcp, 9000-9010/udp]\n"
+      "    from: [\"@office\", 192.0.2.8]\n"
+      "    to: [192.0.2.1, \"2001:db8::/32\"]\n"
+      "    from-port: 40000\n"
+      "    interface: [eth0, \"wg*\"]\n");
   const auto good = incoming("10.1.2.3", 80);
   EXPECT_EQ(decided(policy, good), "allow by 1");
   EXPECT_EQ(decided(policy, incoming("192.0.2.8", 9010, udp)), "allow by 1");

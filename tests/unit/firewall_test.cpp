@@ -358,11 +358,10 @@ TEST_F(FirewallTest, AFlushedTableIsRestoredByTheNextChangeAndByReload) {
 TEST_F(FirewallTest, AChangeCutShortBehindTheCommitPointIsFinished) {
   start();
   ASSERT_TRUE(enable());
-  const auto rules_before = folder_.read("etc/rules.yaml");
   ASSERT_TRUE(allow("22/tcp"));
   const auto after = everything();
   std::filesystem::rename(folder_.path() / "state/generation-3", folder_.path() / "state/pending");
-  folder_.write("etc/rules.yaml", rules_before);
+  std::filesystem::rename(folder_.path() / "etc/rules.yaml", folder_.path() / "etc/rules.yaml.new");
   start();
   EXPECT_EQ(everything(), after);
 }
@@ -436,6 +435,72 @@ TEST_F(FirewallTest, ABrokenPolicyOnAFreshHostStaysInertUntilMended) {
   folder_.write("etc/policy.yaml", "rules:\n  - allow: 22/tcp\n");
   ASSERT_TRUE(firewall_->reload({}));
   EXPECT_TRUE(enable());
+}
+
+TEST_F(FirewallTest, AFilePutBackByHandIsNotTakenForAChangeCutShort) {
+  folder_.write("etc/policy.yaml", "rules:\n  - allow: 1/tcp\n");
+  start();
+  folder_.write("etc/policy.yaml", "rules:\n  - allow: 2/tcp\n");
+  ASSERT_TRUE(firewall_->reload({}));
+  folder_.write("etc/policy.yaml", "rules:\n  - allow: 1/tcp\n");
+  start();
+  EXPECT_EQ(folder_.read("etc/policy.yaml"), "rules:\n  - allow: 1/tcp\n");
+}
+
+TEST_F(FirewallTest, AStagedFileOfAChangeThatNeverWasIsRemoved) {
+  start();
+  ASSERT_TRUE(allow("22/tcp"));
+  folder_.write("etc/rules.yaml.new", "rules: []\n");
+  const auto rules = folder_.read("etc/rules.yaml");
+  start();
+  EXPECT_FALSE(folder_.has("etc/rules.yaml.new"));
+  EXPECT_EQ(folder_.read("etc/rules.yaml"), rules);
+}
+
+TEST_F(FirewallTest, ADamagedStoreNeverOpensAHostThatMayHaveBeenEnforcing) {
+  start();
+  ASSERT_TRUE(enable());
+  for (const auto* name : {"state/generation-1", "state/generation-2"})
+    folder_.write(name, "damaged");
+  ASSERT_TRUE(kernel_.apply({nft::DeleteTable{}}));  // a reboot
+  start();
+  EXPECT_TRUE(firewall_->enabled());
+  EXPECT_TRUE(in_kernel());
+}
+
+TEST_F(FirewallTest, EditingEtcServicesChangesNothingUntilReload) {
+  folder_.write("services", "web 80/tcp\n");
+  start();
+  ASSERT_TRUE(allow("web"));
+  ASSERT_TRUE(enable());
+  folder_.write("services", "web 8080/tcp\nother 99/tcp\n");
+  start();
+  ASSERT_TRUE(allow("other"));
+  EXPECT_NE(kernel_text().find("tcp . 80 "), std::string::npos);
+  EXPECT_EQ(kernel_text().find("tcp . 8080"), std::string::npos);
+  ASSERT_TRUE(firewall_->reload({}));
+  EXPECT_NE(kernel_text().find("tcp . 8080"), std::string::npos);
+}
+
+TEST_F(FirewallTest, ApplyKeepsTheModeOfThePolicyFile) {
+  folder_.write("etc/policy.yaml", "rules: []\n");
+  const auto path = folder_.path() / "etc/policy.yaml";
+  const auto mode = std::filesystem::perms::owner_read | std::filesystem::perms::owner_write |
+                    std::filesystem::perms::group_read;
+  std::filesystem::permissions(path, mode);
+  start();
+  ASSERT_TRUE(firewall_->apply("rules:\n  - allow: 22/tcp\n", "new", {}));
+  EXPECT_EQ(std::filesystem::status(path).permissions(), mode);
+}
+
+TEST_F(FirewallTest, ApplyWritesThroughASymbolicLink) {
+  folder_.write("elsewhere/policy.yaml", "rules: []\n");
+  std::filesystem::create_symlink(folder_.path() / "elsewhere/policy.yaml",
+                                  folder_.path() / "etc/policy.yaml");
+  start();
+  ASSERT_TRUE(firewall_->apply("rules:\n  - allow: 22/tcp\n", "new", {}));
+  EXPECT_TRUE(std::filesystem::is_symlink(folder_.path() / "etc/policy.yaml"));
+  EXPECT_EQ(folder_.read("elsewhere/policy.yaml"), "rules:\n  - allow: 22/tcp\n");
 }
 
 TEST_F(FirewallTest, CountsAreByRule) {

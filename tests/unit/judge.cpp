@@ -4,6 +4,8 @@
 #include <cstring>
 #include <optional>
 
+#include "rules/nft/value_text.h"
+
 namespace fwctl::testing {
 namespace {
 
@@ -16,7 +18,9 @@ Bytes number(std::uint32_t value) {
   return bytes;
 }
 
-Bytes byte(std::uint8_t value) { return {static_cast<char>(value)}; }
+Bytes byte(std::uint8_t value) {
+  return {static_cast<char>(value)};
+}
 
 Bytes port(std::uint16_t value) {
   return {static_cast<char>(value >> 8), static_cast<char>(value & 0xff)};
@@ -27,7 +31,8 @@ class Judge {
   Judge(const nft::Ruleset& ruleset, const Packet& packet) : ruleset_(ruleset), packet_(packet) {}
 
   Judgement judge() {
-    constexpr std::array hooks{nft::HookPoint::input, nft::HookPoint::output, nft::HookPoint::forward};
+    constexpr std::array hooks{nft::HookPoint::input, nft::HookPoint::output,
+                               nft::HookPoint::forward};
     const auto hook = hooks[static_cast<std::size_t>(packet_.traffic)];
     for (const auto& chain : ruleset_.chains) {
       if (!chain.hook || chain.hook->point != hook) continue;
@@ -77,7 +82,7 @@ class Judge {
   std::optional<Walk> apply(const nft::Verdict& verdict, const std::string& comment) {
     if (verdict.kind == nft::VerdictKind::accept) return end(policy::Verdict::allow, comment);
     if (verdict.kind == nft::VerdictKind::drop) return end(policy::Verdict::deny, comment);
-    if (verdict.kind == nft::VerdictKind::return_) return Walk::back;
+    if (verdict.kind == nft::VerdictKind::go_back) return Walk::back;
     if (result_.by.empty()) result_.by = comment;
     const auto* chain = ruleset_.find_chain(verdict.chain);
     if (chain == nullptr) {
@@ -104,21 +109,24 @@ class Judge {
 
   const nft::Element* find(const std::string& name, const std::vector<Field>& key) {
     const auto* set = ruleset_.find_set(name);
-    if (set == nullptr || set->key != key) {
-      result_.misread = "no set " + name + " of this key";
+    const auto same_type = [](Field a, Field b) { return nft::type_name(a) == nft::type_name(b); };
+    if (set == nullptr || !std::ranges::equal(set->key, key, same_type)) {
+      result_.misread = "no set " + name + " of this type";
       return nullptr;
     }
-    const auto found = std::find_if(set->elements.begin(), set->elements.end(), [&](const auto& element) {
-      std::size_t from = 0;
-      for (const auto one : key) {
-        const auto width = nft::width(one);
-        const Bytes value = field(one);
-        const auto& last = element.key_end.empty() ? element.key : element.key_end;
-        if (value < element.key.substr(from, width) || last.substr(from, width) < value) return false;
-        from += width;
-      }
-      return true;
-    });
+    const auto found =
+        std::find_if(set->elements.begin(), set->elements.end(), [&](const auto& element) {
+          std::size_t from = 0;
+          for (const auto one : key) {
+            const auto width = nft::width(one);
+            const Bytes value = field(one);
+            const auto& last = element.key_end.empty() ? element.key : element.key_end;
+            if (value < element.key.substr(from, width) || last.substr(from, width) < value)
+              return false;
+            from += width;
+          }
+          return true;
+        });
     return found == set->elements.end() ? nullptr : &*found;
   }
 
@@ -180,6 +188,8 @@ class Judge {
 
 }  // namespace
 
-Judgement judge(const nft::Ruleset& ruleset, const Packet& packet) { return Judge(ruleset, packet).judge(); }
+Judgement judge(const nft::Ruleset& ruleset, const Packet& packet) {
+  return Judge(ruleset, packet).judge();
+}
 
 }  // namespace fwctl::testing

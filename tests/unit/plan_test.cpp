@@ -15,7 +15,9 @@
 namespace fwctl::nft {
 
 // For the messages of googletest.
-void PrintTo(const Ruleset& ruleset, std::ostream* out) { *out << '\n' << text(ruleset); }
+void PrintTo(const Ruleset& ruleset, std::ostream* out) {
+  *out << '\n' << text(ruleset);
+}
 
 }  // namespace fwctl::nft
 
@@ -30,11 +32,14 @@ using nft::Ruleset;
 Ruleset wanted(const policy::CheckedPolicy& policy, const std::string& generation) {
   Ruleset ruleset = compile::compile(policy);
   ruleset.chains.push_back({.name = std::string(nft::marker_chain), .comment = generation});
-  std::sort(ruleset.chains.begin(), ruleset.chains.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  std::sort(ruleset.chains.begin(), ruleset.chains.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
   return ruleset;
 }
 
-Ruleset wanted(const std::string& policy, const std::string& generation) { return wanted(load(policy), generation); }
+Ruleset wanted(const std::string& policy, const std::string& generation) {
+  return wanted(load(policy), generation);
+}
 
 // Chains and sets that the changes touch once they exist, by name.
 std::multiset<std::string> edited(const Changes& changes) {
@@ -80,7 +85,8 @@ void expect_nothing_live_is_edited(const Ruleset& loaded, const Changes& changes
   if (in_place.empty()) return;
   EXPECT_EQ(in_place.size(), 1U) << nft::text(changes);
   EXPECT_FALSE(chains) << nft::text(changes);
-  EXPECT_EQ(lookups(nft::live(loaded), std::string(nft::plain_name(*in_place.begin()))), 1) << nft::text(changes);
+  EXPECT_EQ(lookups(nft::live(loaded), std::string(nft::plain_name(*in_place.begin()))), 1)
+      << nft::text(changes);
 }
 
 class Loaded {
@@ -109,7 +115,8 @@ class Loaded {
  private:
   void apply(const Plan& plan) {
     const auto applied = kernel_.apply(plan.changes);
-    EXPECT_TRUE(applied) << "change " << applied.error().refusals.at(0).index << " of\n" << nft::text(plan.changes);
+    EXPECT_TRUE(applied) << "change " << applied.error().refusals.at(0).index << " of\n"
+                         << nft::text(plan.changes);
     EXPECT_EQ(*now(), plan.result) << nft::text(plan.changes);
   }
 
@@ -131,7 +138,8 @@ TEST(Plan, OfWhatIsThereSendsNothing) {
   EXPECT_TRUE(nft::plan(kernel.now(), target, 2).changes.empty());
   kernel.load(wanted("rules: [\"deny from 10.0.0.1\"]\n", "2"), 2);
   kernel.load(target, 3);
-  EXPECT_TRUE(nft::plan(kernel.now(), target, 4).changes.empty()) << "under names of their own as well";
+  EXPECT_TRUE(nft::plan(kernel.now(), target, 4).changes.empty())
+      << "under names of their own as well";
 }
 
 TEST(Plan, OneMorePortIsOneElement) {
@@ -152,14 +160,16 @@ TEST(Plan, ASetLookedIntoTwiceIsNotEditedInPlace) {
   kernel.load(wanted("sets: {s: [10.0.0.1]}\n" + rules, "1"), 1);
   const Plan plan = kernel.load(wanted("sets: {s: [10.0.0.1, 10.0.0.3]}\n" + rules, "2"), 2);
   EXPECT_NE(kernel.now()->find_set("s-ipv4.2"), nullptr);
-  EXPECT_EQ(kernel.now()->find_set("s-ipv4")->elements.size(), 1U) << "left as it was for packets under way";
+  EXPECT_EQ(kernel.now()->find_set("s-ipv4")->elements.size(), 1U)
+      << "left as it was for packets under way";
 }
 
 TEST(Plan, ASetLookedIntoOnceIs) {
   Loaded kernel;
   kernel.load(wanted("sets: {s: [10.0.0.1-10.0.0.5]}\nrules: [\"allow from @s\"]\n", "1"), 1);
   kernel.load(wanted("sets: {s: [10.0.0.1-10.0.0.4]}\nrules: [\"allow from @s\"]\n", "2"), 2);
-  EXPECT_EQ(kernel.now()->sets.size(), wanted("rules: []\n", "3").sets.size() + 1) << "no second set";
+  EXPECT_EQ(kernel.now()->sets.size(), wanted("rules: []\n", "3").sets.size() + 1)
+      << "no second set";
 }
 
 TEST(Plan, TwoSetsThatDifferAreExchangedTogether) {
@@ -174,7 +184,8 @@ TEST(Plan, TwoSetsThatDifferAreExchangedTogether) {
 TEST(Plan, NamesNeverCollide) {
   Loaded kernel;
   for (int round = 0; round < 6; ++round)
-    kernel.load(wanted(round % 2 == 0 ? "rules: [\"deny from 10.0.0.1\"]\n" : "rules: [\"deny from 10.0.0.2\"]\n",
+    kernel.load(wanted(round % 2 == 0 ? "rules: [\"deny from 10.0.0.1\"]\n"
+                                      : "rules: [\"deny from 10.0.0.2\"]\n",
                        std::to_string(round)),
                 1);  // a caller that forgot to count
 }
@@ -201,7 +212,8 @@ void expect_exactly_live(const Ruleset& loaded) {
   const auto reached = nft::reachable(loaded);
   for (const auto& set : loaded.sets) EXPECT_TRUE(reached.sets.contains(set.name)) << set.name;
   for (const auto& chain : loaded.chains)
-    EXPECT_TRUE(reached.chains.contains(chain.name) || chain.name == nft::marker_chain) << chain.name;
+    EXPECT_TRUE(reached.chains.contains(chain.name) || chain.name == nft::marker_chain)
+        << chain.name;
 }
 
 // From any policy to any other, over and over on one kernel.
@@ -232,21 +244,24 @@ TEST(Plan, WalksBySmallSteps) {
     for (std::uint64_t step = 1; step <= 25; ++step) {
       const auto what = random.below(5);
       if (what == 0 && !policy.rules.empty())
-        policy.rules.erase(policy.rules.begin() + static_cast<std::ptrdiff_t>(random.below(policy.rules.size())));
+        policy.rules.erase(policy.rules.begin() +
+                           static_cast<std::ptrdiff_t>(random.below(policy.rules.size())));
       else if (what == 1)
-        policy.sets[random.below(policy.sets.size())].ranges.push_back({address("192.0.2.7"), address("192.0.2.9")});
+        policy.sets[random.below(policy.sets.size())].ranges.push_back(
+            {address("192.0.2.7"), address("192.0.2.9")});
       else if (what == 2)
         policy.sets[random.below(policy.sets.size())].ranges = random.policy(0).sets[0].ranges;
       else if (what == 3)
         policy.defaults[random.below(3)] = random.policy(0).defaults[0];
       else
-        policy.rules.insert(policy.rules.begin() + static_cast<std::ptrdiff_t>(random.below(policy.rules.size() + 1)),
+        policy.rules.insert(policy.rules.begin() +
+                                static_cast<std::ptrdiff_t>(random.below(policy.rules.size() + 1)),
                             random.rule());
       const bool first = !kernel.now();
       const Plan plan = kernel.load(wanted(load(policy), std::to_string(step)), step);
-      const bool adds = std::any_of(plan.changes.begin(), plan.changes.end(), [](const auto& change) {
-        return std::holds_alternative<nft::AddRule>(change);
-      });
+      const bool adds = std::any_of(
+          plan.changes.begin(), plan.changes.end(),
+          [](const auto& change) { return std::holds_alternative<nft::AddRule>(change); });
       if (!first && !adds && !plan.changes.empty()) ++in_place;
       if (random.one_in(4)) expect_exactly_live(kernel.collect().result);
       ASSERT_FALSE(HasFailure()) << "walk " << walk << " step " << step;

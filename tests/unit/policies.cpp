@@ -20,7 +20,9 @@ std::string problems(const policy::Sources& sources) {
   return render(diagnostics);
 }
 
-std::string problems(const std::string& policy_yaml) { return problems(sources(policy_yaml)); }
+std::string problems(const std::string& policy_yaml) {
+  return problems(sources(policy_yaml));
+}
 
 policy::CheckedPolicy load(const policy::Sources& sources) {
   Diagnostics diagnostics;
@@ -30,9 +32,13 @@ policy::CheckedPolicy load(const policy::Sources& sources) {
   std::abort();
 }
 
-policy::CheckedPolicy load(const std::string& policy_yaml) { return load(sources(policy_yaml)); }
+policy::CheckedPolicy load(const std::string& policy_yaml) {
+  return load(sources(policy_yaml));
+}
 
-policy::CheckedPolicy load(const policy::Policy& policy) { return load(yaml_text(policy)); }
+policy::CheckedPolicy load(const policy::Policy& policy) {
+  return load(yaml_text(policy));
+}
 
 policy::Rule rule(const std::string& line) {
   Diagnostics diagnostics;
@@ -43,12 +49,16 @@ policy::Rule rule(const std::string& line) {
   std::abort();
 }
 
-Address address(std::string_view text) { return Address::parse(text).value(); }
+Address address(std::string_view text) {
+  return Address::parse(text).value();
+}
 
 }  // namespace fwctl::testing
 
 namespace fwctl::policy {
 
-void PrintTo(const Rule& rule, std::ostream* out) { *out << '\n' << yaml_text(rule); }
+void PrintTo(const Rule& rule, std::ostream* out) {
+  *out << '\n' << yaml_text(rule);
+}
 
 }  // namespace fwctl::policy

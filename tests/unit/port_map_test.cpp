@@ -70,7 +70,8 @@ TEST(PortMap, IsWhatAnArrayWouldHold) {
       }
       previous = segment;
       auto& held = found.try_emplace(segment.protocol, 65536).first->second;
-      for (std::size_t port = segment.ports.first; port <= segment.ports.last; ++port) held[port] = segment.owner;
+      for (std::size_t port = segment.ports.first; port <= segment.ports.last; ++port)
+        held[port] = segment.owner;
     }
     ASSERT_EQ(found, owners);
   }

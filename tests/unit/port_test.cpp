@@ -11,7 +11,8 @@ namespace {
 TEST(Number, IsDecimalDigitsAndNothingElse) {
   EXPECT_EQ(parse_number("0", 10), 0U);
   EXPECT_EQ(parse_number("65535", 65535), 65535U);
-  for (const std::string_view text : {"", "00", "022", "-1", "+1", "1 ", " 1", "0x10", "1e3", "1_000", "٣"})
+  for (const std::string_view text :
+       {"", "00", "022", "-1", "+1", "1 ", " 1", "0x10", "1e3", "1_000", "٣"})
     EXPECT_FALSE(parse_number(text, 1'000'000)) << text;
 }
 
@@ -39,7 +40,8 @@ TEST(Protocol, EveryOneIsReadAsItIsPrinted) {
 TEST(Protocol, TheseHavePorts) {
   for (int number = 0; number <= 255; ++number) {
     const Protocol protocol{static_cast<std::uint8_t>(number)};
-    const bool expected = number == 6 || number == 17 || number == 33 || number == 132 || number == 136;
+    const bool expected =
+        number == 6 || number == 17 || number == 33 || number == 132 || number == 136;
     EXPECT_EQ(protocol.has_ports(), expected) << number;
   }
 }

@@ -30,7 +30,8 @@ Policy from_yaml(const std::string& text) {
 void expect_fixed_point(const Rule& rule) {
   const auto again = from_command(command_text(rule));
   ASSERT_TRUE(again);
-  EXPECT_TRUE(again->same_meaning(rule)) << command_text(rule) << '\n' << ::testing::PrintToString(rule);
+  EXPECT_TRUE(again->same_meaning(rule)) << command_text(rule) << '\n'
+                                         << ::testing::PrintToString(rule);
   EXPECT_EQ(command_text(*again), command_text(rule));
   const auto list = from_yaml("rules:\n" + yaml_text(rule));
   ASSERT_EQ(list.rules.size(), 1U);
@@ -56,18 +57,22 @@ INSTANTIATE_TEST_SUITE_P(
         Line{"allow 22/tcp", "allow 22/tcp"}, Line{"allow in 22", "allow 22"},
         Line{"allow proto tcp to any port 22", "allow 22/tcp"},
         Line{"allow 80/tcp,443/tcp", "allow 80,443/tcp"}, Line{"allow 80,443", "allow 80,443"},
-        Line{"allow 53,443/tcp", "allow 53,443/tcp"}, Line{"allow 53/any,443/tcp", "allow 53/any,443/tcp"},
+        Line{"allow 53,443/tcp", "allow 53,443/tcp"},
+        Line{"allow 53/any,443/tcp", "allow 53/any,443/tcp"},
         Line{"allow 53/udp,443/tcp", "allow 53/udp,443/tcp"}, Line{"deny log ssh", "deny log ssh"},
         Line{"reject out smtp", "reject out smtp"}, Line{"deny in on eth0", "deny in on eth0"},
         Line{"deny on eth0 from any", "deny in on eth0"}, Line{"deny from any", "deny from any"},
-        Line{"deny out from any", "deny out from any"}, Line{"allow proto esp", "allow proto esp from any"},
+        Line{"deny out from any", "deny out from any"},
+        Line{"allow proto esp", "allow proto esp from any"},
         Line{"allow on eth0 proto esp", "allow in on eth0 proto esp from any"},
         Line{"allow out on wg* log 53/udp", "allow out on wg* log 53/udp"},
         Line{"allow to 10.0.0.1 from 10.0.0.0/8", "allow from 10.0.0.0/8 to 10.0.0.1"},
         Line{"allow from 10.0.0.0/24 port 53 to any port 53 proto udp",
              "allow proto udp from 10.0.0.0/24 port 53 to any port 53"},
-        Line{"allow from any port 53 to any port 22/tcp", "allow from any port 53 to any port 22/tcp"},
-        Line{"allow from any port 53/tcp to any port 22", "allow from any port 53/tcp to any port 22"},
+        Line{"allow from any port 53 to any port 22/tcp",
+             "allow from any port 53 to any port 22/tcp"},
+        Line{"allow from any port 53/tcp to any port 22",
+             "allow from any port 53/tcp to any port 22"},
         Line{"allow from any port 53/tcp to any port 22/udp,22/tcp",
              "allow from any port 53/tcp to any port 22/udp,22/tcp"},
         Line{"allow from @office,10.0.0.1-10.0.0.9,2001:db8::/32 to any port 5432/tcp",
@@ -75,16 +80,18 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& line) { return "Line" + std::to_string(line.index); });
 
 TEST(YamlText, OfARule) {
-  EXPECT_EQ(yaml_text(rule("deny out on eth0,wg* log from 10.0.0.0/8,@office port 53/udp to ::1 port 80,443/udp "
-                           "comment 'it is \"odd\"'")),
-            "  - deny: [80/udp, 443/udp]\n"
-            "    from: [10.0.0.0/8, \"@office\"]\n"
-            "    from-port: 53/udp\n"
-            "    to: \"::1\"\n"
-            "    interface: [eth0, \"wg*\"]\n"
-            "    direction: out\n"
-            "    log: true\n"
-            "    comment: \"it is \\\"odd\\\"\"\n");
+  EXPECT_EQ(
+      yaml_text(rule(
+          "deny out on eth0,wg* log from 10.0.0.0/8,@office port 53/udp to ::1 port 80,443/udp "
+          "comment 'it is \"odd\"'")),
+      "  - deny: [80/udp, 443/udp]\n"
+      "    from: [10.0.0.0/8, \"@office\"]\n"
+      "    from-port: 53/udp\n"
+      "    to: \"::1\"\n"
+      "    interface: [eth0, \"wg*\"]\n"
+      "    direction: out\n"
+      "    log: true\n"
+      "    comment: \"it is \\\"odd\\\"\"\n");
   EXPECT_EQ(yaml_text(rule("allow from any")), "  - allow: any\n");
 }
 
@@ -111,7 +118,8 @@ TEST(WhatText, IsForTables) {
   EXPECT_EQ(what_text(rule("allow proto udp from any port 53")), "udp");
   EXPECT_EQ(what_text(rule("allow from 10.0.0.1")), "any");
   EXPECT_EQ(from_text(rule("allow 22")), "anywhere");
-  EXPECT_EQ(from_text(rule("allow from 10.0.0.0/8 port 53 to 192.0.2.1")), "10.0.0.0/8 port 53 to 192.0.2.1");
+  EXPECT_EQ(from_text(rule("allow from 10.0.0.0/8 port 53 to 192.0.2.1")),
+            "10.0.0.0/8 port 53 to 192.0.2.1");
   EXPECT_EQ(from_text(rule("allow to 192.0.2.1")), "anywhere to 192.0.2.1");
 }
 
@@ -126,8 +134,10 @@ TEST(FixedPoint, RulesThatDifferArePrintedDifferently) {
     const Rule rule = random.rule();
     Rule other = rule;
     for (auto* items : {&other.ports, &other.from_ports})
-      for (auto& item : *items) item.protocol = random.one_in(2) ? std::optional(tcp) : std::nullopt;
-    ASSERT_EQ(command_text(rule) == command_text(other), rule.same_meaning(other)) << command_text(rule);
+      for (auto& item : *items)
+        item.protocol = random.one_in(2) ? std::optional(tcp) : std::nullopt;
+    ASSERT_EQ(command_text(rule) == command_text(other), rule.same_meaning(other))
+        << command_text(rule);
   }
 }
 

@@ -15,27 +15,29 @@ using policy::SetName;
 using policy::Verdict;
 
 constexpr Protocol sctp{132};
-constexpr std::array known_ports{1, 22, 53, 80, 443, 1023, 1024, 3000, 8080, 9000, 9010, 65534, 65535};
+constexpr std::array known_ports{1,    22,   53,   80,   443,   1023, 1024,
+                                 3000, 8080, 9000, 9010, 65534, 65535};
 constexpr std::array with_ports{tcp, tcp, tcp, udp, udp, sctp, Protocol{33}, Protocol{136}};
-constexpr std::array all_protocols{tcp, udp, icmp, icmpv6, sctp, Protocol{50}, Protocol{47}, Protocol{200}};
+constexpr std::array all_protocols{tcp,  udp,          icmp,         icmpv6,
+                                   sctp, Protocol{50}, Protocol{47}, Protocol{200}};
 // "null" is a word of YAML's own.
 constexpr std::array<std::string_view, 4> set_names{"office", "drop", "null", "nobody"};
 constexpr std::array<std::string_view, 3> service_names{"myapp", "game", "Null"};
-constexpr std::array<std::string_view, 10> devices{"eth0", "eth1", "wg0", "wg10", "lo", "br-lan",
-                                                   "null", "en.7", "docker0", "abcdefghijklmno"};
+constexpr std::array<std::string_view, 10> devices{
+    "eth0", "eth1", "wg0", "wg10", "lo", "br-lan", "null", "en.7", "docker0", "abcdefghijklmno"};
 constexpr std::array<std::string_view, 5> patterns{"eth*", "wg*", "e*", "wg1*", "abcdefghijklmn*"};
 constexpr std::array<std::string_view, 22> fragments{
-    "nginx", " ", "'", "\"", "\\", "#", ": ", "- ", "{}", "[", "ü", "日本", "~", "%", "&", "*", "!", "|",
-    "\\n", "null", ", ", "@"};
+    "nginx", " ", "'", "\"", "\\", "#", ": ", "- ",  "{}",   "[",  "ü",
+    "日本",  "~", "%", "&",  "*",  "!", "|",  "\\n", "null", ", ", "@"};
 
 // A known service and a protocol it is known for.
 constexpr std::array<std::pair<std::string_view, Protocol>, 7> known_services{{{"ssh", tcp},
-                                                                             {"domain", tcp},
-                                                                             {"domain", udp},
-                                                                             {"ntp", udp},
-                                                                             {"www", tcp},
-                                                                             {"https", udp},
-                                                                             {"imaps", tcp}}};
+                                                                               {"domain", tcp},
+                                                                               {"domain", udp},
+                                                                               {"ntp", udp},
+                                                                               {"www", tcp},
+                                                                               {"https", udp},
+                                                                               {"imaps", tcp}}};
 
 }  // namespace
 
@@ -82,7 +84,9 @@ Verdict RandomPolicy::verdict() {
   return pick(std::array{Verdict::allow, Verdict::deny, Verdict::reject});
 }
 
-std::string RandomPolicy::interface() { return std::string(pick(devices)); }
+std::string RandomPolicy::interface() {
+  return std::string(pick(devices));
+}
 
 std::string RandomPolicy::comment() {
   std::string out;
@@ -207,7 +211,8 @@ Address RandomPolicy::near(const std::vector<AddressRange>& ranges, Family famil
 Packet RandomPolicy::packet(const policy::Policy& policy) {
   std::vector<AddressRange> ranges;
   std::vector<PortRange> ports;
-  for (const auto& set : policy.sets) ranges.insert(ranges.end(), set.ranges.begin(), set.ranges.end());
+  for (const auto& set : policy.sets)
+    ranges.insert(ranges.end(), set.ranges.begin(), set.ranges.end());
   for (const auto& rule : policy.rules) {
     for (const auto* items : {&rule.from, &rule.to})
       for (const auto& item : *items)
@@ -234,7 +239,8 @@ Packet RandomPolicy::packet(const policy::Policy& policy) {
     packet.from_port = near_port();
     packet.to_port = near_port();
   } else {
-    packet.icmp_type = pick(std::array<std::uint8_t, 12>{0, 1, 2, 3, 5, 8, 11, 128, 130, 133, 135, 149});
+    packet.icmp_type =
+        pick(std::array<std::uint8_t, 12>{0, 1, 2, 3, 5, 8, 11, 128, 130, 133, 135, 149});
   }
   packet.state = one_in(8) ? pick(std::array{State::invalid, State::established, State::related})
                            : State::fresh;

@@ -1,5 +1,5 @@
-// Policies, rules and packets at random: the same on every machine for one seed. They use everything
-// the model has, from pools so small that rules meet each other's packets.
+// Policies, rules and packets at random: the same on every machine for one seed. They use
+// everything the model has, from pools so small that rules meet each other's packets.
 #pragma once
 
 #include <cstddef>

@@ -18,28 +18,31 @@ Lines reached(const policy::CheckedPolicy& policy, const Listener& listener) {
   Lines lines;
   for (const auto& one : reach(policy, listener))
     lines.push_back(std::string(text(one.verdict)) + " " + one.sources +
-                    (one.rule != nullptr && one.rule->written ? " (" + std::to_string(*one.rule->written + 1) + ")"
-                                                              : ""));
+                    (one.rule != nullptr && one.rule->written
+                         ? " (" + std::to_string(*one.rule->written + 1) + ")"
+                         : ""));
   return lines;
 }
 
 const Listener ssh{.protocol = tcp, .port = 22};
 
 TEST(Reach, NamesWhoeverARuleNames) {
-  const auto policy = load("sets: {office: [10.0.0.0/8]}\n"
-                           "rules:\n"
-                           "  - deny from 203.0.113.9\n"
-                           "  - allow 80/tcp\n"
-                           "  - allow: ssh\n"
-                           "    from: [\"@office\", 192.0.2.0/24, \"2001:db8::1\"]\n"
-                           "    interface: [eth1, \"wg*\"]\n"
-                           "  - allow: 22\n"
-                           "    from-port: 1000-1023\n"
-                           "  - reject 22/tcp\n"
-                           "  - allow 22/tcp from 198.51.100.1\n");
-  EXPECT_EQ(reached(policy, ssh),
-            (Lines{"deny 203.0.113.9 (1)", "allow @office, 192.0.2.0/24, 2001:db8::1 on eth1, wg* (3)",
-                   "allow anyone from port 1000-1023 (4)", "reject anyone (5)"}));
+  const auto policy = load(
+      "sets: {office: [10.0.0.0/8]}\n"
+      "rules:\n"
+      "  - deny from 203.0.113.9\n"
+      "  - allow 80/tcp\n"
+      "  - allow: ssh\n"
+      "    from: [\"@office\", 192.0.2.0/24, \"2001:db8::1\"]\n"
+      "    interface: [eth1, \"wg*\"]\n"
+      "  - allow: 22\n"
+      "    from-port: 1000-1023\n"
+      "  - reject 22/tcp\n"
+      "  - allow 22/tcp from 198.51.100.1\n");
+  EXPECT_EQ(
+      reached(policy, ssh),
+      (Lines{"deny 203.0.113.9 (1)", "allow @office, 192.0.2.0/24, 2001:db8::1 on eth1, wg* (3)",
+             "allow anyone from port 1000-1023 (4)", "reject anyone (5)"}));
 }
 
 TEST(Reach, EndsWithTheDefault) {
@@ -49,19 +52,26 @@ TEST(Reach, EndsWithTheDefault) {
 }
 
 TEST(Reach, KnowsTheListenersFamilies) {
-  const auto policy = load("rules: [\"allow from 10.0.0.0/8\", \"allow from fe80::/10\", \"deny from 0.0.0.0/0\"]\n");
-  EXPECT_EQ(reached(policy, ssh), (Lines{"allow 10.0.0.0/8 (1)", "allow fe80::/10 (2)", "deny 0.0.0.0/0 (3)", "deny anyone"}));
-  EXPECT_EQ(reached(policy, {.port = 22, .ipv6 = false}), (Lines{"allow 10.0.0.0/8 (1)", "deny anyone (3)"}));
-  EXPECT_EQ(reached(policy, {.port = 22, .ipv4 = false}), (Lines{"allow fe80::/10 (2)", "deny anyone"}));
+  const auto policy = load(
+      "rules: [\"allow from 10.0.0.0/8\", \"allow from fe80::/10\", \"deny from 0.0.0.0/0\"]\n");
+  EXPECT_EQ(reached(policy, ssh), (Lines{"allow 10.0.0.0/8 (1)", "allow fe80::/10 (2)",
+                                         "deny 0.0.0.0/0 (3)", "deny anyone"}));
+  EXPECT_EQ(reached(policy, {.port = 22, .ipv6 = false}),
+            (Lines{"allow 10.0.0.0/8 (1)", "deny anyone (3)"}));
+  EXPECT_EQ(reached(policy, {.port = 22, .ipv4 = false}),
+            (Lines{"allow fe80::/10 (2)", "deny anyone"}));
 }
 
 TEST(Reach, KnowsWhatTheListenerIsBoundTo) {
-  const auto policy = load("rules: [\"allow to 192.0.2.1 port 22\", \"deny to 192.0.2.2\", allow 22]\n");
-  EXPECT_EQ(reached(policy, {.port = 22, .address = address("192.0.2.1")}), Lines{"allow anyone (1)"});
-  EXPECT_EQ(reached(policy, {.port = 22, .address = address("192.0.2.2")}), Lines{"deny anyone (2)"});
+  const auto policy =
+      load("rules: [\"allow to 192.0.2.1 port 22\", \"deny to 192.0.2.2\", allow 22]\n");
+  EXPECT_EQ(reached(policy, {.port = 22, .address = address("192.0.2.1")}),
+            Lines{"allow anyone (1)"});
+  EXPECT_EQ(reached(policy, {.port = 22, .address = address("192.0.2.2")}),
+            Lines{"deny anyone (2)"});
   EXPECT_EQ(reached(policy, {.port = 22, .address = address("::5")}), Lines{"allow anyone (3)"});
-  EXPECT_EQ(reached(policy, ssh),
-            (Lines{"allow anyone to 192.0.2.1 (1)", "deny anyone to 192.0.2.2 (2)", "allow anyone (3)"}));
+  EXPECT_EQ(reached(policy, ssh), (Lines{"allow anyone to 192.0.2.1 (1)",
+                                         "deny anyone to 192.0.2.2 (2)", "allow anyone (3)"}));
 }
 
 TEST(Reach, IsAboutOtherHosts) {
@@ -69,10 +79,12 @@ TEST(Reach, IsAboutOtherHosts) {
 }
 
 TEST(Reach, AnEmptySetReachesNothing) {
-  EXPECT_EQ(reached(load("sets: {none: []}\nrules: [\"allow from @none\"]\n"), ssh), Lines{"deny anyone"});
+  EXPECT_EQ(reached(load("sets: {none: []}\nrules: [\"allow from @none\"]\n"), ssh),
+            Lines{"deny anyone"});
 }
 
-bool names(const policy::CheckedPolicy& policy, const policy::CheckedRule& rule, const Packet& packet) {
+bool names(const policy::CheckedPolicy& policy, const policy::CheckedRule& rule,
+           const Packet& packet) {
   const auto& conditions = rule.conditions;
   const auto any = [](const auto& list, const auto& predicate) {
     return list.empty() || std::any_of(list.begin(), list.end(), predicate);
@@ -84,8 +96,10 @@ bool names(const policy::CheckedPolicy& policy, const policy::CheckedRule& rule,
     };
   };
   return any(conditions.from, matches(packet.from)) && any(conditions.to, matches(packet.to)) &&
-         any(conditions.interfaces, [&](const auto& one) { return matches_interface(one, packet.interface); }) &&
-         any(conditions.flows, [&](const auto& flow) { return flow.from.contains(packet.from_port); });
+         any(conditions.interfaces,
+             [&](const auto& one) { return matches_interface(one, packet.interface); }) &&
+         any(conditions.flows,
+             [&](const auto& flow) { return flow.from.contains(packet.from_port); });
 }
 
 TEST(Reach, TheLastEntryHoldsForWhoeverNoOtherNames) {
@@ -107,9 +121,9 @@ TEST(Reach, TheLastEntryHoldsForWhoeverNoOtherNames) {
       const Packet other = random.packet(policy.policy());
       if (other.from.family() == packet.to.family()) packet.from = other.from;
       packet.from_port = random.port();
-      const bool named = std::any_of(entries.begin(), entries.end() - 1, [&](const Reachability& entry) {
-        return names(policy, *entry.rule, packet);
-      });
+      const bool named = std::any_of(
+          entries.begin(), entries.end() - 1,
+          [&](const Reachability& entry) { return names(policy, *entry.rule, packet); });
       if (named) continue;
       ++held;
       const auto decision = evaluate(policy, packet);
@@ -137,9 +151,9 @@ TEST(Reach, EntriesStandInTheOrderThatDecides) {
       EXPECT_EQ(entries.back().rule, nullptr);
       continue;
     }
-    EXPECT_TRUE(std::any_of(entries.begin(), entries.end(),
-                            [&](const Reachability& entry) { return entry.rule == decision.rule; }))
-        << policy::yaml_text(policy.policy());
+    EXPECT_TRUE(std::any_of(entries.begin(), entries.end(), [&](const Reachability& entry) {
+      return entry.rule == decision.rule;
+    })) << policy::yaml_text(policy.policy());
   }
 }
 

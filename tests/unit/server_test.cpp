@@ -115,7 +115,7 @@ class ServerTest : public testing::Test {
   ServerTest() {
     std::string name = std::filesystem::temp_directory_path() / "fwctl-server-XXXXXX";
     folder_ = mkdtemp(name.data());
-    std::filesystem::permissions(folder_, std::filesystem::perms{0755});
+    chmod(folder_.c_str(), 0755);
     path_ = folder_ / "socket";
   }
 
@@ -128,12 +128,13 @@ class ServerTest : public testing::Test {
   void start(ServerLimits limits = {}) {
     ASSERT_GE(sd_event_new(&event_), 0);
     const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_GE(listener, 0);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     path_.string().copy(static_cast<char*>(address.sun_path), sizeof address.sun_path - 1);
     ASSERT_EQ(bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
     ASSERT_EQ(listen(listener, SOMAXCONN), 0);
-    std::filesystem::permissions(path_, std::filesystem::perms{0666});
+    chmod(path_.c_str(), 0666);
     auto server =
         Server::create(event_, listener, limits,
                        [this](const Peer& peer, const Call& call) { return answer(peer, call); });
@@ -174,6 +175,13 @@ class ServerTest : public testing::Test {
     return std::move(*peer);
   }
 
+  std::vector<TestPeer> connect_many(std::size_t number, uid_t uid) {
+    std::vector<TestPeer> peers;
+    peers.reserve(number);
+    while (peers.size() < number) peers.push_back(uid == geteuid() ? connect() : connect_as(uid));
+    return peers;
+  }
+
   void step(std::chrono::microseconds longest = 5ms) {
     ++steps_;
     ASSERT_GE(sd_event_run(event_, static_cast<std::uint64_t>(longest.count())), 0);
@@ -211,7 +219,7 @@ class ServerTest : public testing::Test {
 
   // The reply's error and whether the server hung up after it.
   std::string refusal(TestPeer& peer) {
-    std::string error = read(peer).error;
+    const std::string error = read(peer).error;
     const bool closed = run_until([&] { return peer.is_closed(); }, 2s);
     return error + (closed ? ", closed" : ", open");
   }
@@ -361,10 +369,10 @@ TEST_F(ServerTest, ForgetsAPeerThatLeavesInTheMiddle) {
   start();
   const auto before = open_descriptors();
   {
-    TestPeer half = connect();
+    const TestPeer half = connect();
     write(half, R"({"method": "t.Ec)");
-    TestPeer silent = connect();
-    TestPeer unread = connect();
+    const TestPeer silent = connect();
+    const TestPeer unread = connect();
     write(unread, request("t.Big", {{"size", 10'000'000}}));
     TestPeer served = connect();
     ASSERT_TRUE(is_served(served));
@@ -467,6 +475,18 @@ TEST_F(ServerTest, ClosesAPeerThatDoesNotRead) {
   EXPECT_EQ(calls_.size(), 1) << "a request was carried out before the last reply was read";
 }
 
+TEST_F(ServerTest, ClosesAPeerThatDoesNotReadManySmallReplies) {
+  start({.idle = 300ms});
+  TestPeer peer = connect();
+  ASSERT_TRUE(is_served(peer));
+  const auto before = open_descriptors();
+  std::string all;
+  for (int i = 0; i < 50'000; ++i) all += request("t.Echo");
+  write(peer, all);
+  EXPECT_TRUE(run_until([&] { return open_descriptors() == before - 1; }, 5s));
+  EXPECT_LT(calls_.size(), 50'000);
+}
+
 // A handler that took long must not make the others look silent.
 TEST_F(ServerTest, DoesNotHoldItsOwnTimeAgainstPeers) {
   start({.idle = 300ms});
@@ -515,15 +535,32 @@ TEST_F(ServerTest, TakesTurns) {
   std::string all;
   for (int i = 0; i < 1000; ++i) all += request("t.Busy", Json::object(), true);
   ASSERT_EQ(busy.write_some(all), all.size());
+  ASSERT_TRUE(run_until([&] { return calls_.size() == 10; }));
   ASSERT_TRUE(other.write_some(request("t.Other")));
   ASSERT_TRUE(run_until([&] { return calls_.size() == 1001; }));
-  EXPECT_LT(std::ranges::find(calls_, "t.Other") - calls_.begin(), 10);
+  EXPECT_LT(std::ranges::find(calls_, "t.Other") - calls_.begin(), 20);
+}
+
+// Nor does the crowd keep the busy one waiting.
+TEST_F(ServerTest, TakesTurnsWithACrowd) {
+  start();
+  const TestPeer busy = connect();
+  const std::vector<TestPeer> crowd = connect_many(10, geteuid());
+  std::string all;
+  for (int i = 0; i < 100; ++i) all += request("t.Busy", Json::object(), true);
+  write(busy, all);
+  for (int i = 0; i < 1000; ++i) {
+    for (const TestPeer& peer : crowd)
+      (void)peer.write_some(request("t.Crowd", Json::object(), true));
+    step();
+  }
+  EXPECT_GT(std::ranges::count(calls_, "t.Busy"), 50);
 }
 
 // What waits beyond a piece waits in the kernel, at the peer's cost.
 TEST_F(ServerTest, ReadsNoFurtherThanItServes) {
   start();
-  TestPeer peer = connect();
+  const TestPeer peer = connect();
   const std::string one = request("t.Busy", Json::object(), true);
   std::string many;
   for (int i = 0; i < 1000; ++i) many += one;
@@ -542,8 +579,7 @@ TEST_F(UserTest, FiveHundredSilentPeersKeepNobodyOut) {
   TestPeer early = connect_as(bob);
   ASSERT_TRUE(is_served(root));
   ASSERT_TRUE(is_served(early));
-  std::vector<TestPeer> crowd;
-  for (int i = 0; i < 500; ++i) crowd.push_back(connect_as(alice));
+  std::vector<TestPeer> crowd = connect_many(500, alice);
 
   const auto begin = Clock::now();
   TestPeer late = connect_as(bob);
@@ -559,8 +595,7 @@ TEST_F(UserTest, WhoHoldsMostLosesTheOneSilentLongest) {
   start({.connections = 4});
   TestPeer bobs = connect_as(bob);
   run_for(10ms);
-  std::vector<TestPeer> alices;
-  for (int i = 0; i < 3; ++i) alices.push_back(connect_as(alice));
+  std::vector<TestPeer> alices = connect_many(3, alice);
   run_for(10ms);
   ASSERT_TRUE(is_served(alices[0]));
   ASSERT_TRUE(is_served(alices[2]));
@@ -574,8 +609,7 @@ TEST_F(UserTest, WhoHoldsMostLosesTheOneSilentLongest) {
 
 TEST_F(UserTest, NobodyPushesRootOut) {
   start({.connections = 3});
-  std::vector<TestPeer> roots;
-  for (int i = 0; i < 3; ++i) roots.push_back(connect());
+  std::vector<TestPeer> roots = connect_many(3, 0);
   TestPeer user = connect_as(alice);
   EXPECT_TRUE(run_until([&] { return user.is_closed(); }, 2s));
   for (TestPeer& root : roots) EXPECT_TRUE(is_served(root));

@@ -20,9 +20,11 @@ TEST(ServiceTable, ReadsNamesAliasesAndBothProtocols) {
 }
 
 TEST(ServiceTable, SkipsWhatIsNoService) {
-  const ServiceTable table("# ssh 1/tcp\n\nbad\nzero 0/tcp\nbig 65536/tcp\noctal 022/tcp\nnoproto 5\n"
-                           "other 7/ddp\nsctp-only 9/sctp\n  indented\t 12/tcp # c\nlast 13/udp");
-  for (const std::string name : {"bad", "zero", "big", "octal", "noproto", "other", "sctp-only", "#"})
+  const ServiceTable table(
+      "# ssh 1/tcp\n\nbad\nzero 0/tcp\nbig 65536/tcp\noctal 022/tcp\nnoproto 5\n"
+      "other 7/ddp\nsctp-only 9/sctp\n  indented\t 12/tcp # c\nlast 13/udp");
+  for (const std::string name :
+       {"bad", "zero", "big", "octal", "noproto", "other", "sctp-only", "#"})
     EXPECT_EQ(table.find(name), Ports{}) << name;
   EXPECT_EQ(table.find("indented"), (Ports{{tcp, {12, 12}}}));
   EXPECT_EQ(table.find("last"), (Ports{{udp, {13, 13}}}));

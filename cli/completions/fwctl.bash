@@ -1,0 +1,134 @@
+# bash completion for fwctl                                                   -*- shell-script -*-
+
+# The words of a rule, from its verdict on. $1: the word before the cursor.
+_fwctl_rule()
+{
+    case $1 in
+        on)
+            _fwctl_words "$(command ls /sys/class/net 2>/dev/null)"
+            ;;
+        proto)
+            _fwctl_words "any tcp udp icmp icmpv6 esp ah gre sctp"
+            ;;
+        from | to)
+            _fwctl_words "any"
+            ;;
+        port)
+            _fwctl_words "ssh smtp domain http ntp https"
+            ;;
+        comment) ;;
+        allow | deny | reject)
+            _fwctl_words "in out on log proto from to ssh smtp domain http ntp https"
+            ;;
+        in | out)
+            _fwctl_words "on log proto from to ssh smtp domain http ntp https"
+            ;;
+        log)
+            _fwctl_words "proto from to ssh smtp domain http ntp https"
+            ;;
+        *)
+            _fwctl_words "log proto from to port comment"
+            ;;
+    esac
+}
+
+_fwctl_words()
+{
+    mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
+}
+
+_fwctl_files()
+{
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+}
+
+_fwctl()
+{
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+    local commands="allow deny reject insert prepend delete default check apply diff reload show reset
+        enable disable status ports"
+    local options="--help --version --json --dry-run --color --socket"
+    COMPREPLY=()
+
+    # "--color=never" is three words to readline.
+    if [[ $cur == = ]]; then
+        cur=
+    elif [[ $prev == = && COMP_CWORD -ge 2 ]]; then
+        prev=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+    case $prev in
+        --color)
+            _fwctl_words "auto always never"
+            return
+            ;;
+        --socket)
+            _fwctl_files
+            return
+            ;;
+    esac
+
+    # The command, and how many of its own words stand before the cursor.
+    local i word command= given=0
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        case $word in
+            --color | --socket)
+                [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
+                ((i++))
+                ;;
+            -*) ;;
+            *)
+                if [[ -z $command ]]; then command=$word; else ((given++)); fi
+                ;;
+        esac
+    done
+
+    if [[ $cur == -* ]]; then
+        [[ $command == delete || $command == reset ]] && options+=" --force"
+        _fwctl_words "$options"
+        return
+    fi
+    case $command in
+        "")
+            _fwctl_words "$commands"
+            ;;
+        allow | deny | reject)
+            _fwctl_rule "$prev"
+            ;;
+        prepend)
+            if ((given == 0)); then _fwctl_words "allow deny reject"; else _fwctl_rule "$prev"; fi
+            ;;
+        insert)
+            if ((given == 1)); then
+                _fwctl_words "allow deny reject"
+            elif ((given > 1)); then
+                _fwctl_rule "$prev"
+            fi
+            ;;
+        delete)
+            if ((given == 0)); then
+                _fwctl_words "allow deny reject"
+            elif [[ " ${COMP_WORDS[*]:1:COMP_CWORD - 1} " =~ \ (allow|deny|reject)\  ]]; then
+                _fwctl_rule "$prev"
+            fi
+            ;;
+        default)
+            if ((given == 0)); then
+                _fwctl_words "allow deny reject"
+            elif ((given == 1)); then
+                _fwctl_words "incoming outgoing routed"
+            fi
+            ;;
+        check | apply | diff)
+            if ((given == 0)); then _fwctl_files; fi
+            ;;
+        show)
+            if ((given == 0)); then _fwctl_words "policy ruleset"; fi
+            ;;
+        status)
+            if ((given == 0)); then _fwctl_words "verbose numbered"; fi
+            ;;
+    esac
+} &&
+    complete -F _fwctl fwctl

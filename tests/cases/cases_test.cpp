@@ -1,0 +1,140 @@
+// Each folder beside this file is a case. It has policy.yaml and, where it needs them, rules.yaml
+// and policy.d/*.yaml; and what must come of them:
+//   errors       all that is said of a policy that is refused, or
+//   ruleset.nft  the ruleset of one that is not, as nft text, and
+//   warnings     what is said of it nevertheless, if anything
+// With FWCTL_ACCEPT=1 in the environment these are written instead of compared, and the run fails.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "rules/compile/compile.h"
+#include "rules/nft/text.h"
+#include "tests/kernel/listing.h"
+
+namespace fwctl::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view etc_services =
+    "ssh 22/tcp\nsmtp 25/tcp mail\ndomain 53/tcp\ndomain 53/udp\nhttp 80/tcp www\nntp 123/udp\n"
+    "https 443/tcp\nhttps 443/udp\n";
+
+std::string read(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+struct Case {
+  std::string name;
+
+  fs::path folder() const { return fs::path(FWCTL_CASES) / name; }
+  std::string golden(const std::string& file) const { return read(folder() / file); }
+};
+
+// For the messages of googletest.
+void PrintTo(const Case& one, std::ostream* out) {
+  *out << one.name;
+}
+
+std::vector<Case> cases(const std::string& with) {
+  std::vector<Case> found;
+  for (const auto& entry : fs::directory_iterator(FWCTL_CASES))
+    if (entry.is_directory() && fs::exists(entry.path() / with))
+      found.push_back({entry.path().filename()});
+  std::ranges::sort(found, {}, &Case::name);
+  return found;
+}
+
+policy::Sources sources(const Case& one) {
+  policy::Sources all;
+  all.managed.push_back({.name = "policy.yaml", .text = one.golden("policy.yaml")});
+  std::vector<std::string> names;
+  if (fs::exists(one.folder() / "policy.d"))
+    for (const auto& entry : fs::directory_iterator(one.folder() / "policy.d"))
+      names.push_back("policy.d/" + entry.path().filename().string());
+  std::ranges::sort(names);
+  for (const auto& name : names) all.managed.push_back({.name = name, .text = one.golden(name)});
+  all.added.text = one.golden("rules.yaml");
+  return all;
+}
+
+struct Outcome {
+  std::optional<nft::Ruleset> ruleset;
+  std::string said;
+
+  std::string file(const std::string& name) const {
+    if (name == "ruleset.nft") return ruleset ? nft::text(*ruleset) : std::string();
+    return (name == "warnings") == ruleset.has_value() ? said : std::string();
+  }
+};
+
+Outcome outcome(const Case& one) {
+  Diagnostics diagnostics;
+  const auto policy = policy::load(sources(one), etc_services, diagnostics);
+  Outcome result{.ruleset = {}, .said = render(diagnostics)};
+  if (policy) result.ruleset = compile::compile(*policy);
+  return result;
+}
+
+void accept(const Case& one, const std::string& file, const std::string& text) {
+  if (text.empty())
+    fs::remove(one.folder() / file);
+  else
+    std::ofstream(one.folder() / file, std::ios::binary) << text;
+}
+
+std::string test_name(const ::testing::TestParamInfo<Case>& info) {
+  std::string name = info.param.name;
+  std::ranges::replace(name, '-', '_');
+  return name;
+}
+
+class Policies : public ::testing::TestWithParam<Case> {};
+
+TEST_P(Policies, BecomeWhatTheirFolderSays) {
+  const auto found = outcome(GetParam());
+  const bool accepting = std::getenv("FWCTL_ACCEPT") != nullptr;  // NOLINT(concurrency-mt-unsafe)
+  for (const std::string file : {"errors", "ruleset.nft", "warnings"}) {
+    if (accepting)
+      accept(GetParam(), file, found.file(file));
+    else
+      EXPECT_EQ(found.file(file), GetParam().golden(file)) << file;
+  }
+  if (accepting) FAIL() << "accepted, run again";
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Policies, ::testing::ValuesIn(cases("policy.yaml")), test_name);
+
+class Rulesets : public ::testing::TestWithParam<Case> {};
+
+TEST_P(Rulesets, AreToTheKernelWhatTheirTextIsToNft) {
+  const auto found = outcome(GetParam());
+  ASSERT_TRUE(found.ruleset) << found.said;
+  const auto ours = list_sent(*found.ruleset);
+  ASSERT_EQ(ours.error, "");
+  const auto witness = list_loaded(GetParam().golden("ruleset.nft"));
+  ASSERT_EQ(witness.error, "");
+  EXPECT_EQ(ours.text, witness.text);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Rulesets, ::testing::ValuesIn(cases("ruleset.nft")), test_name);
+
+// What the manual shows as a whole file is the case of that name.
+TEST(Docs, TheWholeFileIsACase) {
+  const auto manual = read(fs::path(FWCTL_DOCS) / "policy.md");
+  const std::string fence = "```yaml\n";
+  const auto begin = manual.find(fence);
+  ASSERT_NE(begin, std::string::npos);
+  const auto text = manual.substr(begin + fence.size());
+  EXPECT_EQ(text.substr(0, text.find("```")), Case{"whole-file"}.golden("policy.yaml"));
+}
+
+}  // namespace
+}  // namespace fwctl::testing
