@@ -210,6 +210,7 @@ class CommandLine {
         mistake.get_name() == "ValidationError")
       return std::string(mistake.what()) + "\nTry 'fwctl --help'.";
     std::vector<std::string> names;
+    names.reserve(commands.size());
     for (const auto* one : commands) names.push_back(one->get_name());
     const std::vector<std::string_view> views(names.begin(), names.end());
     return "there is no command '" + *first + "'" + suggestion(*first, views) +

@@ -134,8 +134,8 @@ Client::~Client() {
   if (socket_ >= 0) close(socket_);
 }
 
-// NOLINTNEXTLINE(readability-make-member-function-const): it changes what the connection is good
-// for
+// It changes what the connection is good for.
+// NOLINTNEXTLINE(readability-make-member-function-const)
 tl::expected<protocol::Reply, ClientError> Client::call(const std::string& method,
                                                         protocol::Json parameters,
                                                         std::chrono::milliseconds timeout) {

@@ -108,9 +108,9 @@ class Session {
   }
 
   std::nullopt_t fail(const ClientError& error) {
-    failure_ = error.kind == ClientError::Kind::no_daemon       ? exit_no_daemon
-               : error.kind == ClientError::Kind::no_permission ? exit_no_permission
-                                                                : exit_refused;
+    failure_ = exit_refused;
+    if (error.kind == ClientError::Kind::no_daemon) failure_ = exit_no_daemon;
+    if (error.kind == ClientError::Kind::no_permission) failure_ = exit_no_permission;
     if (arguments_.json)
       std::cout << dump({{"error", "connection"}, {"parameters", {{"message", error.message}}}});
     else

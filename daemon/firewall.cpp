@@ -51,6 +51,7 @@ std::vector<std::string> ids_in(const nft::Change& change) {
       Overloaded{[](const nft::AddRule& add) { return std::vector{add.rule.comment}; },
                  [](const nft::AddElements& add) {
                    std::vector<std::string> ids;
+                   ids.reserve(add.set.elements.size());
                    for (const auto& element : add.set.elements) ids.push_back(element.comment);
                    return ids;
                  },
@@ -172,7 +173,7 @@ tl::expected<policy::CheckedPolicy, Failure> Firewall::check(Candidate& candidat
 }
 
 std::optional<nft::Ruleset> Firewall::wanted(const policy::CheckedPolicy& policy,
-                                             const Generation& generation) const {
+                                             const Generation& generation) {
   if (!generation.enabled) return {};
   nft::Ruleset ruleset = compile::compile(policy);
   nft::Chain marker{
@@ -194,8 +195,7 @@ nft::Plan Firewall::plan_for(const std::optional<nft::Ruleset>& wanted,
 }
 
 Failure Firewall::explain(const TransactionError& error, const nft::Changes& changes,
-                          const policy::CheckedPolicy& policy,
-                          const policy::Sources& sources) const {
+                          const policy::CheckedPolicy& policy, const policy::Sources& sources) {
   KernelRefused refused{.message = "the kernel refused the change: " + error.error.message()};
   std::vector<std::string> objects;
   for (const auto& [index, code] : error.refusals) {
@@ -239,7 +239,7 @@ tl::expected<nft::Plan, Failure> Firewall::load(const std::optional<nft::Ruleset
   return plan;
 }
 
-Result<std::vector<Firewall::Replaced>> Firewall::stage(const std::vector<Source>& files) const {
+Result<std::vector<Firewall::Replaced>> Firewall::stage(const std::vector<Source>& files) {
   std::vector<Replaced> out;
   for (const auto& [path, text] : files) {
     auto before = read_file(path);

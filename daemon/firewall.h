@@ -79,7 +79,8 @@ class Firewall {
   // held before is then still in force.
   Result<void> start();
 
-  Change add(const std::vector<std::string>& rule, policy::Place place, const Request& request);
+  // `words` is a rule as typed.
+  Change add(const std::vector<std::string>& words, policy::Place place, const Request& request);
   Change remove(const std::vector<std::string>& selection, const Request& request);
   Change set_default(policy::Traffic traffic, policy::Verdict verdict, const Request& request);
   Change enable(const Request& request);
@@ -120,10 +121,10 @@ class Firewall {
   struct Candidate {
     policy::Sources sources;
     bool enabled = false;
-    std::vector<Source> files{};  // to be written, by path
-    std::vector<std::string> notes{};
-    std::string name_for_policy_file{};  // in diagnostics; empty: its path
-    bool only_news = false;              // warn only of what was not so before
+    std::vector<Source> files;  // to be written, by path
+    std::vector<std::string> notes;
+    std::string name_for_policy_file;  // in diagnostics; empty: its path
+    bool only_news = false;            // warn only of what was not so before
   };
   // A file about to be replaced, and what was there.
   struct Replaced {
@@ -140,15 +141,15 @@ class Firewall {
   // Also notes in the candidate which services it relies on.
   tl::expected<policy::CheckedPolicy, Failure> check(Candidate& candidate,
                                                      Diagnostics& diagnostics) const;
-  std::optional<nft::Ruleset> wanted(const policy::CheckedPolicy& policy,
-                                     const Generation& generation) const;
+  static std::optional<nft::Ruleset> wanted(const policy::CheckedPolicy& policy,
+                                            const Generation& generation);
   nft::Plan plan_for(const std::optional<nft::Ruleset>& wanted, std::uint64_t version) const;
   tl::expected<nft::Plan, Failure> load(const std::optional<nft::Ruleset>& wanted,
                                         std::uint64_t version, const policy::CheckedPolicy& policy,
                                         const policy::Sources& sources);
-  Failure explain(const TransactionError& error, const nft::Changes& changes,
-                  const policy::CheckedPolicy& policy, const policy::Sources& sources) const;
-  Result<std::vector<Replaced>> stage(const std::vector<Source>& files) const;
+  static Failure explain(const TransactionError& error, const nft::Changes& changes,
+                         const policy::CheckedPolicy& policy, const policy::Sources& sources);
+  static Result<std::vector<Replaced>> stage(const std::vector<Source>& files);
   std::optional<Failure> make_durable(const Generation& next, std::vector<Replaced>& files);
   void undo(const Generation& next, const std::vector<Replaced>& files);
   // Why rules.yaml cannot be changed now, if so.

@@ -32,8 +32,8 @@ class Reader {
   }
 
  private:
-  void complain(const yaml::Node& node, std::string message) {
-    diagnostics_.push_back(error_in(source_, node.at, std::move(message)));
+  void complain(const yaml::Node& node, std::string_view message) {
+    diagnostics_.push_back(error_in(source_, node.at, message));
   }
 
   const std::vector<yaml::Entry>& entries(const yaml::Node& node) {

@@ -88,8 +88,8 @@ class Builder : public YAML::EventHandler {
     std::optional<Node> key;  // of a map, when its value is awaited
   };
 
-  [[noreturn]] void fail(const YAML::Mark& mark, std::string message) {
-    diagnostics_.push_back(error_in(source_, span(mark), std::move(message)));
+  [[noreturn]] void fail(const YAML::Mark& mark, std::string_view message) {
+    diagnostics_.push_back(error_in(source_, span(mark), message));
     throw Stop();
   }
 
@@ -167,9 +167,8 @@ bool quote_stays_open(std::string_view text) {
   if (!text.starts_with('"') && !text.starts_with('\'')) return false;
   const char quote = text.front();
   for (std::size_t index = 1; index < text.size(); ++index) {
-    if (quote == '"' && text[index] == '\\')
-      ++index;
-    else if (text[index] == quote && quote == '\'' && text.substr(index + 1).starts_with(quote))
+    const bool escaped = quote == '"' ? text[index] == '\\' : text.substr(index).starts_with("''");
+    if (escaped)
       ++index;
     else if (text[index] == quote)
       return false;

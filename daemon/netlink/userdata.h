@@ -1,5 +1,6 @@
 // What nft keeps beside objects for people to read: type, length, value. The kernel stores it and
-// never looks.
+// never looks, so a length may point anywhere; libnftnl 1.2.4 follows it (nftnl_udata_parse), and
+// this does not.
 #pragma once
 
 #include <cstdint>

@@ -27,7 +27,7 @@ namespace {
 std::string printed(const nlmsghdr& message) {
   const auto rule = netlink::new_rule();
   if (nftnl_rule_nlmsg_parse(&message, rule.get()) < 0) return "not a rule to libnftnl";
-  std::string text(4096, '\0');
+  std::string text(1 << 16, '\0');
   const int length = nftnl_rule_snprintf(text.data(), text.size(), rule.get(), 0, 0);
   text.resize(static_cast<std::size_t>(length));
   return text + '\n';
