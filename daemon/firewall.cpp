@@ -131,7 +131,7 @@ Result<Firewall::Look> Firewall::look() {
   if (!current_.enabled) return out;
   const auto ruleset = kernel_.read();
   if (!ruleset && ruleset.error().code != EBADMSG) return tl::unexpected(ruleset.error());
-  out.drifted = !ruleset || *ruleset != loaded_;
+  out.drifted = drifted_ || !ruleset || *ruleset != loaded_;
   if (!ruleset || !*ruleset) return out;
   const auto count = [&](const std::string& id, const nft::Counter& counter) {
     out.hits[id].packets += counter.packets;
@@ -219,24 +219,30 @@ tl::expected<nft::Plan, Failure> Firewall::load(const std::optional<nft::Ruleset
                                                 std::uint64_t version,
                                                 const policy::CheckedPolicy& policy,
                                                 const policy::Sources& sources) {
+  // Another program may have changed our table: what is planned starts from what is really there.
+  if (const auto looked = look_again(); !looked) return tl::unexpected(Failure(looked.error()));
   nft::Plan plan = plan_for(wanted, version);
-  auto applied = kernel_.apply(plan.changes);
-  if (!applied) {
-    // Another program may have changed our table under us: plan again from what is really there.
-    auto now = kernel_.read();
-    const bool foreign = !now && now.error().code == EBADMSG;
-    if ((!now && !foreign) || (now && *now == loaded_ && !foreign_) || (foreign && foreign_))
-      return tl::unexpected(explain(applied.error(), plan.changes, policy, sources));
-    loaded_ = now ? std::move(*now) : std::nullopt;
-    foreign_ = foreign;
-    plan = plan_for(wanted, version);
-    applied = kernel_.apply(plan.changes);
-    if (!applied) return tl::unexpected(explain(applied.error(), plan.changes, policy, sources));
-    note_restored();
-  }
+  const auto applied = kernel_.apply(plan.changes);
+  if (!applied) return tl::unexpected(explain(applied.error(), plan.changes, policy, sources));
+  if (std::exchange(drifted_, false)) note_restored();
   foreign_ = false;
   loaded_ = wanted ? std::optional(plan.result) : std::nullopt;
+  if (const auto revision = kernel_.revision()) revision_ = *revision;
   return plan;
+}
+
+Result<void> Firewall::look_again() {
+  const auto revision = kernel_.revision();
+  if (!revision) return tl::unexpected(revision.error());
+  if (*revision == revision_) return {};
+  auto now = kernel_.read();
+  if (!now && now.error().code != EBADMSG) return tl::unexpected(now.error());
+  revision_ = *revision;
+  if (now && !foreign_ && *now == loaded_) return {};
+  foreign_ = !now;
+  loaded_ = now ? std::move(*now) : std::nullopt;
+  drifted_ = true;
+  return {};
 }
 
 Result<std::vector<Firewall::Replaced>> Firewall::stage(const std::vector<Source>& files) {
@@ -293,11 +299,8 @@ void Firewall::undo(const Generation& next, const std::vector<Replaced>& files) 
 
 // Puts our table back when someone else changed it. True when there was something to do.
 Result<bool> Firewall::heal() {
-  auto now = kernel_.read();
-  if (!now && now.error().code != EBADMSG) return tl::unexpected(now.error());
-  if (now && *now == loaded_) return false;
-  foreign_ = !now;
-  loaded_ = now ? std::move(*now) : std::nullopt;
+  if (const auto looked = look_again(); !looked) return tl::unexpected(looked.error());
+  if (!drifted_) return false;
   if (auto done = force(*policy_, current_); !done) return tl::unexpected(done.error());
   return true;
 }
@@ -558,12 +561,14 @@ bool Firewall::collectable() const {
 }
 
 Result<void> Firewall::collect() {
+  if (const auto healed = heal(); !healed) return tl::unexpected(healed.error());
   if (!loaded_) return {};
   auto plan = nft::collect(*loaded_);
   if (plan.changes.empty()) return {};
   if (auto applied = kernel_.apply(plan.changes); !applied)
     return tl::unexpected(applied.error().error);
   loaded_ = std::move(plan.result);
+  if (const auto revision = kernel_.revision()) revision_ = *revision;
   return {};
 }
 
@@ -643,10 +648,8 @@ Result<void> Firewall::start_minimal() {
 }
 
 Result<void> Firewall::start() {
-  auto loaded = kernel_.read();
-  if (!loaded && loaded.error().code != EBADMSG) return tl::unexpected(loaded.error());
-  foreign_ = !loaded;
-  if (loaded) loaded_ = std::move(*loaded);
+  if (const auto looked = look_again(); !looked) return tl::unexpected(looked.error());
+  drifted_ = false;  // whatever is there, it is where we start from
   const bool was_in_force = loaded_.has_value() || foreign_;
 
   auto kept = recover();

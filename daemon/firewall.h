@@ -156,6 +156,8 @@ class Firewall {
   std::optional<Failure> not_editable() const;
   void write_added(Candidate& candidate, const policy::Added& added) const;
   void note_restored();
+  // Brings loaded_, foreign_ and drifted_ up to what is really there.
+  Result<void> look_again();
   Result<bool> heal();
   Change healed(Outcome outcome, std::string_view already, const Request& request);
 
@@ -178,6 +180,8 @@ class Firewall {
   Diagnostics warnings_;                // of policy_
   std::optional<nft::Ruleset> loaded_;  // what is in the kernel, retired objects included
   bool foreign_ = false;                // what is in the kernel could not be read as ours
+  bool drifted_ = false;        // another program changed our table and it is not yet restored
+  std::uint32_t revision_ = 0;  // of the kernel when loaded_ was last known to be true
   std::vector<std::string> problems_;
 };
 

@@ -1,8 +1,9 @@
-// The seam to the kernel: everything the firewall does to packets goes through these three calls.
+// The seam to the kernel: everything the firewall does to packets goes through these four calls.
 // daemon/netlink has the real one, tests/kernel/fake_kernel.h one that tests hold in their hand;
 // the same contract suite (tests/kernel/contract_test.cpp) runs on both.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,6 +36,10 @@ class Kernel {
   // Table inet fwctl as it is now, with counters; nullopt when there is none. An object in it that
   // this program could not have made is an error with code EBADMSG that names it.
   virtual Result<std::optional<nft::Ruleset>> read() = 0;
+
+  // A number that is another after every change to any nftables object of this network namespace,
+  // whoever made it: as long as it is the same, a table is as it was.
+  virtual Result<std::uint32_t> revision() = 0;
 
   // Would apply() succeed now? Changes nothing.
   virtual tl::expected<void, TransactionError> check(const nft::Changes& changes) = 0;

@@ -27,7 +27,7 @@ struct SourceDeleter {
 using Event = std::unique_ptr<sd_event, EventDeleter>;
 using Timer = std::unique_ptr<sd_event_source, SourceDeleter>;
 
-int on_collect(sd_event_source* /*source*/, std::uint64_t /*usec*/, void* data) {
+int on_collect(sd_event_source* /*source*/, std::uint64_t /*usec*/, void* data) noexcept {
   if (const auto done = static_cast<Firewall*>(data)->collect(); !done)
     spdlog::warn("left-over chains stay for now: {}", done.error().message());
   return 0;

@@ -27,6 +27,8 @@ class NetlinkKernel final : public Kernel {
     return netlink::read_table(socket_, sequence_);
   }
 
+  Result<std::uint32_t> revision() override { return netlink::read_generation(socket_, sequence_); }
+
   tl::expected<void, TransactionError> check(const nft::Changes& changes) override {
     return transact(changes, Ending::check_only);
   }

@@ -48,6 +48,18 @@ class TableReader {
     return std::move(ruleset_);
   }
 
+  Result<std::uint32_t> generation() {
+    std::uint32_t id = 0;
+    auto asked = ask(NFT_MSG_GETGEN, 0, false, {}, [&](const nlmsghdr& message) -> Result<void> {
+      const auto read = new_generation();
+      if (nftnl_gen_nlmsg_parse(&message, read.get()) < 0) return unreadable();
+      id = nftnl_gen_get_u32(read.get(), NFTNL_GEN_ID);
+      return {};
+    });
+    if (!asked) return tl::unexpected(asked.error());
+    return id;
+  }
+
  private:
   Result<void> ask(int type, int flags, bool in_table, std::string_view set,
                    const Socket::Visit& visit) {
@@ -64,18 +76,6 @@ class TableReader {
     return ask(type, NLM_F_DUMP, true, {}, [&](const nlmsghdr& message) -> Result<void> {
       return table_of(message) == nft::table_name ? visit(message) : Result<void>();
     });
-  }
-
-  Result<std::uint32_t> generation() {
-    std::uint32_t id = 0;
-    auto asked = ask(NFT_MSG_GETGEN, 0, false, {}, [&](const nlmsghdr& message) -> Result<void> {
-      const auto read = new_generation();
-      if (nftnl_gen_nlmsg_parse(&message, read.get()) < 0) return unreadable();
-      id = nftnl_gen_get_u32(read.get(), NFTNL_GEN_ID);
-      return {};
-    });
-    if (!asked) return tl::unexpected(asked.error());
-    return id;
   }
 
   // How many chains, sets and other objects are in the table; nullopt when there is none.
@@ -163,6 +163,10 @@ Result<std::optional<nft::Ruleset>> read_table(Socket& socket, std::uint32_t& se
     auto read = reader.read_once();
     if (read || read.error().code != EINTR || left == 0) return read;
   }
+}
+
+Result<std::uint32_t> read_generation(Socket& socket, std::uint32_t& sequence) {
+  return TableReader(socket, sequence).generation();
 }
 
 }  // namespace fwctl::netlink

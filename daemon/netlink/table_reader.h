@@ -11,4 +11,7 @@ namespace fwctl::netlink {
 // Table inet fwctl as of one generation, nullopt when there is none. Counts `sequence` on.
 Result<std::optional<nft::Ruleset>> read_table(Socket& socket, std::uint32_t& sequence);
 
+// The id of the whole ruleset's generation.
+Result<std::uint32_t> read_generation(Socket& socket, std::uint32_t& sequence);
+
 }  // namespace fwctl::netlink

@@ -155,6 +155,19 @@ TEST_P(KernelContract, ReadsBackWhatWasApplied) {
   }
 }
 
+TEST_P(KernelContract, TheRevisionChangesWithEveryTransactionAndOnlyThen) {
+  const auto before = kernel_->revision().value();
+  EXPECT_EQ(kernel_->revision().value(), before);
+  ASSERT_TRUE(kernel_->check({nft::AddTable{}}));
+  ASSERT_FALSE(kernel_->apply({nft::DeleteTable{}}));
+  EXPECT_EQ(kernel_->revision().value(), before);
+  apply({nft::AddTable{}, nft::AddChain{{.name = "one"}}});
+  const auto after = kernel_->revision().value();
+  EXPECT_NE(after, before);
+  EXPECT_TRUE(read());
+  EXPECT_EQ(kernel_->revision().value(), after);
+}
+
 TEST_P(KernelContract, CheckChangesNothing) {
   const Changes changes = creation(sample_rulesets().back().ruleset);
   EXPECT_TRUE(kernel_->check(changes));

@@ -254,6 +254,7 @@ tl::expected<void, TransactionError> FakeKernel::apply(const nft::Changes& chang
   if (!state) return tl::unexpected(std::move(state.error()));
   table_ = std::move(*state);
   applied_.push_back(changes);
+  ++revision_;
   return {};
 }
 

@@ -15,6 +15,7 @@ namespace fwctl::testing {
 class FakeKernel final : public Kernel {
  public:
   Result<std::optional<nft::Ruleset>> read() override;
+  Result<std::uint32_t> revision() override { return revision_; }
   tl::expected<void, TransactionError> check(const nft::Changes& changes) override;
   tl::expected<void, TransactionError> apply(const nft::Changes& changes) override;
 
@@ -49,6 +50,7 @@ class FakeKernel final : public Kernel {
   int fail_ = 0;
   int fail_read_ = 0;
   std::vector<nft::Changes> applied_;
+  std::uint32_t revision_ = 1;
 };
 
 }  // namespace fwctl::testing

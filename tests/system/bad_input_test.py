@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import random
 import re
 import select
@@ -19,7 +18,6 @@ rules:
   - allow: 22/tcp
 """
 NOBODY = 65534
-real_root = os.geteuid() == 0  # before we enter a user namespace, where everyone is root
 
 
 class BadInput(lab.LabTest):
@@ -206,7 +204,7 @@ class Peers(BadInput):
         crowd.communicate()
         self.assert_untouched()
 
-    @unittest.skipUnless(real_root, "needs a second user")
+    @unittest.skipUnless(lab.PRIVILEGED, "needs a second user")
     def test_500_silent_peers_of_someone_else_do_not_lock_root_out(self):
         self.crowd(500, user=NOBODY, group=NOBODY, extra_groups=[])
         self.daemon.fwctl("status")
@@ -236,7 +234,7 @@ class Peers(BadInput):
         self.assert_untouched()
 
 
-@unittest.skipUnless(real_root, "needs a second user")
+@unittest.skipUnless(lab.PRIVILEGED, "needs a second user")
 class Rights(BadInput):
     CHANGES = (("allow", "80/tcp"), ("prepend", "deny", "80/tcp"), ("delete", "1"), ("disable",),
                ("enable",), ("default", "allow", "incoming"), ("reload",), ("reset",))

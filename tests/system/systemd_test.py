@@ -15,7 +15,6 @@ import unittest
 
 import lab
 
-real_root = os.geteuid() == 0  # before we enter a user namespace, where everyone is root
 EXPOSURE = 20  # tenths of the scale of `systemd-analyze security`, whose worst is 100
 UNITS = ("fwctld.service", "fwctld.socket")
 
@@ -134,7 +133,7 @@ class Machine:
         self.directory.rmdir()
 
 
-@unittest.skipUnless(real_root, "systemd-nspawn needs root")
+@unittest.skipUnless(lab.PRIVILEGED, "systemd-nspawn needs root")
 class Booted(unittest.TestCase):
     maxDiff = None
 
@@ -251,7 +250,7 @@ class Units(unittest.TestCase):
         print(done.stdout.strip().splitlines()[-1])
         self.assertEqual(done.returncode, 0, done.stdout)
 
-    @unittest.skipUnless(real_root, "needs a whole file tree")
+    @unittest.skipUnless(lab.PRIVILEGED, "needs a whole file tree")
     def test_verify(self):
         machine = Machine()
         self.addCleanup(machine.close)

@@ -353,6 +353,17 @@ TEST_F(FirewallTest, AFlushedTableIsRestoredByTheNextChangeAndByReload) {
   EXPECT_NE(kernel_text().find("tcp . 80"), std::string::npos);
 }
 
+TEST_F(FirewallTest, ARuleThatAnotherProgramAddedDoesNotOutliveTheNextChange) {
+  start();
+  ASSERT_TRUE(enable());
+  nft::Rule open{.statements = {nft::Verdict{nft::VerdictKind::accept, {}}}, .comment = "foreign"};
+  ASSERT_TRUE(kernel_.apply({nft::AddRule{.chain = "incoming", .rule = open}}));
+  ASSERT_TRUE(allow("80/tcp"));
+  EXPECT_EQ(kernel_text().find("foreign"), std::string::npos);
+  EXPECT_TRUE(mentions(firewall_->problems(), "another program had changed table inet fwctl"));
+  EXPECT_FALSE(firewall_->look()->drifted);
+}
+
 // A daemon killed right behind the commit point: the kernel has the new generation, the store has
 // it pending.
 TEST_F(FirewallTest, AChangeCutShortBehindTheCommitPointIsFinished) {
