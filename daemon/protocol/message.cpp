@@ -62,7 +62,8 @@ Fault take_flag(const Json& message, const char* name, bool& to) {
 
 Fault take_parameters(Json& message, Json& to) {
   const auto member = message.find("parameters");
-  if (member == message.end()) return {};
+  // Clients in Go write null where there are none.
+  if (member == message.end() || member->is_null()) return {};
   if (!member->is_object()) return "'parameters' is not an object";
   to = std::move(*member);
   return {};

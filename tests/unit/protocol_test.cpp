@@ -77,6 +77,13 @@ TEST(Decode, TakesTheSmallestCall) {
   EXPECT_FALSE(call->oneway);
 }
 
+// As the Go library sends a call without any.
+TEST(Decode, TakesNullForNoParameters) {
+  const auto call = decode_call(R"({"method": "a.B", "parameters": null})");
+  ASSERT_TRUE(call);
+  EXPECT_EQ(call->parameters, Json::object());
+}
+
 TEST(Decode, IgnoresMembersItDoesNotKnow) {
   EXPECT_TRUE(decode_call(R"({"method": "a.B", "sender": [1], "upgrade": false})"));
 }
@@ -88,7 +95,7 @@ TEST(Decode, RefusesOtherShapes) {
   EXPECT_EQ(refusal(R"({"method": ""})"), "'method' is missing");
   EXPECT_EQ(refusal(R"({"method": 1})"), "'method' is not a string");
   EXPECT_EQ(refusal(R"({"method": "a.B", "parameters": []})"), "'parameters' is not an object");
-  EXPECT_EQ(refusal(R"({"method": "a.B", "parameters": null})"), "'parameters' is not an object");
+  EXPECT_EQ(refusal(R"({"method": "a.B", "parameters": 5})"), "'parameters' is not an object");
   EXPECT_EQ(refusal(R"({"method": "a.B", "more": 1})"), "'more' is not true or false");
   EXPECT_EQ(refusal(R"({"method": "a.B", "oneway": "yes"})"), "'oneway' is not true or false");
   EXPECT_EQ(refusal(R"({"method": "a.B", "upgrade": true})"), "'upgrade' is not supported");
