@@ -189,8 +189,12 @@ nft::Plan Firewall::plan_for(const std::optional<nft::Ruleset>& wanted,
                              std::uint64_t version) const {
   nft::Plan plan;
   if (wanted) plan = nft::plan(loaded_, *wanted, version);
-  if (foreign_ || (!wanted && loaded_))
+  if (foreign_ || (!wanted && loaded_)) {
+    // Nothing can be loaded beside what is not understood: all of it goes in one transaction.
+    plan.changes.insert(plan.changes.begin(), plan.prepare.begin(), plan.prepare.end());
     plan.changes.insert(plan.changes.begin(), nft::DeleteTable{});
+    plan.prepare.clear();
+  }
   return plan;
 }
 
@@ -222,13 +226,29 @@ tl::expected<nft::Plan, Failure> Firewall::load(const std::optional<nft::Ruleset
   // Another program may have changed our table: what is planned starts from what is really there.
   if (const auto looked = look_again(); !looked) return tl::unexpected(Failure(looked.error()));
   nft::Plan plan = plan_for(wanted, version);
+  if (const auto prepared = kernel_.apply(plan.prepare); !prepared)
+    return tl::unexpected(explain(prepared.error(), plan.prepare, policy, sources));
+  if (!plan.prepare.empty()) loaded_ = plan.prepared;
   const auto applied = kernel_.apply(plan.changes);
-  if (!applied) return tl::unexpected(explain(applied.error(), plan.changes, policy, sources));
-  if (std::exchange(drifted_, false)) note_restored();
-  foreign_ = false;
-  loaded_ = wanted ? std::optional(plan.result) : std::nullopt;
+  if (applied) {
+    if (std::exchange(drifted_, false)) note_restored();
+    foreign_ = false;
+    loaded_ = wanted ? std::optional(plan.result) : std::nullopt;
+  } else if (!plan.prepare.empty()) {
+    take_back();
+  }
   if (const auto revision = kernel_.revision()) revision_ = *revision;
+  if (!applied) return tl::unexpected(explain(applied.error(), plan.changes, policy, sources));
   return plan;
+}
+
+// What was loaded beside the rules in force, and now will not be used.
+void Firewall::take_back() {
+  nft::Plan rest = nft::collect(*loaded_);
+  const bool was_empty = rest.result.chains.empty();
+  if (was_empty) rest.changes = {nft::DeleteTable{}};
+  if (const auto taken = kernel_.apply(rest.changes); !taken) return;  // a later change collects it
+  loaded_ = was_empty ? std::nullopt : std::optional(std::move(rest.result));
 }
 
 Result<void> Firewall::look_again() {
@@ -341,7 +361,8 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
                   .reason = request.reason};
   const auto ruleset = wanted(*policy, next);
   if (request.dry_run) {
-    const auto plan = plan_for(ruleset, next.number);
+    auto plan = plan_for(ruleset, next.number);
+    plan.changes.insert(plan.changes.begin(), plan.prepare.begin(), plan.prepare.end());
     const auto checked = kernel_.check(plan.changes);
     if (!checked)
       return tl::unexpected(explain(checked.error(), plan.changes, *policy, next.sources));
@@ -596,7 +617,9 @@ void Firewall::finish_files(const std::vector<Generation>& kept) {
     if (!staged) problems_.push_back(staged.error().message());
     if (!staged || !*staged) continue;
     StagedFile file = StagedFile::take_over(path);
-    if (kept.empty() || text_of(kept.front().sources, path) != **staged) continue;
+    // Cut off at its very beginning, it would look like a generation that has no such file.
+    if (kept.empty() || (*staged)->empty() || text_of(kept.front().sources, path) != **staged)
+      continue;
     if (auto published = file.publish(); !published)
       problems_.push_back(published.error().message());
   }

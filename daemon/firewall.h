@@ -156,6 +156,7 @@ class Firewall {
   std::optional<Failure> not_editable() const;
   void write_added(Candidate& candidate, const policy::Added& added) const;
   void note_restored();
+  void take_back();
   // Brings loaded_, foreign_ and drifted_ up to what is really there.
   Result<void> look_again();
   Result<bool> heal();

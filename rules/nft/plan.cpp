@@ -65,6 +65,12 @@ class Replacement {
     } else {
       decide_what_is_new();
       load_new_objects();
+      if (new_intervals()) {
+        plan_.prepare = std::exchange(plan_.changes, {});
+        plan_.prepared = plan_.result;
+        sort_by_name(plan_.prepared.sets);
+        sort_by_name(plan_.prepared.chains);
+      }
       point_base_chains();
     }
     exchange_marker();
@@ -213,8 +219,15 @@ class Replacement {
     for (auto& set : sets) plan_.result.sets.push_back(std::move(set));
   }
 
+  bool new_intervals() const {
+    return std::any_of(wanted_.sets.begin(), wanted_.sets.end(), [this](const Set& set) {
+      return set.interval && fresh_.contains(set.name);
+    });
+  }
+
   // Each is refilled in one go: a packet that comes to it finds the old rules or the new.
   void point_base_chains() {
+    remove_other_base_chains();
     for (const auto& wanted : wanted_.chains) {
       if (!wanted.hook) continue;
       Chain chain = wanted;
@@ -232,6 +245,21 @@ class Replacement {
       else
         plan_.result.chains.push_back(std::move(chain));
     }
+  }
+
+  // Chains that another program hung into our table, and those at another place than wanted.
+  void remove_other_base_chains() {
+    std::erase_if(plan_.result.chains, [this](const Chain& chain) {
+      if (!chain.hook) return false;
+      const Chain* wanted = wanted_.find_chain(chain.name);
+      const bool stays = wanted != nullptr && wanted->hook &&
+                         wanted->hook->point == chain.hook->point &&
+                         wanted->hook->priority == chain.hook->priority;
+      if (stays) return false;
+      plan_.changes.emplace_back(FlushChain{chain.name});
+      plan_.changes.emplace_back(DeleteChain{chain.name});
+      return true;
+    });
   }
 
   void exchange_marker() {
@@ -260,7 +288,8 @@ Plan plan(const std::optional<Ruleset>& loaded, const Ruleset& wanted, std::uint
   if (loaded) return Replacement(*loaded, wanted, version).make();
   const Ruleset nothing;
   Plan plan = Replacement(nothing, wanted, version).make();
-  plan.changes.insert(plan.changes.begin(), AddTable{});
+  auto& first = plan.prepare.empty() ? plan.changes : plan.prepare;
+  first.insert(first.begin(), AddTable{});
   return plan;
 }
 

@@ -1,5 +1,5 @@
-// From what is loaded to what is wanted in one transaction, such that no packet under way is judged
-// by anything but the old rules or the new ones.
+// From what is loaded to what is wanted, such that no packet is ever judged by anything but the old
+// rules or the new ones, not even one under way while they are exchanged.
 //
 // Why it is not a plain difference: the kernel exchanges all rules at once for packets that come
 // after, but a packet under way goes on through the old rules while set elements and chains that
@@ -8,6 +8,10 @@
 // ("incoming.7"), the base chains are pointed at them, and what is no longer reached stays,
 // unedited, until a later transaction. The exception: when all that differs is the elements of one
 // set, they are edited in place, since one lookup sees the old set or the new one.
+//
+// The kernel exchanges the rules first and fills new sets of intervals a moment later. So when
+// there are such, everything new is loaded in a transaction of its own, in which nothing leads to
+// it yet; what a crash leaves of that, no packet reaches, and a later plan collects it.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +28,10 @@ namespace fwctl::nft {
 constexpr std::string_view marker_chain = "generation";
 
 struct Plan {
-  Changes changes;  // empty when nothing differs
-  Ruleset result;   // what is loaded afterwards, retired objects included
+  Changes prepare;   // a transaction before; mostly empty
+  Changes changes;   // the one that counts; empty when nothing differs
+  Ruleset prepared;  // what is loaded after `prepare`
+  Ruleset result;    // what is loaded afterwards, retired objects included
 };
 
 // `loaded` is what is there (nullopt: no table), with the names the kernel knows; `wanted` has

@@ -126,14 +126,34 @@ TEST_P(Rulesets, AreToTheKernelWhatTheirTextIsToNft) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, Rulesets, ::testing::ValuesIn(cases("ruleset.nft")), test_name);
 
-// What the manual shows as a whole file is the case of that name.
-TEST(Docs, TheWholeFileIsACase) {
+// What stands between fences in the manual, each with the word behind the opening fence.
+std::vector<std::string> blocks_of_the_manual() {
   const auto manual = read(fs::path(FWCTL_DOCS) / "policy.md");
-  const std::string fence = "```yaml\n";
-  const auto begin = manual.find(fence);
-  ASSERT_NE(begin, std::string::npos);
-  const auto text = manual.substr(begin + fence.size());
-  EXPECT_EQ(text.substr(0, text.find("```")), Case{"whole-file"}.golden("policy.yaml"));
+  std::vector<std::string> blocks;
+  std::size_t begin = 0;
+  for (int count = 0; (begin = manual.find("```", begin)) != std::string::npos; ++count) {
+    begin += 3;
+    if (count % 2 == 0) blocks.push_back(manual.substr(begin, manual.find("```", begin) - begin));
+  }
+  return blocks;
+}
+
+TEST(Docs, TheWholeFileIsACase) {
+  EXPECT_EQ(blocks_of_the_manual().at(0), "yaml\n" + Case{"whole-file"}.golden("policy.yaml"));
+}
+
+TEST(Docs, RefusalsAreSaidAsShown) {
+  const auto blocks = blocks_of_the_manual();
+  const auto shown = std::ranges::find_if(blocks, [](const std::string& block) {
+    return block.starts_with("yaml\n") && block.find("alow") != std::string::npos;
+  });
+  ASSERT_NE(shown, blocks.end());
+  ASSERT_NE(std::next(shown), blocks.end());
+  const std::string& said = *std::next(shown);
+  Diagnostics diagnostics;
+  const Source file{.name = "/etc/fwctl/policy.d/60-example.yaml", .text = shown->substr(5)};
+  EXPECT_FALSE(policy::load({.managed = {file}}, etc_services, diagnostics));
+  EXPECT_TRUE(said.starts_with("\n" + render(diagnostics))) << render(diagnostics);
 }
 
 }  // namespace

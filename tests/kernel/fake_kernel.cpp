@@ -227,14 +227,15 @@ Result<std::optional<nft::Ruleset>> FakeKernel::read() {
 
 tl::expected<FakeKernel::State, TransactionError> FakeKernel::outcome(const nft::Changes& changes) {
   const auto refuse = std::exchange(refuse_, {});
-  if (const int code = std::exchange(fail_, 0))
+  const int code = fail_ != 0 && succeed_before_-- == 0 ? std::exchange(fail_, 0) : 0;
+  if (code != 0)
     return tl::unexpected(TransactionError{Error{"change", "table inet fwctl", code, {}}, {}});
   Transaction transaction(table_);
   TransactionError error;
   for (std::size_t i = 0; i < changes.size(); ++i) {
     const auto told = std::ranges::find(refuse, i, &Refusal::index);
-    const int code = told != refuse.end() ? told->code : std::visit(transaction, changes[i]);
-    if (code != 0) error.refusals.push_back({i, code});
+    const int refused = told != refuse.end() ? told->code : std::visit(transaction, changes[i]);
+    if (refused != 0) error.refusals.push_back({i, refused});
   }
   if (error.refusals.empty()) return transaction.take();
   error.error = Error{"change", "table inet fwctl", error.refusals.front().code, {}};
@@ -263,7 +264,12 @@ void FakeKernel::refuse_next(std::size_t change, int code) {
 }
 
 void FakeKernel::fail_next(int code) {
+  fail_after(0, code);
+}
+
+void FakeKernel::fail_after(int transactions, int code) {
   fail_ = code;
+  succeed_before_ = transactions;
 }
 
 void FakeKernel::fail_next_read(int code) {

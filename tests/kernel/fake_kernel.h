@@ -24,6 +24,8 @@ class FakeKernel final : public Kernel {
   void refuse_next(std::size_t change, int code);
   // The next transaction fails as a whole, with nothing said of single changes.
   void fail_next(int code);
+  // As fail_next, after that many transactions that are not failed.
+  void fail_after(int transactions, int code);
   void fail_next_read(int code);
 
   // What apply() was given and took, in order.
@@ -48,6 +50,7 @@ class FakeKernel final : public Kernel {
   State table_;
   std::vector<Refusal> refuse_;
   int fail_ = 0;
+  int succeed_before_ = 0;
   int fail_read_ = 0;
   std::vector<nft::Changes> applied_;
   std::uint32_t revision_ = 1;

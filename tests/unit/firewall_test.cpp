@@ -353,6 +353,30 @@ TEST_F(FirewallTest, AFlushedTableIsRestoredByTheNextChangeAndByReload) {
   EXPECT_NE(kernel_text().find("tcp . 80"), std::string::npos);
 }
 
+// New sets of intervals go in a transaction before the one that counts.
+TEST_F(FirewallTest, WhatWasPreparedIsTakenBackWhenTheChangeIsRefused) {
+  start();
+  ASSERT_TRUE(allow("22/tcp"));
+  ASSERT_TRUE(enable());
+  const auto before = in_kernel();
+  const auto sent = kernel_.applied().size();
+  kernel_.fail_after(1, EINVAL);
+  ASSERT_FALSE(allow("1000-2000/udp"));
+  EXPECT_EQ(in_kernel(), before);
+  EXPECT_EQ(kernel_.applied().size(), sent + 2) << "prepared, and taken back";
+  ASSERT_TRUE(allow("1000-2000/udp"));
+  EXPECT_FALSE(firewall_->look()->drifted);
+}
+
+TEST_F(FirewallTest, ABaseChainThatAnotherProgramHungIntoOurTableIsRemoved) {
+  start();
+  ASSERT_TRUE(enable());
+  nft::Chain stranger{.name = "strangers", .hook = nft::Hook{.priority = -10}};
+  ASSERT_TRUE(kernel_.apply({nft::AddChain{stranger}}));
+  ASSERT_TRUE(allow("80/tcp"));
+  EXPECT_EQ(in_kernel()->find_chain("strangers"), nullptr);
+}
+
 TEST_F(FirewallTest, ARuleThatAnotherProgramAddedDoesNotOutliveTheNextChange) {
   start();
   ASSERT_TRUE(enable());

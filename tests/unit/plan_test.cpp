@@ -98,9 +98,23 @@ class Loaded {
     const auto before = now();
     Plan plan = nft::plan(before, target, version);
     if (before) expect_nothing_live_is_edited(*before, plan.changes);
+    if (!plan.prepare.empty()) prepare(plan, before);
     apply(plan);
     EXPECT_EQ(nft::live(*now()), target) << nft::text(plan.changes);
     return plan;
+  }
+
+  // What is prepared leads nowhere: what packets meet stays as it was.
+  void prepare(const Plan& plan, const std::optional<Ruleset>& before) {
+    const auto reached = before ? nft::reachable(*before) : nft::References{};
+    for (const auto& name : edited(plan.prepare)) {
+      EXPECT_FALSE(reached.chains.contains(name)) << name;
+      EXPECT_FALSE(reached.sets.contains(name)) << name;
+    }
+    const auto done = kernel_.apply(plan.prepare);
+    ASSERT_TRUE(done) << done.error().error.message() << '\n' << nft::text(plan.prepare);
+    EXPECT_EQ(*now(), plan.prepared);
+    EXPECT_EQ(nft::live(plan.prepared), before ? nft::live(*before) : Ruleset{});
   }
 
   Plan collect() {
@@ -268,6 +282,29 @@ TEST(Plan, WalksBySmallSteps) {
     }
   }
   EXPECT_GT(in_place, 10) << "edits in place are hardly met";
+}
+
+// The kernel shows new intervals only after it has exchanged the rules that look into them.
+TEST(Plan, NoRuleIsLoadedTogetherWithANewSetOfIntervalsItLooksInto) {
+  Loaded kernel;
+  kernel.load(wanted("rules:\n  - allow: 22/tcp\n", "1"), 1);
+  const auto ranges = kernel.load(wanted("rules:\n  - allow: 1000-2000/udp\n", "2"), 2);
+  ASSERT_FALSE(ranges.prepare.empty());
+  for (const auto& change : ranges.changes)
+    EXPECT_FALSE(std::holds_alternative<nft::AddSet>(change)) << nft::text(ranges.changes);
+  const auto single = kernel.load(wanted("rules:\n  - allow: 22/tcp\n", "3"), 3);
+  EXPECT_TRUE(single.prepare.empty()) << "sets without intervals need only one transaction";
+}
+
+TEST(Plan, RemovesBaseChainsOfOthersFromOurTable) {
+  Loaded kernel;
+  auto strange = wanted("rules: []\n", "1");
+  strange.chains.push_back({.name = "strangers", .hook = nft::Hook{.priority = -10}});
+  std::sort(strange.chains.begin(), strange.chains.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
+  kernel.load(strange, 1);
+  kernel.load(wanted("rules: []\n", "2"), 2);
+  EXPECT_EQ(kernel.now()->find_chain("strangers"), nullptr);
 }
 
 }  // namespace
