@@ -124,6 +124,17 @@ TEST_F(StoreTest, AFileUnderAnotherNumberIsNotTaken) {
   EXPECT_EQ(kept_numbers(), (std::vector<std::uint64_t>{1}));
 }
 
+TEST_F(StoreTest, TheExampleInTheDocumentationIsReadAsItSays) {
+  std::ifstream file(FWCTL_DOCS "/storage.md");
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const auto begin = text.find("fwctl-generation 1 ");
+  ASSERT_NE(begin, std::string::npos);
+  folder_.write("state/generation-2", text.substr(begin, text.find("```", begin) - begin));
+  const auto kept = store_.kept().value();
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_NE(text.find("`" + kept[0].marker() + "`"), std::string::npos) << kept[0].marker();
+}
+
 TEST_F(StoreTest, MarkersTellContentsApart) {
   auto other = generation(1);
   EXPECT_EQ(other.marker(), generation(1).marker());
