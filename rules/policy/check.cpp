@@ -70,8 +70,8 @@ class Checker {
   }
 
  private:
-  void complain(const Rule& rule, Span at, std::string message) {
-    diagnostics_.push_back(error_in(sources_.at(rule.source), at, std::move(message)));
+  void complain(const Rule& rule, Span at, std::string_view message) {
+    diagnostics_.push_back(error_in(sources_.at(rule.source), at, message));
   }
 
   void check_services() {

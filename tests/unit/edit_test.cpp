@@ -113,6 +113,13 @@ TEST_F(Editing, AnotherVerdictChangesTheRuleWhereItStands) {
   EXPECT_EQ(add("deny 1/tcp")->added.before, Rules{rule("deny 1/tcp")});
 }
 
+TEST_F(Editing, WhatIsToStandElsewhereLeavesTheOtherWhereItIs) {
+  const auto edit = add("deny 4/tcp", {.number = 0});
+  ASSERT_TRUE(edit);
+  EXPECT_EQ(edit->added.before, (Rules{rule("deny 4/tcp"), rule("allow 1/tcp")}));
+  EXPECT_EQ(edit->added.rules, parsed_.added.rules);
+}
+
 TEST_F(Editing, ACommentIsChangedOrKept) {
   EXPECT_EQ(add("allow 5/tcp comment six")->added.rules[1], rule("allow 5/tcp comment six"));
   EXPECT_EQ(add("deny 5/tcp")->added.rules[1], rule("deny 5/tcp comment five"));

@@ -204,6 +204,27 @@ TEST(Plan, NamesNeverCollide) {
                 1);  // a caller that forgot to count
 }
 
+// What leads to something new is new itself, however long the way there.
+TEST(Plan, ExchangesTheWholeWayThere) {
+  const auto ruleset = [](nft::VerdictKind end) {
+    const auto to = [](nft::Verdict verdict) {
+      return std::vector{nft::Rule{.statements = {std::move(verdict)}}};
+    };
+    const auto jump = [](std::string chain) {
+      return nft::Verdict{nft::VerdictKind::jump, std::move(chain)};
+    };
+    return Ruleset{.chains = {{.name = "a", .rules = to(jump("b"))},
+                              {.name = "b", .rules = to(jump("c"))},
+                              {.name = "c", .rules = to({end, {}})},
+                              {.name = "input", .hook = nft::Hook{}, .rules = to(jump("a"))}}};
+  };
+  Loaded kernel;
+  kernel.load(ruleset(nft::VerdictKind::accept), 1);
+  kernel.load(ruleset(nft::VerdictKind::drop), 2);
+  for (const std::string name : {"a.2", "b.2", "c.2"})
+    EXPECT_NE(kernel.now()->find_chain(name), nullptr) << name;
+}
+
 TEST(Collect, LeavesWhatIsLive) {
   Loaded kernel;
   kernel.load(wanted("rules: [\"deny from 10.0.0.1\"]\n", "1"), 1);
