@@ -53,9 +53,9 @@ class Reader {
     return true;
   }
 
-  void complain(Span at, std::string message) {
+  void complain(Span at, std::string_view message) {
     failed_ = true;
-    diagnostics_.push_back(error_in(source_, at, std::move(message)));
+    diagnostics_.push_back(error_in(source_, at, message));
   }
 
   // The word after `keyword`, which has just been taken.
