@@ -2,10 +2,10 @@
 
 #include <filesystem>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "daemon/config.h"
 #include "daemon/files.h"
+#include "daemon/protocol/diagnostics.h"
 #include "rules/policy/check.h"
 
 namespace fwctl::cli {
@@ -23,19 +23,6 @@ Result<policy::Sources> read(const std::string& path) {
   return sources;
 }
 
-nlohmann::json to_json(const Diagnostics& diagnostics) {
-  auto out = nlohmann::json::array();
-  for (const auto& diagnostic : diagnostics)
-    out.push_back({{"severity", diagnostic.severity == Severity::error ? "error" : "warning"},
-                   {"file", diagnostic.file},
-                   {"line", diagnostic.at.line},
-                   {"column", diagnostic.at.column},
-                   {"length", diagnostic.at.length},
-                   {"message", diagnostic.message},
-                   {"text", diagnostic.text}});
-  return out;
-}
-
 }  // namespace
 
 int check_files(const Arguments& arguments) {
@@ -49,9 +36,9 @@ int check_files(const Arguments& arguments) {
   const auto policy =
       policy::load(*sources, services && *services ? **services : std::string(), diagnostics);
   if (arguments.json) {
-    std::cout << nlohmann::json{{"valid", policy.has_value()},
-                                {"diagnostics", to_json(diagnostics)}}
-                     .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
+    std::cout << protocol::Json{{"valid", policy.has_value()},
+                                {"diagnostics", protocol::to_json(diagnostics)}}
+                     .dump(2, ' ', false, protocol::Json::error_handler_t::replace)
               << "\n";
     return policy ? exit_done : exit_refused;
   }

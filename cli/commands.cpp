@@ -12,6 +12,7 @@
 #include "cli/client.h"
 #include "cli/render.h"
 #include "daemon/files.h"
+#include "daemon/protocol/diagnostics.h"
 #include "rules/policy/grammar.h"
 
 namespace fwctl::cli {
@@ -31,7 +32,8 @@ bool is_error(const Reply& reply, std::string_view name) {
 // Mistakes in the words typed are wrong usage; everything else that is refused is not.
 bool about_the_command(const Reply& reply) {
   if (!is_error(reply, "InvalidPolicy")) return false;
-  const auto diagnostics = diagnostics_from(reply.parameters.value("diagnostics", Json::array()));
+  const auto diagnostics =
+      protocol::diagnostics_from(reply.parameters.value("diagnostics", Json::array()));
   return std::any_of(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& diagnostic) {
     return diagnostic.file == policy::command_source;
   });

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/table.h"
+#include "daemon/protocol/diagnostics.h"
 
 namespace fwctl::cli {
 namespace {
@@ -150,20 +151,6 @@ std::string joined(const std::vector<std::string>& words) {
 
 }  // namespace
 
-Diagnostics diagnostics_from(const Json& list) {
-  Diagnostics out;
-  for (const auto& item : list)
-    out.push_back(
-        {.severity = string_at(item, "severity") == "warning" ? Severity::warning : Severity::error,
-         .file = string_at(item, "file"),
-         .at = {.line = item.value("line", 0U),
-                .column = item.value("column", 0U),
-                .length = item.value("length", 1U)},
-         .message = string_at(item, "message"),
-         .text = string_at(item, "text")});
-  return out;
-}
-
 std::string render_status(const Json& status, bool verbose, const Style& style) {
   const bool enabled = status.value("enabled", false);
   std::string out = "Firewall: ";
@@ -217,7 +204,7 @@ std::string render_outcome(const Json& outcome, bool dry_run, const Style& style
   std::string out;
   for (const auto& note : outcome.at("notes")) out += note.get<std::string>() + "\n";
   out += render_difference(outcome, style);
-  out += render(diagnostics_from(outcome.at("warnings")));
+  out += render(protocol::diagnostics_from(outcome.at("warnings")));
   const bool changed = outcome.value("changed", false);
   const bool enabled = outcome.value("enabled", false);
   if (!changed) return out + "Nothing changed.\n";
@@ -232,7 +219,7 @@ std::string render_error(const protocol::Reply& reply) {
   const std::string name = reply.error.substr(reply.error.rfind('.') + 1);
   const auto& parameters = reply.parameters;
   const auto diagnostics = parameters.contains("diagnostics")
-                               ? diagnostics_from(parameters.at("diagnostics"))
+                               ? protocol::diagnostics_from(parameters.at("diagnostics"))
                                : Diagnostics{};
   std::string out = render(diagnostics);
   if (name == "PermissionDenied")

@@ -7,7 +7,6 @@
 #include "cli/processes.h"
 #include "cli/style.h"
 #include "daemon/protocol/message.h"
-#include "rules/diagnostic.h"
 
 namespace fwctl::cli {
 
@@ -20,7 +19,5 @@ std::string render_outcome(const protocol::Json& outcome, bool dry_run, const St
 std::string render_difference(const protocol::Json& outcome, const Style& style);
 // Of an error reply; goes to stderr.
 std::string render_error(const protocol::Reply& reply);
-
-Diagnostics diagnostics_from(const protocol::Json& list);
 
 }  // namespace fwctl::cli

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/protocol/diagnostics.h"
 #include "rules/policy/baseline.h"
 #include "rules/policy/print.h"
 #include "rules/reach.h"
@@ -11,6 +12,7 @@ namespace {
 
 using protocol::Json;
 using protocol::Reply;
+using protocol::to_json;
 
 Reply error_reply(std::string_view name, Json parameters) {
   return {.parameters = std::move(parameters),
@@ -61,19 +63,6 @@ std::string because(const Firewall& firewall, const Reachability& entry) {
 }
 
 }  // namespace
-
-Json to_json(const Diagnostics& diagnostics) {
-  Json out = Json::array();
-  for (const auto& diagnostic : diagnostics)
-    out.push_back({{"severity", diagnostic.severity == Severity::error ? "error" : "warning"},
-                   {"file", diagnostic.file},
-                   {"line", diagnostic.at.line},
-                   {"column", diagnostic.at.column},
-                   {"length", diagnostic.at.length},
-                   {"message", diagnostic.message},
-                   {"text", diagnostic.text}});
-  return out;
-}
 
 Json to_json(const Outcome& outcome) {
   return {{"changed", outcome.changed},       {"generation", outcome.generation},

@@ -7,7 +7,6 @@
 
 namespace fwctl {
 
-protocol::Json to_json(const Diagnostics& diagnostics);
 protocol::Json to_json(const Outcome& outcome);
 // The error reply for a change that did not happen.
 protocol::Reply to_reply(const Failure& failure);

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <memory>
 
+#include "daemon/event_source.h"
 #include "daemon/listen.h"
 #include "daemon/server.h"
 
@@ -21,11 +22,7 @@ constexpr auto collect_after = std::chrono::seconds(1);
 struct EventDeleter {
   void operator()(sd_event* event) const { sd_event_unref(event); }
 };
-struct SourceDeleter {
-  void operator()(sd_event_source* source) const { sd_event_source_disable_unref(source); }
-};
 using Event = std::unique_ptr<sd_event, EventDeleter>;
-using Timer = std::unique_ptr<sd_event_source, SourceDeleter>;
 
 int on_collect(sd_event_source* /*source*/, std::uint64_t /*usec*/, void* data) noexcept {
   if (const auto done = static_cast<Firewall*>(data)->collect(); !done)
@@ -57,7 +54,7 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
                                                   0, on_collect, &firewall);
       code < 0)
     return failed("start", "a timer", -code);
-  const Timer collector(raw_collector);
+  const EventSource collector(raw_collector);
   sd_event_source_set_enabled(collector.get(), SD_EVENT_OFF);
   const auto collect_later = [&] {
     if (!firewall.collectable()) return;

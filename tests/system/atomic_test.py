@@ -194,6 +194,40 @@ class Atomic(lab.LabTest):
         self.assertEqual(figures["lost"], {"allowed4": 0, "allowed6": 0})
 
 
+class OurRulesetBroken(lab.LabTest):
+    """Our own ruleset and daemon, with tables replaced whole: without its final drop rules it leaks."""
+
+    def replace_whole(self, fault, enough):
+        """Wrong passes until enough(passed, swaps)."""
+        self.daemon.fault(fault)
+        self.start(POLICIES[0])
+        listed = self.lab.table()
+        traffic = Traffic(self.lab)
+        passed = swaps = 0
+        with lab.Varlink(self.daemon.socket) as connection:
+            while not enough(passed, swaps):
+                for policy in (POLICIES[1], POLICIES[0]):
+                    connection.call("Apply", policy=policy)
+                swaps += 2
+                received = traffic.count()["received"]
+                passed = received["denied4"] + received["denied6"]
+        traffic.finish()
+        print(f"{fault}: {passed} wrong passes in {swaps} swaps")
+        return passed, listed
+
+    def test_without_the_final_rules_it_leaks(self):
+        deadline = time.monotonic() + 120
+        passed, listed = self.replace_whole(
+            "whole no-final", lambda passed, swaps: passed > 0 or time.monotonic() > deadline)
+        self.assertGreater(passed, 0)
+        self.assertNotIn("\t\tdrop\n", listed)
+
+    def test_with_them_it_does_not(self):
+        passed, listed = self.replace_whole("whole", lambda passed, swaps: swaps >= SWAPS)
+        self.assertEqual(passed, 0)
+        self.assertIn("\t\tdrop\n", listed)
+
+
 class CanFail(lab.LabTest):
     """The same measurement without the daemon: right on rules that stay, and it sees reloads leak."""
 

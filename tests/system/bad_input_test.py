@@ -283,6 +283,67 @@ class Rights(BadInput):
         self.assert_untouched()
 
 
+class KernelRefusesOneRule(lab.LabTest):
+    """The real kernel refuses one object of a batch, as it would a rule it does not know how to do."""
+
+    RULES = (("allow", "80/tcp"), ("deny", "from", "192.0.2.9", "to", "any", "port", "25"),
+             ("reject", "6000:6007/udp"), ("allow", "out", "log", "53/udp"))
+
+    def setUp(self):
+        super().setUp()
+        self.daemon.fault("")
+        self.start(POLICY)
+
+    def refuse(self, rule_id):
+        """Until the next call the kernel refuses what comes of that rule."""
+        self.daemon.fault(f"refuse {rule_id}")
+        self.before = self.daemon.snapshot()
+
+    def assert_refused(self, *words, where, caret):
+        done = self.daemon.fwctl(*words, code=1)
+        self.assertIn(where, done.stderr)
+        self.assertIn("refused", done.stderr)
+        self.assertIn(caret, done.stderr)
+        self.assertEqual(self.daemon.snapshot(), self.before)
+        self.assertTrue(self.daemon.alive())
+
+    def test_a_typed_rule(self):
+        for words in self.RULES:
+            with self.subTest(words=words):
+                rule_id = self.id_of(words)
+                self.refuse(rule_id)
+                self.assert_refused(*words, where="rules.yaml:", caret="^")
+                self.daemon.fault("")
+                self.daemon.fwctl(*words)
+                self.assertIn(rule_id, [rule["id"] for rule in self.daemon.call("Status")["rules"]])
+
+    def id_of(self, words):
+        """The id that the rule gets, found by adding it for a moment."""
+        known = {rule["id"] for rule in self.daemon.call("Status")["rules"]}
+        self.daemon.fwctl(*words)
+        added = [rule["id"] for rule in self.daemon.call("Status")["rules"] if rule["id"] not in known]
+        self.daemon.fwctl("delete", *words)
+        self.assertEqual(len(added), 1)
+        return added[0]
+
+    def test_a_file(self):
+        drop_in = self.daemon.config / "policy.d" / "10-web.yaml"
+        drop_in.parent.mkdir(exist_ok=True)
+        drop_in.write_text("rules:\n  - allow: 80/tcp\n  - deny: 443/tcp\n")
+        self.refuse(self.id_of(("deny", "443/tcp")))
+        self.assert_refused("reload", where="10-web.yaml:3:", caret="- deny: 443/tcp\n")
+        self.daemon.fault("")
+        self.daemon.fwctl("reload")
+        self.assertEqual(len(self.daemon.call("Status")["rules"]), 3)
+
+    def test_enabling(self):
+        rule_id = self.daemon.call("Status")["rules"][0]["id"]
+        self.daemon.fwctl("disable")
+        self.refuse(rule_id)
+        self.assert_refused("enable", where="policy.yaml:4:", caret="^")
+        self.assertEqual(self.lab.ruleset(), "")
+
+
 class Disks(lab.LabTest):
     """Directories that cannot be written: the change is refused and undone everywhere."""
 

@@ -123,17 +123,22 @@ class Steps(lab.LabTest):
         except OSError:
             return None
 
+    def at_every_step(self, change, names, fault):
+        """Performs the change anew for each of its steps, with strace's `fault` at it; yields what
+        the caller was told and where it happened."""
+        self.prepare(change)
+        for name, n in list(self.steps(change, names)):
+            self.restore()
+            with self.strace("-e", f"trace={name}", "-e", f"inject={name}:{fault}:when={n}"):
+                replied = self.perform(change)
+            yield replied, f"{change.name}: {fault} at {name} number {n}"
+
 
 class Killed(Steps):
     def kill_everywhere(self, change, reboot=False):
-        self.prepare(change)
-        steps = list(self.steps(change, KILLABLE))
-        killed = 0
-        for name, n in steps:
-            where = f"{change.name}: killed at {name} number {n}"
-            self.restore()
-            with self.strace("-e", f"trace={name}", "-e", f"inject={name}:signal=KILL:when={n}"):
-                replied = self.perform(change)
+        steps = killed = 0
+        for replied, where in self.at_every_step(change, KILLABLE, "signal=KILL"):
+            steps += 1
             killed += not self.daemon.alive()
             self.daemon.kill()
             self.assertIn(self.lab.ruleset(), (self.old.kernel, self.new.kernel), where)
@@ -141,26 +146,21 @@ class Killed(Steps):
                 self.lab.nft("delete", "table", "inet", "fwctl", check=False)
             self.daemon.start()
             self.assert_old_or_new(replied, where)
-        print(f"{change.name}: {killed} deaths at {len(steps)} steps")
-        self.assertGreater(killed, len(steps) * 3 // 4)
+        print(f"{change.name}: {killed} deaths at {steps} steps")
+        self.assertGreater(killed, steps * 3 // 4)
 
 
 class Failed(Steps):
     def fail_everywhere(self, change):
-        self.prepare(change)
-        steps = list(self.steps(change, FALLIBLE))
-        refused = 0
-        for name, n in steps:
-            where = f"{change.name}: EIO from {name} number {n}"
-            self.restore()
-            with self.strace("-e", f"trace={name}", "-e", f"inject={name}:error=EIO:when={n}"):
-                replied = self.perform(change)
-            self.assertTrue(self.daemon.alive(), where)
+        steps = refused = 0
+        for replied, where in self.at_every_step(change, FALLIBLE, "error=EIO"):
+            steps += 1
             refused += replied is False
+            self.assertTrue(self.daemon.alive(), where)
             self.assert_old_or_new(replied, where)
             self.daemon.restart()
             self.assert_old_or_new(replied, where + ", after a restart")
-        print(f"{change.name}: {refused} refusals at {len(steps)} steps")
+        print(f"{change.name}: {refused} refusals at {steps} steps")
         self.assertGreater(refused, 0)
 
 

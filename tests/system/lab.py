@@ -30,6 +30,7 @@ import xml.etree.ElementTree
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("FWCTL_BUILD", SOURCE / "build/release"))
 FWCTLD = pathlib.Path(os.environ.get("FWCTLD", BUILD / "daemon/fwctld"))
+BROKEN_FWCTLD = pathlib.Path(os.environ.get("BROKEN_FWCTLD", BUILD / "tests/system/broken_fwctld"))
 FWCTL = pathlib.Path(os.environ.get("FWCTL", BUILD / "cli/fwctl"))
 INTERFACE = "org.fwctl.Firewall"
 SKIPPED = 77  # the exit code that ctest takes for "skipped"
@@ -455,10 +456,18 @@ class Daemon:
         self.socket = lab.directory / "fwctl.sock"
         self.log = lab.directory / "fwctld.log"
         self.process = None
+        self.program = FWCTLD
         self.cli = lab.directory / "fwctl"
         self.config.mkdir()
         self.state.mkdir()
+        self._fault = lab.directory / "fault"
         lab._closing.callback(self.kill)
+
+    def fault(self, fault):
+        """What goes wrong from now on, as tests/system/broken_fwctld.cpp lists it. Call it before
+        start() too, with "" for nothing yet: the real daemon has no faults."""
+        self.program = BROKEN_FWCTLD
+        self._fault.write_text(fault)
 
     def start(self, *prefix, wait=True):
         """Returns once the daemon said READY=1. `prefix` is put before its command line."""
@@ -471,12 +480,12 @@ class Daemon:
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         notify.bind(str(path))
         notify.settimeout(0.02)
-        command = ["setpriv", "--pdeathsig", "KILL", *prefix, FWCTLD, "--config", self.config,
+        command = ["setpriv", "--pdeathsig", "KILL", *prefix, self.program, "--config", self.config,
                    "--state", self.state, "--socket", self.socket]
         with inside("server"), open(self.log, "ab") as log, notify:
             self.process = subprocess.Popen(
                 [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, "NOTIFY_SOCKET": str(path)})
+                env={**os.environ, "NOTIFY_SOCKET": str(path), "FWCTL_FAULT": str(self._fault)})
             if wait:
                 until(lambda: self._ready(notify), "fwctld says it is ready", 60)
         return self

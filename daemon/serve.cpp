@@ -1,0 +1,24 @@
+#include "daemon/serve.h"
+
+#include <spdlog/spdlog.h>
+
+#include "daemon/firewall.h"
+#include "daemon/methods.h"
+#include "daemon/run.h"
+#include "daemon/settings.h"
+
+namespace fwctl {
+
+Result<void> serve(const Options& options, Kernel& kernel) {
+  auto access = read_settings(options.config / "daemon.yaml");
+  if (!access) {
+    spdlog::error("only root has access: {}", access.error().message());
+    access = Access{};
+  }
+  Firewall firewall({.config = options.config, .state = options.state}, kernel);
+  if (auto started = firewall.start(); !started) return started;
+  for (const auto& problem : firewall.problems()) spdlog::warn("{}", problem);
+  return run(options, firewall, Service(*access, methods(firewall)));
+}
+
+}  // namespace fwctl
