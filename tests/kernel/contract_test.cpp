@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <ostream>
@@ -548,24 +547,6 @@ int error_without_capabilities(Kernel& kernel) {
 
 TEST_F(RealKernel, WithoutPermissionTheBatchFailsAsAWhole) {
   EXPECT_EQ(error_without_capabilities(*kernel_), EPERM);
-}
-
-TEST_F(RealKernel, HundredThousandElementsTakeTensOfMilliseconds) {
-  nft::Set set{.name = "many", .key = {Field::ip_saddr}};
-  for (std::uint32_t i = 0; i < 100'000; ++i)
-    set.elements.push_back(
-        {{10, static_cast<char>(i >> 16), static_cast<char>(i >> 8), static_cast<char>(i)},
-         {},
-         {},
-         {},
-         {}});
-  const auto start = std::chrono::steady_clock::now();
-  ASSERT_TRUE(kernel_->apply(creation({{set}, {}})));
-  const auto took = std::chrono::steady_clock::now() - start;
-  RecordProperty(
-      "milliseconds",
-      static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()));
-  EXPECT_LT(took, std::chrono::seconds(5));
 }
 
 }  // namespace
