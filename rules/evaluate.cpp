@@ -23,7 +23,8 @@ bool matches(const Flow& flow, const Packet& packet) {
 
 bool matches(const CheckedPolicy& policy, const AddressMatch& match, const Address& address) {
   if (const auto* range = std::get_if<AddressRange>(&match)) return range->contains(address);
-  return policy.sets()[std::get<policy::SetIndex>(match).index].contains(address);
+  const auto& set = std::get<policy::SetIndex>(match);
+  return policy.sets()[set.index].contains(address) != set.negated;
 }
 
 template <typename List, typename Predicate>
@@ -39,8 +40,12 @@ bool matches(const CheckedPolicy& policy, const Conditions& conditions, const Pa
                      [&](const auto& match) { return matches(policy, match, packet.from); }) &&
          none_or_any(conditions.to,
                      [&](const auto& match) { return matches(policy, match, packet.to); }) &&
-         none_or_any(conditions.interfaces, [&](const std::string& pattern) {
-           return matches_interface(pattern, packet.interface);
+         none_or_any(conditions.interfaces,
+                     [&](const std::string& pattern) {
+                       return matches_interface(pattern, packet.interface);
+                     }) &&
+         none_or_any(conditions.out_interfaces, [&](const std::string& pattern) {
+           return matches_interface(pattern, packet.out_interface);
          });
 }
 

@@ -15,11 +15,13 @@ struct Packet {
   std::uint16_t from_port = 0;
   std::uint16_t to_port = 0;
   std::uint8_t icmp_type = 0;
-  std::string interface;  // it came in on (incoming, routed) or goes out on (outgoing)
+  std::string interface;      // it came in on (incoming, routed) or goes out on (outgoing)
+  std::string out_interface;  // a routed packet goes out on
   policy::State state = policy::State::fresh;
 };
 
 struct Decision {
+  // `limit`: allowed for as long as the source stays within the rate, else rejected.
   policy::Verdict verdict = policy::Verdict::deny;
   const policy::CheckedRule* rule = nullptr;  // in the policy; null: the default decided
 };

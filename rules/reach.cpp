@@ -20,8 +20,9 @@ Share share(bool any, bool every) {
 
 bool has_family(const CheckedPolicy& policy, const AddressMatch& match, Family family) {
   if (const auto* range = std::get_if<AddressRange>(&match)) return range->family() == family;
-  const auto& set = policy.sets()[std::get<policy::SetIndex>(match).index];
-  return !(family == Family::ipv4 ? set.ipv4 : set.ipv6).empty();
+  const auto& index = std::get<policy::SetIndex>(match);
+  const auto& set = policy.sets()[index.index];
+  return index.negated || !(family == Family::ipv4 ? set.ipv4 : set.ipv6).empty();
 }
 
 bool serves(const Listener& listener, Family family) {
@@ -42,9 +43,17 @@ Share flow_share(const std::vector<Flow>& flows, const Listener& listener) {
   return share(any, every);
 }
 
-bool is_everything(const AddressMatch& match, Family family) {
-  const auto* range = std::get_if<AddressRange>(&match);
-  return range != nullptr && *range == everything(family);
+bool is_everything(const CheckedPolicy& policy, const AddressMatch& match, Family family) {
+  if (const auto* range = std::get_if<AddressRange>(&match)) return *range == everything(family);
+  const auto& index = std::get<policy::SetIndex>(match);
+  const auto& set = policy.sets()[index.index];
+  return index.negated && (family == Family::ipv4 ? set.ipv4 : set.ipv6).empty();
+}
+
+bool contains(const CheckedPolicy& policy, const AddressMatch& match, const Address& address) {
+  if (const auto* range = std::get_if<AddressRange>(&match)) return range->contains(address);
+  const auto& index = std::get<policy::SetIndex>(match);
+  return policy.sets()[index.index].contains(address) != index.negated;
 }
 
 // Of the addresses a packet may bear on this side: any source, or the listener's own addresses.
@@ -61,14 +70,10 @@ Share address_share(const CheckedPolicy& policy, const std::vector<AddressMatch>
       if (!has_family(policy, match, family)) continue;
       if (!fixed) {
         family_any = true;
-        family_every = family_every || is_everything(match, family);
+        family_every = family_every || is_everything(policy, match, family);
         continue;
       }
-      const auto* range = std::get_if<AddressRange>(&match);
-      const bool contained =
-          range != nullptr
-              ? range->contains(*fixed)
-              : policy.sets()[std::get<policy::SetIndex>(match).index].contains(*fixed);
+      const bool contained = contains(policy, match, *fixed);
       family_any = family_any || contained;
       family_every = family_every || contained;
     }
@@ -86,9 +91,12 @@ std::string list_text(const CheckedPolicy& policy, const std::vector<AddressMatc
         !(serves(listener, Family::ipv6) && has_family(policy, match, Family::ipv6)))
       continue;
     if (!out.empty()) out += ", ";
-    const auto* range = std::get_if<AddressRange>(&match);
-    out += range != nullptr ? range->text()
-                            : "@" + policy.sets()[std::get<policy::SetIndex>(match).index].name;
+    if (const auto* range = std::get_if<AddressRange>(&match)) {
+      out += range->text();
+      continue;
+    }
+    const auto& index = std::get<policy::SetIndex>(match);
+    out += (index.negated ? "all but @" : "@") + policy.sets()[index.index].name;
   }
   return out;
 }
