@@ -1,0 +1,169 @@
+#include "tests/kernel/property.h"
+
+#include <cstdlib>
+#include <iostream>
+#include <vector>
+
+#include "rules/compile/compile.h"
+#include "rules/policy/print.h"
+#include "tests/kernel/packet_bytes.h"
+#include "tests/kernel/shrink.h"
+#include "tests/unit/policies.h"
+#include "tests/unit/random_policy.h"
+
+namespace fwctl::testing {
+namespace {
+
+using policy::CheckedPolicy;
+using policy::Policy;
+using policy::Verdict;
+
+constexpr std::uint64_t packets_a_policy = 100;
+
+// An address to which, and for which, errors are sent.
+bool ordinary(const Address& address) {
+  const auto first = address.bytes()[0];
+  if (address.family() == Family::ipv4) return first != 0 && first != 127 && first < 224;
+  return first != 0 && first < 0xfe;
+}
+
+// Whether the kernel answers a packet that it refuses. It never answers errors, nor ICMP types it
+// does not know, nor what comes from nobody or goes to many.
+bool answerable(const Packet& packet) {
+  if (!ordinary(packet.from) || !ordinary(packet.to)) return false;
+  const auto type = packet.icmp_type;
+  if (packet.from.family() == Family::ipv6) return packet.protocol != icmpv6 || type >= 128;
+  if (packet.protocol != icmp) return true;
+  return type <= 18 && type != 3 && type != 4 && type != 5 && type != 11 && type != 12;
+}
+
+std::string described(const Fate& fate) {
+  std::string out = fate.passed ? "let it pass" : "dropped it";
+  if (fate.reset) out += ", with a TCP reset";
+  if (fate.unreachable) out += ", with ICMP port unreachable";
+  return out;
+}
+
+bool is_as_meant(Verdict verdict, const Packet& packet, const Fate& fate) {
+  if (fate.passed != (verdict == Verdict::allow)) return false;
+  if (verdict != Verdict::reject) return !fate.reset && !fate.unreachable;
+  const bool wanted = answerable(packet);
+  const bool with_reset = packet.protocol == tcp;
+  if (with_reset ? fate.unreachable : fate.reset) return false;
+  return !wanted || fate.reset || fate.unreachable;
+}
+
+// As the firewall met it.
+Packet met(Packet packet, const Fate& fate) {
+  packet.state = *fate.state;
+  return packet;
+}
+
+class Comparison {
+ public:
+  Comparison(PacketLab& lab, const Alteration& alter) : lab_(lab), alter_(alter) {}
+
+  Findings run(std::uint64_t seed, std::uint64_t pairs) {
+    for (; findings_.pairs < pairs && !findings_.difference; ++seed)
+      try_policy(seed, std::min(pairs - findings_.pairs, packets_a_policy));
+    return std::move(findings_);
+  }
+
+ private:
+  void try_policy(std::uint64_t seed, std::uint64_t count) {
+    RandomPolicy random(seed);
+    const auto policy = random.policy();
+    const auto checked = testing::load(policy);
+    if (const auto problem = load(checked); !problem.empty()) {
+      const auto smallest =
+          shrink(policy, [&](const Policy& one) { return load_if_right(one).has_value(); });
+      report(seed, smallest, {}, "the kernel refuses it: " + problem);
+      return;
+    }
+    std::vector<Packet> packets;
+    while (packets.size() < count) packets.push_back(random.packet(checked));
+    const auto fates = lab_.send(packets);
+    findings_.pairs += count;
+    for (std::size_t index = 0; index < packets.size() && !findings_.difference; ++index) {
+      if (!fates[index].state) continue;
+      if (note(checked, packets[index], fates[index])) continue;
+      found(seed, policy, packets[index]);
+    }
+  }
+
+  // False where the two disagree.
+  bool note(const CheckedPolicy& policy, const Packet& packet, const Fate& fate) {
+    const auto meant = evaluate(policy, met(packet, fate)).verdict;
+    ++findings_.arrived;
+    ++findings_.states[static_cast<std::size_t>(*fate.state)];
+    ++findings_.verdicts[static_cast<std::size_t>(meant)];
+    if (meant == Verdict::reject && (fate.reset || fate.unreachable)) ++findings_.answered;
+    return is_as_meant(meant, packet, fate);
+  }
+
+  void found(std::uint64_t seed, const Policy& policy, const Packet& packet) {
+    std::string last;
+    const auto differs = [&](const Policy& one) {
+      const auto text = difference(one, packet);
+      if (!text.empty()) last = text;
+      return !text.empty();
+    };
+    if (differs(policy))
+      report(seed, shrink(policy, differs), packet, last);
+    else
+      report(seed, policy, packet, "only behind the packets before it");
+  }
+
+  // What differs when the packet goes alone; empty when nothing does, or the policy is none.
+  std::string difference(const Policy& policy, const Packet& packet) {
+    Diagnostics diagnostics;
+    const auto checked = policy::load(sources(yaml_text(policy)), etc_services, diagnostics);
+    if (!checked || !load(*checked).empty()) return {};
+    const auto fate = lab_.send({packet}).front();
+    if (!fate.state) return {};
+    const auto meant = evaluate(*checked, met(packet, fate));
+    if (is_as_meant(meant.verdict, packet, fate)) return {};
+    return "meant: " + std::string(text(meant.verdict)) + " by " +
+           (meant.rule == nullptr ? "default" : meant.rule->id) + "\nthe kernel " +
+           described(fate) + "\nas met: " + in_words(met(packet, fate));
+  }
+
+  // What the kernel says against it; nullopt when it takes it or check() does not.
+  std::optional<std::string> load_if_right(const Policy& policy) {
+    Diagnostics diagnostics;
+    const auto checked = policy::load(sources(yaml_text(policy)), etc_services, diagnostics);
+    if (!checked) return {};
+    auto problem = load(*checked);
+    if (problem.empty()) return {};
+    return problem;
+  }
+
+  std::string load(const CheckedPolicy& policy) {
+    auto ruleset = compile::compile(policy);
+    if (alter_) alter_(ruleset);
+    return lab_.load(ruleset);
+  }
+
+  void report(std::uint64_t seed, const Policy& policy, const Packet& packet,
+              const std::string& text) {
+    findings_.difference = {.policy = policy,
+                            .packet = packet,
+                            .text = "again: FWCTL_SEED=" + std::to_string(seed) +
+                                    " FWCTL_PAIRS=" + std::to_string(packets_a_policy) +
+                                    "\npacket: " + in_words(packet) + "\n" + text + "\npolicy:\n" +
+                                    yaml_text(policy)};
+  }
+
+  PacketLab& lab_;
+  const Alteration& alter_;
+  Findings findings_;
+};
+
+}  // namespace
+
+Findings compare_with_kernel(PacketLab& lab, std::uint64_t seed, std::uint64_t pairs,
+                             const Alteration& alter) {
+  return Comparison(lab, alter).run(seed, pairs);
+}
+
+}  // namespace fwctl::testing
