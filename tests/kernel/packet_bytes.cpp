@@ -9,6 +9,7 @@ using policy::State;
 using policy::Traffic;
 
 constexpr Protocol dccp{33};
+constexpr Protocol ah{51};
 constexpr Protocol sctp{132};
 constexpr Protocol udplite{136};
 // Flags of a TCP header.
@@ -40,10 +41,11 @@ std::uint16_t checksum(const std::string& bytes) {
   return static_cast<std::uint16_t>(~sum);
 }
 
-// Over the pseudo header too; the field at `at` is zero so far.
-void add_checksum(std::string& bytes, std::size_t at, const Packet& packet, bool pseudo = true) {
+// The field at `at` is zero so far. Where the kernel refuses a packet it looks at this before it
+// answers, even in protocols it knows nothing of: for IPv4 without the pseudo header then.
+void add_checksum(std::string& bytes, std::size_t at, const Packet& packet) {
   std::string covered = bytes;
-  if (pseudo)
+  if (packet.from.family() == Family::ipv6 || packet.protocol == tcp || packet.protocol == udp)
     covered = packet.from.network_order() + packet.to.network_order() + be(bytes.size(), 4) +
               be(packet.protocol.number, 4) + bytes;
   const auto sum = checksum(covered);
@@ -125,8 +127,22 @@ std::string icmp_message(const Packet& packet) {
     out += bytes_of(subject_of(packet), 0);
   else
     out += std::string(16, '\0');
-  add_checksum(out, 2, packet, packet.protocol == icmpv6);
+  add_checksum(out, 2, packet);
   return out;
+}
+
+// Of what no one looks into.
+std::string other(const Packet& packet, std::size_t size) {
+  std::string out(size, '\0');
+  add_checksum(out, 2, packet);
+  return out;
+}
+
+// An extension header to IPv6, so that what follows must make sense.
+std::string ah_header(const Packet& packet) {
+  Packet inner = packet;
+  inner.protocol = Protocol{200};
+  return be(inner.protocol.number, 1) + be(2, 1) + std::string(14, '\0') + other(inner, 8);
 }
 
 std::string payload_of(const Packet& packet, std::uint16_t id) {
@@ -135,7 +151,8 @@ std::string payload_of(const Packet& packet, std::uint16_t id) {
   if (packet.protocol == sctp) return sctp_header(packet);
   if (packet.protocol == dccp) return dccp_header(packet);
   if (packet.protocol == icmp || packet.protocol == icmpv6) return icmp_message(packet);
-  return std::string(24, '\0');
+  if (packet.protocol == ah && packet.from.family() == Family::ipv6) return ah_header(packet);
+  return other(packet, 24);
 }
 
 // The request to which an ICMP message is the reply.

@@ -185,16 +185,19 @@ std::string PacketLab::set_up(const std::vector<std::string>& interfaces) {
   if (auto problem = enter_new_network_namespace(); !problem.empty()) return problem;
   if (auto problem = stay_on_this_cpu(); !problem.empty()) return problem;
   std::string problem;
-  witness_ = Witness::open(problem);  // first, for with it comes connection tracking
+  witness_ = Witness::open(first_route + static_cast<int>(interfaces.size()) - 1,
+                           problem);  // first, for with it comes connection tracking
   if (witness_ == nullptr) return problem;
   if (problem = make_settings_writable(); !problem.empty()) return problem;
   if (problem = set_all(); !problem.empty()) return problem;
   if (problem = ip_command("", link_batch(interfaces)); !problem.empty()) return problem;
   for (const auto* family : {"-4", "-6"})
     if (problem = ip_command(family, route_batch(interfaces)); !problem.empty()) return problem;
-  for (std::size_t number = 0; number < interfaces.size(); ++number)
-    indices_.push_back(
-        static_cast<int>(if_nametoindex(("outer" + std::to_string(number)).c_str())));
+  lo_ = if_nametoindex("lo");
+  for (std::size_t number = 0; number < interfaces.size(); ++number) {
+    indices_.push_back(if_nametoindex(interfaces[number].c_str()));
+    outer_indices_.push_back(if_nametoindex(("outer" + std::to_string(number)).c_str()));
+  }
   auto kernel = open_kernel();
   if (!kernel) return kernel.error().message();
   kernel_ = std::move(*kernel);
@@ -225,7 +228,7 @@ std::string PacketLab::load(const nft::Ruleset& ruleset) {
   return {};
 }
 
-std::size_t PacketLab::index_of(const std::string& interface) const {
+std::size_t PacketLab::number_of(const std::string& interface) const {
   const auto found = std::find(interfaces_.begin(), interfaces_.end(), interface);
   if (found != interfaces_.end())
     return static_cast<std::size_t>(std::distance(interfaces_.begin(), found));
@@ -233,17 +236,21 @@ std::size_t PacketLab::index_of(const std::string& interface) const {
   std::abort();
 }
 
+unsigned PacketLab::index_of(const std::string& interface) const {
+  return interface == "lo" ? lo_ : indices_[number_of(interface)];
+}
+
 std::uint8_t PacketLab::route_of(const Packet& packet) const {
   if (packet.traffic != policy::Traffic::routed) return 0;
   // Out on any other interface.
-  const auto out = (index_of(packet.interface) + 1) % interfaces_.size();
+  const auto out = (number_of(packet.interface) + 1) % interfaces_.size();
   return static_cast<std::uint8_t>(first_route + out);
 }
 
 void PacketLab::emit_from_outside(std::size_t interface, Family family, const std::string& bytes) {
   sockaddr_ll to{};
   to.sll_family = AF_PACKET;
-  to.sll_ifindex = indices_[interface];
+  to.sll_ifindex = static_cast<int>(outer_indices_[interface]);
   const std::string type = family == Family::ipv4 ? std::string("\x08\x00", 2) : "\x86\xdd";
   const std::string frame =
       hardware_address(interface) + std::string("\x02\0\0\0\x01\0", 6) + type + bytes;
@@ -266,7 +273,7 @@ void PacketLab::emit_from_host(std::uint32_t mark, const Packet& packet, const s
   to.sin6_family = AF_INET6;
   std::memcpy(&to.sin6_addr, destination.data(), destination.size());
   if (needs_link(to.sin6_addr))
-    to.sin6_scope_id = if_nametoindex(mark == local_route ? "lo" : packet.interface.c_str());
+    to.sin6_scope_id = mark == local_route ? lo_ : index_of(packet.interface);
   send_all(socket, bytes, reinterpret_cast<const sockaddr*>(&to), sizeof to);
 }
 
@@ -274,10 +281,10 @@ void PacketLab::emit(const Packet& packet, const std::string& bytes) {
   if (packet.interface == "lo")
     emit_from_host(local_route, packet, bytes);
   else if (packet.traffic == policy::Traffic::outgoing)
-    emit_from_host(static_cast<std::uint32_t>(first_route + index_of(packet.interface)), packet,
+    emit_from_host(static_cast<std::uint32_t>(first_route + number_of(packet.interface)), packet,
                    bytes);
   else
-    emit_from_outside(index_of(packet.interface), packet.from.family(), bytes);
+    emit_from_outside(number_of(packet.interface), packet.from.family(), bytes);
 }
 
 // Over lo, which every policy lets pass.
@@ -316,7 +323,9 @@ void PacketLab::settle(const std::vector<std::string>& sent, const std::vector<P
     }
     const std::size_t index = id_of(seen.bytes) - 1U;
     if (index < sent.size() && same_packet(seen.bytes, sent[index])) {
-      if (seen.traffic != packets[index].traffic) return;  // lo is met twice
+      const auto& packet = packets[index];
+      // What goes over lo is met twice.
+      if (seen.traffic != packet.traffic || seen.interface != index_of(packet.interface)) return;
       if (seen.place == Place::before) fates[index].state = seen.state;
       if (seen.place == Place::behind) fates[index].passed = true;
       return;

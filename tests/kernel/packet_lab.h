@@ -22,8 +22,8 @@ class Witness;
 
 // What became of a packet.
 struct Fate {
-  // By connection tracking, as the firewall met it. nullopt: the packet never reached the hook (a
-  // source that cannot be, for instance).
+  // By connection tracking, as the firewall met it. nullopt: the packet never reached the hook, or
+  // not on its interface (a source that cannot be, for instance).
   std::optional<policy::State> state;
   bool passed = false;
   bool reset = false;        // a TCP reset went back
@@ -57,13 +57,16 @@ class PacketLab {
   void emit_from_outside(std::size_t interface, Family family, const std::string& bytes);
   void emit_from_host(std::uint32_t mark, const Packet& packet, const std::string& bytes);
   std::uint8_t route_of(const Packet& packet) const;
-  std::size_t index_of(const std::string& interface) const;
+  std::size_t number_of(const std::string& interface) const;
+  unsigned index_of(const std::string& interface) const;
   // Reads sightings until everything sent so far has been dealt with.
   void settle(const std::vector<std::string>& sent, const std::vector<Packet>& packets,
               std::vector<Fate>& fates);
 
   std::vector<std::string> interfaces_;
-  std::vector<int> indices_;  // of the outer ends of the veth pairs
+  std::vector<unsigned> indices_;
+  std::vector<unsigned> outer_indices_;  // of the other ends of the veth pairs
+  unsigned lo_ = 0;
   std::unique_ptr<Kernel> kernel_;
   std::unique_ptr<Witness> witness_;
   std::optional<nft::Ruleset> loaded_;

@@ -27,14 +27,17 @@ bool ordinary(const Address& address) {
   return first != 0 && first < 0xfe;
 }
 
-// Whether the kernel answers a packet that it refuses. It never answers errors, nor ICMP types it
-// does not know, nor what comes from nobody or goes to many.
+// Whether it is certain that the kernel answers a packet that is refused. It never answers errors,
+// nor ICMP types it does not know, nor what comes from nobody or goes to many. A reset of what
+// belongs to no connection belongs to none itself: the rules for outgoing packets decide on it.
 bool answerable(const Packet& packet) {
   if (!ordinary(packet.from) || !ordinary(packet.to)) return false;
   const auto type = packet.icmp_type;
-  if (packet.from.family() == Family::ipv6) return packet.protocol != icmpv6 || type >= 128;
-  if (packet.protocol != icmp) return true;
-  return type <= 18 && type != 3 && type != 4 && type != 5 && type != 11 && type != 12;
+  const bool v6 = packet.from.family() == Family::ipv6;
+  if (packet.protocol == tcp) return packet.state != policy::State::invalid;
+  if (v6 && packet.protocol == icmpv6) return type >= 128;
+  if (!v6 && packet.protocol == icmp) return type == 0 || type == 8 || (type >= 13 && type <= 18);
+  return true;
 }
 
 std::string described(const Fate& fate) {
@@ -47,10 +50,9 @@ std::string described(const Fate& fate) {
 bool is_as_meant(Verdict verdict, const Packet& packet, const Fate& fate) {
   if (fate.passed != (verdict == Verdict::allow)) return false;
   if (verdict != Verdict::reject) return !fate.reset && !fate.unreachable;
-  const bool wanted = answerable(packet);
-  const bool with_reset = packet.protocol == tcp;
-  if (with_reset ? fate.unreachable : fate.reset) return false;
-  return !wanted || fate.reset || fate.unreachable;
+  const bool by_reset = packet.protocol == tcp;
+  if (by_reset ? fate.unreachable : fate.reset) return false;
+  return !answerable(packet) || fate.reset || fate.unreachable;
 }
 
 // As the firewall met it.
@@ -93,12 +95,13 @@ class Comparison {
 
   // False where the two disagree.
   bool note(const CheckedPolicy& policy, const Packet& packet, const Fate& fate) {
-    const auto meant = evaluate(policy, met(packet, fate)).verdict;
+    const auto seen = met(packet, fate);
+    const auto meant = evaluate(policy, seen).verdict;
     ++findings_.arrived;
     ++findings_.states[static_cast<std::size_t>(*fate.state)];
     ++findings_.verdicts[static_cast<std::size_t>(meant)];
     if (meant == Verdict::reject && (fate.reset || fate.unreachable)) ++findings_.answered;
-    return is_as_meant(meant, packet, fate);
+    return is_as_meant(meant, seen, fate);
   }
 
   void found(std::uint64_t seed, const Policy& policy, const Packet& packet) {
@@ -121,11 +124,12 @@ class Comparison {
     if (!checked || !load(*checked).empty()) return {};
     const auto fate = lab_.send({packet}).front();
     if (!fate.state) return {};
-    const auto meant = evaluate(*checked, met(packet, fate));
-    if (is_as_meant(meant.verdict, packet, fate)) return {};
+    const auto seen = met(packet, fate);
+    const auto meant = evaluate(*checked, seen);
+    if (is_as_meant(meant.verdict, seen, fate)) return {};
     return "meant: " + std::string(text(meant.verdict)) + " by " +
            (meant.rule == nullptr ? "default" : meant.rule->id) + "\nthe kernel " +
-           described(fate) + "\nas met: " + in_words(met(packet, fate));
+           described(fate) + "\nas met: " + in_words(seen);
   }
 
   // What the kernel says against it; nullopt when it takes it or check() does not.

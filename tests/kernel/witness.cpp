@@ -24,7 +24,7 @@ namespace {
 
 constexpr std::uint16_t group = 7;
 
-std::string table() {
+std::string table(int routes) {
   std::string out = "table inet witness {\n";
   std::string states;
   for (const auto* state : {"invalid", "established", "related", "new", "untracked"}) {
@@ -41,16 +41,15 @@ std::string table() {
            " priority 300\nlog prefix \"behind\" group 7 snaplen 128\n" +
            (name == "output" ? "oifname lo accept\n" : "") + "drop\n}\n";
   }
-  // Sets the mark by which packets from outside are routed, before all else.
-  out += "map routes {\ntype dscp : mark\nelements = { ";
-  for (int route = 1; route < 64; ++route)
-    out += std::to_string(route) + " : " + std::to_string(route) + ", ";
+  // Before all else, the mark by which packets from outside are routed.
   out +=
-      "}\n}\nchain received {\ntype filter hook prerouting priority -350\n"
-      "iifname lo accept\n"
-      "log prefix \"received\" group 7 snaplen 128\n"
-      "meta mark set ip dscp map @routes\n"
-      "meta mark set ip6 dscp map @routes\n}\n}\n";
+      "chain received {\ntype filter hook prerouting priority -350\niifname lo accept\n"
+      "log prefix \"received\" group 7 snaplen 128\n";
+  for (const char* family : {"ip", "ip6"})
+    for (int route = 1; route <= routes; ++route)
+      out += std::string(family) + " dscp " + std::to_string(route) + " meta mark set " +
+             std::to_string(route) + " accept\n";
+  out += "}\n}\n";
   return out;
 }
 
@@ -66,9 +65,17 @@ policy::State state_of(std::string_view name) {
   return name == "related" ? policy::State::related : policy::State::fresh;
 }
 
+std::uint32_t read_be32(const char* bytes) {
+  std::uint32_t value = 0;
+  std::memcpy(&value, bytes, sizeof value);
+  return ntohl(value);
+}
+
 Sighting sighting(const nlmsghdr* message) {
   Sighting seen;
   std::string_view prefix;
+  unsigned in = 0;
+  unsigned out = 0;
   const auto* attribute =
       static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(message, sizeof(nfgenmsg)));
   const auto* end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(message));
@@ -78,9 +85,12 @@ Sighting sighting(const nlmsghdr* message) {
     if (mnl_attr_get_type(attribute) == NFULA_PACKET_HDR)
       seen.traffic = traffic_at(reinterpret_cast<const nfulnl_msg_packet_hdr*>(payload)->hook);
     if (mnl_attr_get_type(attribute) == NFULA_PREFIX) prefix = payload;
+    if (mnl_attr_get_type(attribute) == NFULA_IFINDEX_INDEV) in = read_be32(payload);
+    if (mnl_attr_get_type(attribute) == NFULA_IFINDEX_OUTDEV) out = read_be32(payload);
     if (mnl_attr_get_type(attribute) == NFULA_PAYLOAD) seen.bytes = {payload, length};
     attribute = mnl_attr_next(attribute);
   }
+  seen.interface = in != 0 ? in : out;
   if (prefix == "behind") {
     seen.place = Place::behind;
   } else if (prefix != "received") {
@@ -97,10 +107,10 @@ Sighting sighting(const nlmsghdr* message) {
 
 }  // namespace
 
-std::unique_ptr<Witness> Witness::open(std::string& problem) {
-  const auto loaded = nft("-f -", table());
+std::unique_ptr<Witness> Witness::open(int routes, std::string& problem) {
+  const auto loaded = nft("-f -", table(routes));
   if (loaded.status != 0) {
-    problem = "nft -f: " + loaded.output + table();
+    problem = "nft -f: " + loaded.output;
     return nullptr;
   }
   auto* socket = mnl_socket_open(NETLINK_NETFILTER);

@@ -23,13 +23,15 @@ struct Sighting {
   Place place = Place::received;
   policy::Traffic traffic = policy::Traffic::incoming;  // the hook; not of `received`
   policy::State state = policy::State::fresh;           // of `before` only
+  unsigned interface = 0;                               // index of the one it is in on, else out on
   std::string_view bytes;                               // the packet's first 128
 };
 
 class Witness {
  public:
-  // In the network namespace we are in. nullptr, and `problem` says why.
-  static std::unique_ptr<Witness> open(std::string& problem);
+  // In the network namespace we are in. Packets from outside whose DSCP is 1 to `routes`, 63 at
+  // most, are routed with that mark. nullptr, and `problem` says why.
+  static std::unique_ptr<Witness> open(int routes, std::string& problem);
   Witness(const Witness&) = delete;
   Witness& operator=(const Witness&) = delete;
   ~Witness();

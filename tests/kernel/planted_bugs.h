@@ -1,0 +1,15 @@
+// Mistakes a compiler might make, made on purpose, so that a test may show that it would see them.
+#pragma once
+
+#include "rules/nft/ruleset.h"
+
+namespace fwctl::testing {
+
+// Every interval of ports, in rules and in maps, where there is room behind it.
+void end_port_ranges_late(nft::Ruleset& ruleset);
+// The same of addresses, in rules and in sets.
+void end_address_ranges_late(nft::Ruleset& ruleset);
+// The first two neighbours in a chain with verdicts that differ.
+void swap_two_rules(nft::Ruleset& ruleset);
+
+}  // namespace fwctl::testing
