@@ -218,12 +218,14 @@ std::string PacketLab::load(const nft::Ruleset& ruleset) {
   std::sort(wanted.chains.begin(), wanted.chains.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });
   const auto plan = nft::plan(loaded_, wanted, ++version_);
-  if (auto done = kernel_->apply(plan.prepare); !done) return refusal(done.error());
-  loaded_ = plan.prepared;
-  if (auto done = kernel_->apply(plan.changes); !done) return refusal(done.error());
   const auto collected = nft::collect(plan.result);
-  loaded_ = plan.result;
-  if (auto done = kernel_->apply(collected.changes); !done) return refusal(done.error());
+  for (const auto* changes : {&plan.prepare, &plan.changes, &collected.changes})
+    if (auto done = kernel_->apply(*changes); !done) {
+      auto left = kernel_->read();
+      if (!left) return refusal(done.error()) + ", then " + left.error().message();
+      loaded_ = std::move(*left);
+      return refusal(done.error());
+    }
   loaded_ = collected.result;
   return {};
 }

@@ -40,8 +40,8 @@ class PacketLab {
   PacketLab& operator=(const PacketLab&) = delete;
   ~PacketLab();
 
-  // Replaces what is loaded, as the daemon does. Empty, or what the kernel said; then what was
-  // loaded stays.
+  // Replaces what is loaded, as the daemon does. Empty, or what the kernel said; then packets go on
+  // meeting what was loaded before.
   std::string load(const nft::Ruleset& ruleset);
 
   // One fate for each packet, in order. Before them goes what gives connection tracking the state

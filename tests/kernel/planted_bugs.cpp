@@ -77,4 +77,14 @@ void swap_two_rules(nft::Ruleset& ruleset) {
   }
 }
 
+void claim_an_element_twice(nft::Ruleset& ruleset) {
+  for (auto& set : ruleset.sets) {
+    if (!set.map || !set.name.starts_with("incoming-ports")) continue;
+    nft::Element other = set.elements.front();
+    const bool drops = other.verdict->kind == nft::VerdictKind::drop;
+    other.verdict = {drops ? nft::VerdictKind::accept : nft::VerdictKind::drop, {}};
+    set.elements.push_back(other);
+  }
+}
+
 }  // namespace fwctl::testing

@@ -11,5 +11,7 @@ void end_port_ranges_late(nft::Ruleset& ruleset);
 void end_address_ranges_late(nft::Ruleset& ruleset);
 // The first two neighbours in a chain with verdicts that differ.
 void swap_two_rules(nft::Ruleset& ruleset);
+// An element of a map, with another verdict. The kernel takes no such thing.
+void claim_an_element_twice(nft::Ruleset& ruleset);
 
 }  // namespace fwctl::testing

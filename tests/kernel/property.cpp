@@ -55,6 +55,11 @@ bool is_as_meant(Verdict verdict, const Packet& packet, const Fate& fate) {
   return !answerable(packet) || fate.reset || fate.unreachable;
 }
 
+std::optional<CheckedPolicy> checked(const Policy& policy) {
+  Diagnostics diagnostics;
+  return policy::load(sources(yaml_text(policy)), etc_services, diagnostics);
+}
+
 // As the firewall met it.
 Packet met(Packet packet, const Fate& fate) {
   packet.state = *fate.state;
@@ -75,20 +80,19 @@ class Comparison {
   void try_policy(std::uint64_t seed, std::uint64_t count) {
     RandomPolicy random(seed);
     const auto policy = random.policy();
-    const auto checked = testing::load(policy);
-    if (const auto problem = load(checked); !problem.empty()) {
-      const auto smallest =
-          shrink(policy, [&](const Policy& one) { return load_if_right(one).has_value(); });
-      report(seed, smallest, {}, "the kernel refuses it: " + problem);
+    const auto right = testing::load(policy);
+    if (const auto problem = load(right); !problem.empty()) {
+      report(seed, shrink(policy, [&](const Policy& one) { return is_refused(one); }), {},
+             "the kernel refuses the policy: " + problem);
       return;
     }
     std::vector<Packet> packets;
-    while (packets.size() < count) packets.push_back(random.packet(checked));
+    while (packets.size() < count) packets.push_back(random.packet(right));
     const auto fates = lab_.send(packets);
     findings_.pairs += count;
     for (std::size_t index = 0; index < packets.size() && !findings_.difference; ++index) {
       if (!fates[index].state) continue;
-      if (note(checked, packets[index], fates[index])) continue;
+      if (note(right, packets[index], fates[index])) continue;
       found(seed, policy, packets[index]);
     }
   }
@@ -119,43 +123,40 @@ class Comparison {
 
   // What differs when the packet goes alone; empty when nothing does, or the policy is none.
   std::string difference(const Policy& policy, const Packet& packet) {
-    Diagnostics diagnostics;
-    const auto checked = policy::load(sources(yaml_text(policy)), etc_services, diagnostics);
-    if (!checked || !load(*checked).empty()) return {};
+    const auto right = checked(policy);
+    if (!right || !load(*right).empty()) return {};
     const auto fate = lab_.send({packet}).front();
     if (!fate.state) return {};
     const auto seen = met(packet, fate);
-    const auto meant = evaluate(*checked, seen);
+    const auto meant = evaluate(*right, seen);
     if (is_as_meant(meant.verdict, seen, fate)) return {};
     return "meant: " + std::string(text(meant.verdict)) + " by " +
            (meant.rule == nullptr ? "default" : meant.rule->id) + "\nthe kernel " +
            described(fate) + "\nas met: " + in_words(seen);
   }
 
-  // What the kernel says against it; nullopt when it takes it or check() does not.
-  std::optional<std::string> load_if_right(const Policy& policy) {
-    Diagnostics diagnostics;
-    const auto checked = policy::load(sources(yaml_text(policy)), etc_services, diagnostics);
-    if (!checked) return {};
-    auto problem = load(*checked);
-    if (problem.empty()) return {};
-    return problem;
+  // By the kernel, not by check().
+  bool is_refused(const Policy& policy) {
+    const auto right = checked(policy);
+    return right && !load(*right).empty();
   }
 
+  // What the kernel says against it.
   std::string load(const CheckedPolicy& policy) {
     auto ruleset = compile::compile(policy);
     if (alter_) alter_(ruleset);
     return lab_.load(ruleset);
   }
 
-  void report(std::uint64_t seed, const Policy& policy, const Packet& packet,
+  // Without a packet where the policy alone is wrong.
+  void report(std::uint64_t seed, const Policy& policy, const std::optional<Packet>& packet,
               const std::string& text) {
     findings_.difference = {.policy = policy,
                             .packet = packet,
                             .text = "again: FWCTL_SEED=" + std::to_string(seed) +
-                                    " FWCTL_PAIRS=" + std::to_string(packets_a_policy) +
-                                    "\npacket: " + in_words(packet) + "\n" + text + "\npolicy:\n" +
-                                    yaml_text(policy)};
+                                    " FWCTL_PAIRS=" + std::to_string(packets_a_policy) + "\n" +
+                                    (packet ? "packet: " + in_words(*packet) + "\n" : "") + text +
+                                    "\npolicy:\n" + yaml_text(policy)};
   }
 
   PacketLab& lab_;

@@ -24,9 +24,9 @@ struct Findings {
   std::array<std::uint64_t, 9> states{};    // by policy::State, as connection tracking saw them
 
   struct Difference {
-    policy::Policy policy;  // shrunk
-    Packet packet;
-    std::string text;  // all there is to say, and how to see it again
+    policy::Policy policy;         // shrunk
+    std::optional<Packet> packet;  // nullopt: the kernel refused the policy
+    std::string text;              // all there is to say, and how to see it again
   };
   std::optional<Difference> difference;  // the first; nothing is looked at after it
 };

@@ -20,7 +20,7 @@
 namespace fwctl::testing {
 namespace {
 
-constexpr std::uint64_t usual_pairs = 20'000;
+constexpr std::uint64_t usual_pairs = 50'000;
 
 std::uint64_t wanted(const char* name, std::uint64_t otherwise) {
   const char* value = std::getenv(name);
@@ -90,6 +90,10 @@ TEST_F(PlantedBug, ARangeOfAddressesThatEndsOneTooLate) {
 
 TEST_F(PlantedBug, TwoRulesThatChangedPlaces) {
   expect_found(swap_two_rules);
+}
+
+TEST_F(PlantedBug, WhatTheKernelRefuses) {
+  expect_found(claim_an_element_twice);
 }
 
 }  // namespace
