@@ -61,6 +61,15 @@ void end_address_ranges_late(nft::Ruleset& ruleset) {
   end_late(ruleset, is_address);
 }
 
+void match_names_by_their_beginning(nft::Ruleset& ruleset) {
+  for (auto& chain : ruleset.chains)
+    for (auto& rule : chain.rules)
+      for (auto& statement : rule.statements)
+        if (auto* match = std::get_if<nft::Match>(&statement);
+            match != nullptr && (match->field == Field::iifname || match->field == Field::oifname))
+          match->value.resize(std::min(match->value.size(), match->value.find('\0')));
+}
+
 void swap_two_rules(nft::Ruleset& ruleset) {
   for (auto& chain : ruleset.chains) {
     const auto differ = [](const nft::Rule& a, const nft::Rule& b) {

@@ -88,6 +88,10 @@ TEST_F(PlantedBug, ARangeOfAddressesThatEndsOneTooLate) {
   expect_found(end_address_ranges_late);
 }
 
+TEST_F(PlantedBug, ANameThatMatchesWhatBeginsLikeIt) {
+  expect_found(match_names_by_their_beginning);
+}
+
 TEST_F(PlantedBug, TwoRulesThatChangedPlaces) {
   expect_found(swap_two_rules);
 }

@@ -69,10 +69,12 @@ Address RandomPolicy::near(const CheckedPolicy& policy, const std::vector<Addres
 std::string RandomPolicy::near(const std::vector<std::string>& patterns) {
   auto all = interfaces();
   if (!patterns.empty() && !one_in(5)) {
-    const auto pattern = pick(patterns);
+    auto stem = pick(patterns);
+    if (stem.ends_with('*')) stem.pop_back();
+    // Those that match, and those that merely begin like a name.
     std::vector<std::string> fitting;
     std::copy_if(all.begin(), all.end(), std::back_inserter(fitting),
-                 [&](const std::string& name) { return matches_interface(pattern, name); });
+                 [&](const std::string& name) { return name.starts_with(stem); });
     if (!fitting.empty()) return pick(fitting);
   }
   return pick(all);

@@ -23,8 +23,11 @@ constexpr std::array all_protocols{tcp,  udp,          icmp,         icmpv6,
 // "null" is a word of YAML's own.
 constexpr std::array<std::string_view, 4> set_names{"office", "drop", "null", "nobody"};
 constexpr std::array<std::string_view, 3> service_names{"myapp", "game", "Null"};
-constexpr std::array<std::string_view, 10> devices{
-    "eth0", "eth1", "wg0", "wg10", "lo", "br-lan", "null", "en.7", "docker0", "abcdefghijklmno"};
+constexpr std::array<std::string_view, 11> devices{
+    "eth0",   "eth1", "wg0",  "wg1",     "wg10",           "lo",
+    "br-lan", "null", "en.7", "docker0", "abcdefghijklmno"};
+// No rule names them, but with some of them one begins alike.
+constexpr std::array<std::string_view, 3> other_devices{"unknown0", "lo0", "eth0.5"};
 constexpr std::array<std::string_view, 5> patterns{"eth*", "wg*", "e*", "wg1*", "abcdefghijklmn*"};
 constexpr std::array<std::string_view, 22> fragments{
     "nginx", " ", "'", "\"", "\\", "#", ": ", "- ",  "{}",   "[",  "ü",
@@ -90,7 +93,7 @@ std::string RandomPolicy::interface() {
 
 std::vector<std::string> RandomPolicy::interfaces() {
   std::vector<std::string> all(devices.begin(), devices.end());
-  all.emplace_back("unknown0");
+  all.insert(all.end(), other_devices.begin(), other_devices.end());
   return all;
 }
 

@@ -30,7 +30,7 @@ class RandomPolicy {
   std::uint16_t port();
   // Of a device, not a pattern.
   std::string interface();
-  // All that packets come in on or go out on, one more than rules know of.
+  // All that packets come in on or go out on, some more than rules know of.
   static std::vector<std::string> interfaces();
 
   std::size_t below(std::size_t end) { return engine_() % end; }
