@@ -1,12 +1,12 @@
 #include "tests/kernel/packet_bytes.h"
 
-#include <array>
+#include <algorithm>
+#include <utility>
 
 namespace fwctl::testing {
 namespace {
 
 using policy::State;
-using policy::Traffic;
 
 constexpr Protocol dccp{33};
 constexpr Protocol ah{51};
@@ -175,10 +175,6 @@ std::string_view addresses_in(std::string_view bytes) {
   return read(bytes, 0, 1) >> 4 == 6 ? bytes.substr(8, 32) : bytes.substr(12, 8);
 }
 
-std::string_view word(Traffic traffic) {
-  return text(traffic);
-}
-
 std::string_view word(State state) {
   switch (state) {
     case State::invalid:
@@ -249,7 +245,7 @@ std::string in_words(const Packet& packet) {
            (packet.protocol.has_ports() ? " port " + std::to_string(port) : std::string());
   };
   std::string out =
-      std::string(word(packet.traffic)) + " on " + packet.interface + ", " + packet.protocol.text();
+      std::string(text(packet.traffic)) + " on " + packet.interface + ", " + packet.protocol.text();
   if (packet.protocol == icmp || packet.protocol == icmpv6)
     out += " type " + std::to_string(packet.icmp_type);
   return out + " " + end(packet.from, packet.from_port) + " to " + end(packet.to, packet.to_port) +

@@ -17,7 +17,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <initializer_list>
 #include <iostream>
+#include <utility>
 
 #include "daemon/netlink/kernel.h"
 #include "rules/nft/plan.h"
@@ -138,7 +140,7 @@ std::string ip_command(const std::string& family, const std::string& batch) {
   return done.status == 0 ? "" : "ip " + family + ": " + done.output;
 }
 
-// To be promised to one CPU: its queue hands packets on in the order in which they were sent.
+// The queue of one CPU hands packets on in the order in which they were sent.
 std::string stay_on_this_cpu() {
   cpu_set_t one;
   CPU_ZERO(&one);
@@ -185,8 +187,8 @@ std::string PacketLab::set_up(const std::vector<std::string>& interfaces) {
   if (auto problem = enter_new_network_namespace(); !problem.empty()) return problem;
   if (auto problem = stay_on_this_cpu(); !problem.empty()) return problem;
   std::string problem;
-  witness_ = Witness::open(first_route + static_cast<int>(interfaces.size()) - 1,
-                           problem);  // first, for with it comes connection tracking
+  // First, for with it comes connection tracking and its settings.
+  witness_ = Witness::open(first_route + static_cast<int>(interfaces.size()) - 1, problem);
   if (witness_ == nullptr) return problem;
   if (problem = make_settings_writable(); !problem.empty()) return problem;
   if (problem = set_all(); !problem.empty()) return problem;

@@ -1,7 +1,7 @@
 #include "tests/kernel/property.h"
 
-#include <cstdlib>
-#include <iostream>
+#include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "rules/compile/compile.h"

@@ -1,5 +1,9 @@
 // The meaning of policies, held against the real kernel: random policies, random packets aimed at
 // their edges, the verdict of evaluate(), and what became of the packets.
+//
+// What rules learn to say comes in at these places: RandomPolicy::rule() says it,
+// RandomPolicy::packet() aims at it, bytes_of() or PacketLab::emit() gives it to real packets, and
+// smaller_rule() in shrink.cpp takes it away.
 #pragma once
 
 #include <array>

@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -23,13 +22,20 @@ namespace fwctl::testing {
 namespace {
 
 constexpr std::uint16_t group = 7;
+// Of a packet, so many bytes: an ICMP error with the headers of what it is about is shorter.
+constexpr std::uint32_t shown = 128;
+
+std::string log(const std::string& prefix) {
+  return "log prefix \"" + prefix + "\" group " + std::to_string(group) + " snaplen " +
+         std::to_string(shown) + "\n";
+}
 
 std::string table(int routes) {
   std::string out = "table inet witness {\n";
   std::string states;
   for (const auto* state : {"invalid", "established", "related", "new", "untracked"}) {
     const std::string name(state);
-    out += "chain " + name + "-seen {\nlog prefix \"" + name + "\" group 7 snaplen 128\n}\n";
+    out += "chain " + name + "-seen {\n" + log(name) + "}\n";
     states += name + " : jump " + name + "-seen, ";
   }
   // The mark was the route; what the firewall meets has none.
@@ -37,14 +43,12 @@ std::string table(int routes) {
     const std::string name(hook);
     out += "chain before-" + name + " {\ntype filter hook " + name +
            " priority -150\nmeta mark set 0\nct state vmap { " + states + "}\n}\n";
-    out += "chain behind-" + name + " {\ntype filter hook " + name +
-           " priority 300\nlog prefix \"behind\" group 7 snaplen 128\n" +
-           (name == "output" ? "oifname lo accept\n" : "") + "drop\n}\n";
+    out += "chain behind-" + name + " {\ntype filter hook " + name + " priority 300\n" +
+           log("behind") + (name == "output" ? "oifname lo accept\n" : "") + "drop\n}\n";
   }
   // Before all else, the mark by which packets from outside are routed.
-  out +=
-      "chain received {\ntype filter hook prerouting priority -350\niifname lo accept\n"
-      "log prefix \"received\" group 7 snaplen 128\n";
+  out += "chain received {\ntype filter hook prerouting priority -350\niifname lo accept\n" +
+         log("received");
   for (const char* family : {"ip", "ip6"})
     for (int route = 1; route <= routes; ++route)
       out += std::string(family) + " dscp " + std::to_string(route) + " meta mark set " +
@@ -133,7 +137,7 @@ std::string Witness::bind() {
   command.command = NFULNL_CFG_CMD_BIND;
   nfulnl_msg_config_mode mode{};
   mode.copy_mode = NFULNL_COPY_PACKET;
-  mode.copy_range = htonl(128);
+  mode.copy_range = htonl(shown);
   const std::string_view mode_bytes(reinterpret_cast<const char*>(&mode), sizeof mode);
   const std::string_view command_bytes(reinterpret_cast<const char*>(&command), sizeof command);
   netlink::MessageWriter request;

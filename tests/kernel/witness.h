@@ -24,7 +24,7 @@ struct Sighting {
   policy::Traffic traffic = policy::Traffic::incoming;  // the hook; not of `received`
   policy::State state = policy::State::fresh;           // of `before` only
   unsigned interface = 0;                               // index of the one it is in on, else out on
-  std::string_view bytes;                               // the packet's first 128
+  std::string_view bytes;                               // the beginning of the packet
 };
 
 class Witness {
