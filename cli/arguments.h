@@ -18,6 +18,7 @@ enum class Verb : std::uint8_t {
   set_default,
   status,
   ports,
+  explain,
   enable,
   disable,
   check,
@@ -30,7 +31,7 @@ enum class Verb : std::uint8_t {
 
 struct Arguments {
   Verb verb = Verb::status;
-  std::vector<std::string> words;  // of rules and selections
+  std::vector<std::string> words;  // of rules, selections and questions
   std::int64_t position = 0;       // of insert
   std::string file;                // of check, apply, diff; may be empty for check and diff
   std::string what;                // of show

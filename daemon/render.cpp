@@ -1,6 +1,8 @@
 #include "daemon/render.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "daemon/protocol/diagnostics.h"
 #include "rules/policy/baseline.h"
@@ -55,11 +57,59 @@ Listener listener(const ListeningSocket& socket) {
   return out;
 }
 
-// Why a packet meets this entry, for people.
-std::string because(const Firewall& firewall, const Reachability& entry) {
-  if (entry.rule == nullptr) return "default";
-  if (!entry.rule->written) return std::string(policy::baseline_description(entry.rule->id));
-  return policy::command_text(firewall.policy().policy().rules[*entry.rule->written]);
+// Which rule it is, for people and for programs; null: the default.
+Json rule_members(const Firewall& firewall, const policy::CheckedRule* rule) {
+  if (rule == nullptr) return {{"because", "default"}};
+  if (!rule->written)
+    return {{"rule", rule->id}, {"because", policy::baseline_description(rule->id)}};
+  const auto& written = firewall.policy().policy().rules[*rule->written];
+  return {{"rule", rule->id},
+          {"number", *rule->written + 1},
+          {"because", policy::command_text(written)},
+          {"file", firewall.sources().at(written.source).name},
+          {"line", written.at.line}};
+}
+
+Json access_json(const Firewall& firewall, const std::vector<Reachability>& entries) {
+  Json access = Json::array();
+  for (const auto& entry : entries) {
+    Json one = rule_members(firewall, entry.rule);
+    one["sources"] = entry.sources;
+    one["verdict"] = text(entry.verdict);
+    access.push_back(std::move(one));
+  }
+  return access;
+}
+
+// The values of Condition, by fwctl::Condition.
+constexpr std::array<std::string_view, 9> conditions{"state",    "protocol",    "family",
+                                                     "icmpType", "port",        "sourcePort",
+                                                     "source",   "destination", "interface"};
+
+Json passed_json(const Firewall& firewall, const std::vector<Step>& steps) {
+  Json passed = Json::array();
+  for (const auto& [rule, match] : steps) {
+    if (match.share != Share::none) continue;
+    Json one = rule_members(firewall, rule);
+    one["unmet"] = {conditions.at(static_cast<std::size_t>(match.unmet))};
+    passed.push_back(std::move(one));
+  }
+  return passed;
+}
+
+bool same_rules(const Json& passed, const Json& other) {
+  return std::ranges::equal(
+      passed, other, {}, [](const Json& one) { return one.at("rule"); },
+      [](const Json& one) { return one.at("rule"); });
+}
+
+// Adds what `other` says of the same rules.
+void merge_unmet(Json& passed, const Json& other) {
+  for (std::size_t index = 0; index < passed.size(); ++index) {
+    auto& unmet = passed[index].at("unmet");
+    const auto& condition = other[index].at("unmet").front();
+    if (std::ranges::find(unmet, condition) == unmet.end()) unmet.push_back(condition);
+  }
 }
 
 }  // namespace
@@ -115,14 +165,7 @@ Json to_json(const ListeningSocket& socket, const Firewall& firewall) {
     access.push_back(
         {{"sources", "anyone"}, {"verdict", "allow"}, {"because", "the firewall is not in force"}});
   } else {
-    for (const auto& entry : reach(firewall.policy(), open)) {
-      Json one{{"sources", entry.sources},
-               {"verdict", text(entry.verdict)},
-               {"because", because(firewall, entry)}};
-      if (entry.rule != nullptr) one["rule"] = entry.rule->id;
-      if (entry.rule != nullptr && entry.rule->written) one["number"] = *entry.rule->written + 1;
-      access.push_back(std::move(one));
-    }
+    access = access_json(firewall, reach(firewall.policy(), open));
   }
   const Address address(socket.ipv6 ? Family::ipv6 : Family::ipv4, socket.address);
   const std::string shown =
@@ -134,6 +177,33 @@ Json to_json(const ListeningSocket& socket, const Firewall& firewall) {
           {"uid", socket.uid},
           {"local", local},
           {"access", std::move(access)}};
+}
+
+Reply explain_reply(const std::vector<Asked>& asked, const Firewall& firewall) {
+  Json explanations = Json::array();
+  for (const auto& [what, packets] : asked) {
+    const Json kind{{"what", what}, {"family", packets.family() == Family::ipv4 ? "ipv4" : "ipv6"}};
+    Json access = access_json(firewall, reach(firewall.policy(), std::span(&packets, 1)));
+    Json passed = passed_json(firewall, trail(firewall.policy(), packets));
+    const auto same = std::ranges::find_if(explanations, [&](const Json& other) {
+      return other.at("access") == access && same_rules(other.at("passed"), passed);
+    });
+    if (same == explanations.end()) {
+      explanations.push_back({{"packets", Json::array({kind})},
+                              {"access", std::move(access)},
+                              {"passed", std::move(passed)}});
+      continue;
+    }
+    same->at("packets").push_back(kind);
+    merge_unmet(same->at("passed"), passed);
+  }
+  return {.parameters = {{"enabled", firewall.enabled()},
+                         {"traffic", text(asked.front().packets.traffic)},
+                         {"explanations", std::move(explanations)}}};
+}
+
+Reply invalid_question(const Diagnostics& diagnostics) {
+  return error_reply("InvalidQuestion", {{"diagnostics", to_json(diagnostics)}});
 }
 
 }  // namespace fwctl
