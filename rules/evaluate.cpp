@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 namespace fwctl {
 namespace {
@@ -46,7 +47,7 @@ Match any_of(const List& list, Ask ask) {
   Match best{.share = Share::none};
   for (const auto& item : list) {
     const Match match = ask(item);
-    if (match.share > best.share || (match.share == Share::none && match.unmet > best.unmet))
+    if (std::pair(match.share, match.unmet) > std::pair(best.share, best.unmet))
       best = match;
     if (best.share == Share::all) break;
   }
