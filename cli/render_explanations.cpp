@@ -132,6 +132,8 @@ class Explanation {
       out += run(next, end, why);
       next = end;
     }
+    if (const int unlisted = explanation_.value("unlisted", 0); unlisted > 0)
+      out += "    " + std::to_string(unlisted) + " more rules behind these\n";
     return out.empty() ? out : "  not matched:\n" + out;
   }
 

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <span>
 
 #include "daemon/protocol/diagnostics.h"
+#include "rules/explain.h"
 #include "rules/policy/baseline.h"
 #include "rules/policy/print.h"
-#include "rules/reach.h"
 
 namespace fwctl {
 namespace {
@@ -81,35 +80,35 @@ Json access_json(const Firewall& firewall, const std::vector<Reachability>& entr
   return access;
 }
 
+// Of the rules that an explanation passes, so many are listed: a reply is for people.
+constexpr std::size_t most_passed = 1000;
+
 // The values of Condition, by fwctl::Condition.
 constexpr std::array<std::string_view, 9> conditions{"state",    "protocol",    "family",
                                                      "icmpType", "port",        "sourcePort",
                                                      "source",   "destination", "interface"};
 
-Json passed_json(const Firewall& firewall, const std::vector<Step>& steps) {
+Json passed_json(const Firewall& firewall, const Passed& passed) {
+  Json json = rule_members(firewall, passed.rule);
+  json["unmet"] = Json::array();
+  for (std::size_t index = 0; index < conditions.size(); ++index)
+    if (passed.unmet[index]) json["unmet"].push_back(conditions.at(index));
+  return json;
+}
+
+Json explanation_json(const Firewall& firewall, const Explanation& explanation) {
+  Json packets = Json::array();
+  for (const auto& [what, kind] : explanation.packets)
+    packets.push_back(
+        {{"what", what}, {"family", kind.family() == Family::ipv4 ? "ipv4" : "ipv6"}});
+  const auto listed = std::min(explanation.passed.size(), most_passed);
   Json passed = Json::array();
-  for (const auto& [rule, match] : steps) {
-    if (match.share != Share::none) continue;
-    Json one = rule_members(firewall, rule);
-    one["unmet"] = {conditions.at(static_cast<std::size_t>(match.unmet))};
-    passed.push_back(std::move(one));
-  }
-  return passed;
-}
-
-bool same_rules(const Json& passed, const Json& other) {
-  return std::ranges::equal(
-      passed, other, {}, [](const Json& one) { return one.at("rule"); },
-      [](const Json& one) { return one.at("rule"); });
-}
-
-// Adds what `other` says of the same rules.
-void merge_unmet(Json& passed, const Json& other) {
-  for (std::size_t index = 0; index < passed.size(); ++index) {
-    auto& unmet = passed[index].at("unmet");
-    const auto& condition = other[index].at("unmet").front();
-    if (std::ranges::find(unmet, condition) == unmet.end()) unmet.push_back(condition);
-  }
+  for (std::size_t index = 0; index < listed; ++index)
+    passed.push_back(passed_json(firewall, explanation.passed[index]));
+  return {{"packets", std::move(packets)},
+          {"access", access_json(firewall, explanation.access)},
+          {"passed", std::move(passed)},
+          {"unlisted", explanation.passed.size() - listed}};
 }
 
 }  // namespace
@@ -181,22 +180,8 @@ Json to_json(const ListeningSocket& socket, const Firewall& firewall) {
 
 Reply explain_reply(const std::vector<Asked>& asked, const Firewall& firewall) {
   Json explanations = Json::array();
-  for (const auto& [what, packets] : asked) {
-    const Json kind{{"what", what}, {"family", packets.family() == Family::ipv4 ? "ipv4" : "ipv6"}};
-    Json access = access_json(firewall, reach(firewall.policy(), std::span(&packets, 1)));
-    Json passed = passed_json(firewall, trail(firewall.policy(), packets));
-    const auto same = std::ranges::find_if(explanations, [&](const Json& other) {
-      return other.at("access") == access && same_rules(other.at("passed"), passed);
-    });
-    if (same == explanations.end()) {
-      explanations.push_back({{"packets", Json::array({kind})},
-                              {"access", std::move(access)},
-                              {"passed", std::move(passed)}});
-      continue;
-    }
-    same->at("packets").push_back(kind);
-    merge_unmet(same->at("passed"), passed);
-  }
+  for (const auto& explanation : explain(firewall.policy(), asked))
+    explanations.push_back(explanation_json(firewall, explanation));
   return {.parameters = {{"enabled", firewall.enabled()},
                          {"traffic", text(asked.front().packets.traffic)},
                          {"explanations", std::move(explanations)}}};

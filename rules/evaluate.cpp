@@ -47,8 +47,7 @@ Match any_of(const List& list, Ask ask) {
   Match best{.share = Share::none};
   for (const auto& item : list) {
     const Match match = ask(item);
-    if (std::pair(match.share, match.unmet) > std::pair(best.share, best.unmet))
-      best = match;
+    if (std::pair(match.share, match.unmet) > std::pair(best.share, best.unmet)) best = match;
     if (best.share == Share::all) break;
   }
   return best;

@@ -24,6 +24,7 @@ struct Reachability {
   std::string sources;
   policy::Verdict verdict = policy::Verdict::deny;
   const policy::CheckedRule* rule = nullptr;  // in the policy; null: the default
+  bool operator==(const Reachability&) const = default;
 };
 
 // New connections from other hosts, in the order in which the rules decide. The last entry holds

@@ -141,8 +141,10 @@ TEST(Evaluate, AnEmptySetMatchesNobody) {
 
 // Of the last rule that is asked: "matches all", or the condition it fails at.
 std::string last_step(const std::string& rule, const Packets& packets) {
-  const auto policy = load("sets: {ours: [10.0.0.0/8, \"2001:db8:1::/48\"], four: [10.0.0.0/8]}\n"
-                           "rules: [\"" + rule + "\"]\n");
+  const auto policy = load(
+      "sets: {ours: [10.0.0.0/8, \"2001:db8:1::/48\"], four: [10.0.0.0/8]}\n"
+      "rules: [\"" +
+      rule + "\"]\n");
   const auto steps = trail(policy, packets);
   EXPECT_TRUE(steps.back().rule->written);
   switch (steps.back().match.share) {
@@ -223,8 +225,7 @@ TEST(Trail, WhatIsLeftOpenMatchesInPart) {
   EXPECT_EQ(last_step("deny 90-99/tcp", asked), "matches some");
   EXPECT_EQ(last_step("deny proto tcp from any port 1,40000 to any port 90", asked),
             "matches some");
-  EXPECT_EQ(last_step("deny proto tcp from any port 40000,1 to any port 90", asked),
-            "matches some")
+  EXPECT_EQ(last_step("deny proto tcp from any port 40000,1 to any port 90", asked), "matches some")
       << "what comes behind it and does not match takes nothing away";
   EXPECT_EQ(last_step("deny 80-90/tcp", asked), "matches all");
   EXPECT_EQ(last_step("deny 91/tcp", asked), "port");

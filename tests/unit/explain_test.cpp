@@ -45,9 +45,8 @@ class ExplainTest : public ::testing::Test {
   void enable() { ASSERT_TRUE(firewall_->enable({.reason = "test"})); }
 
   Reply ask(const std::vector<std::string>& words) {
-    const Reply reply = service_->answer(Peer{.uid = 0},
-                                         {.method = "org.fwctl.Firewall.Explain",
-                                          .parameters = {{"question", words}}});
+    const Reply reply = service_->answer(Peer{.uid = 0}, {.method = "org.fwctl.Firewall.Explain",
+                                                          .parameters = {{"question", words}}});
     const auto wrong = protocol::mismatch(interface_, "Explain", reply);
     EXPECT_FALSE(wrong) << *wrong << "\n" << reply.parameters.dump(2);
     return reply;
@@ -139,9 +138,10 @@ TEST_F(ExplainTest, AnswersForTcpAndUdpTogetherWhereTheyAgree) {
   EXPECT_EQ(explanation.at("access").front().at("verdict"), "reject");
   // TCP is not of the port, UDP not of the protocol.
   EXPECT_EQ(explanation.at("passed").at(9).at("number"), 1);
-  EXPECT_EQ(explanation.at("passed").at(9).at("unmet"), Json({"port", "protocol"}));
-  EXPECT_NE(said({"80"}).find("incoming 80/tcp and 80/udp over IPv4 and IPv6 from anyone: rejected"),
-            std::string::npos);
+  EXPECT_EQ(explanation.at("passed").at(9).at("unmet"), Json({"protocol", "port"}));
+  EXPECT_NE(
+      said({"80"}).find("incoming 80/tcp and 80/udp over IPv4 and IPv6 from anyone: rejected"),
+      std::string::npos);
   const Reply different = ask({"22"});
   ASSERT_EQ(different.parameters.at("explanations").size(), 2U);
   EXPECT_EQ(different.parameters.at("explanations").at(0).at("packets").at(0).at("what"), "22/tcp");
@@ -177,11 +177,25 @@ TEST_F(ExplainTest, ManyRulesPassedForOneReasonAreOneLine) {
   EXPECT_NE(said({"80/tcp"}).find("    rule 5, allow 5/tcp: other port\n"), std::string::npos);
   rules += "  - allow 6/tcp\n  - allow 9/udp\n";
   ASSERT_TRUE(firewall_->apply(rules, "", {.reason = "test"}));
-  EXPECT_NE(said({"80/tcp"}).find(std::string(always) +
-                                  "    6 rules, 1 to 6: other port\n"
-                                  "    rule 7, allow 9/udp: other protocol\n"),
+  EXPECT_NE(said({"80/tcp"})
+                .find(std::string(always) + "    6 rules, 1 to 6: other port\n"
+                                            "    rule 7, allow 9/udp: other protocol\n"),
             std::string::npos)
       << said({"80/tcp"});
+}
+
+TEST_F(ExplainTest, NoMoreThanAThousandRulesAreListed) {
+  std::string rules = "rules:\n";
+  for (int port = 1; port <= 1500; ++port) rules += "  - allow " + std::to_string(port) + "/tcp\n";
+  ASSERT_TRUE(firewall_->apply(rules, "", {.reason = "test"}));
+  enable();
+  const auto explanation = ask({"3000/tcp"}).parameters.at("explanations").front();
+  EXPECT_EQ(explanation.at("passed").size(), 1000U);
+  EXPECT_EQ(explanation.at("unlisted"), 509) << "1500 rules and 9 items of the baseline";
+  EXPECT_NE(said({"3000/tcp"})
+                .find("    991 rules, 1 to 991: other port\n"
+                      "    509 more rules behind these\n"),
+            std::string::npos);
 }
 
 TEST_F(ExplainTest, AWrongQuestionIsAnErrorAtItsPlace) {
@@ -196,6 +210,7 @@ TEST_F(ExplainTest, ANumberOrAFileIsOnlyOfRulesSomeoneWrote) {
   const auto explanation = ask({"443/tcp"}).parameters.at("explanations").front();
   EXPECT_FALSE(explanation.at("access").front().contains("rule"));
   EXPECT_EQ(explanation.at("access").front().at("because"), "default");
+  EXPECT_EQ(explanation.at("unlisted"), 0);
   const auto& passed = explanation.at("passed");
   EXPECT_EQ(passed.at(0).at("rule"), "loopback");
   EXPECT_FALSE(passed.at(0).contains("number"));

@@ -146,7 +146,8 @@ TEST(Question, MistakesPointAtTheirPlace) {
 // Each line is the words and what is said about them.
 TEST(Question, SaysWhatIsWrong) {
   const std::vector<std::pair<std::string, std::string>> cases{
-      {"", "say what to ask about: a port (22/tcp), a service (ssh) or a protocol (icmp echo, esp)"},
+      {"",
+       "say what to ask about: a port (22/tcp), a service (ssh) or a protocol (icmp echo, esp)"},
       {"from 203.0.113.9",
        "say what to ask about: a port (22/tcp), a service (ssh) or a protocol (icmp echo, esp)"},
       {"203.0.113.9 22/tcp", "an address needs 'from' or 'to' before it"},
