@@ -71,9 +71,8 @@ Share share_of(const std::vector<AddressRange>& sorted, const AddressRange& pack
 }
 
 Match match_state(std::uint8_t states, const Packets& packets) {
-  const bool asked = states != 0;
-  return {.share = all_or_none(!asked || (states & static_cast<std::uint8_t>(packets.state)) != 0),
-          .unmet = Condition::state};
+  const bool met = states == 0 || (states & static_cast<std::uint8_t>(packets.state)) != 0;
+  return {.share = all_or_none(met), .unmet = Condition::state};
 }
 
 Match match_icmp_type(const Flow& flow, const Packets& packets) {
@@ -117,11 +116,11 @@ Match match_address(const CheckedPolicy& policy, const AddressMatch& wanted,
 }
 
 Match match_interface(const std::string& pattern, const Packets& packets) {
-  const Share share =
-      packets.interface ? all_or_none(matches_interface(pattern, *packets.interface))
-      : pattern == "lo" ? Share::none
-                        : Share::some;
-  return {.share = share, .unmet = Condition::interface};
+  constexpr auto condition = Condition::interface;
+  if (packets.interface)
+    return {.share = all_or_none(matches_interface(pattern, *packets.interface)),
+            .unmet = condition};
+  return {.share = pattern == "lo" ? Share::none : Share::some, .unmet = condition};
 }
 
 }  // namespace

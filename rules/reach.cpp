@@ -103,16 +103,18 @@ std::string sources_text(const CheckedPolicy& policy, const CheckedRule& rule, A
   return out;
 }
 
+bool serves(const Listener& listener, Family family) {
+  if (listener.address) return listener.address->family() == family;
+  return family == Family::ipv4 ? listener.ipv4 : listener.ipv6;
+}
+
 std::vector<Packets> packets_to(const Listener& listener) {
   std::vector<Packets> out;
   for (const auto family : {Family::ipv4, Family::ipv6}) {
-    const bool served = listener.address         ? listener.address->family() == family
-                        : family == Family::ipv4 ? listener.ipv4
-                                                 : listener.ipv6;
-    if (!served) continue;
+    if (!serves(listener, family)) continue;
+    const auto& bound = listener.address;
     out.push_back({.from = everything(family),
-                   .to = listener.address ? AddressRange{*listener.address, *listener.address}
-                                          : everything(family),
+                   .to = bound ? AddressRange{*bound, *bound} : everything(family),
                    .protocol = listener.protocol,
                    .to_ports = {listener.port, listener.port}});
   }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/policies.h"
+#include "tests/unit/random_policy.h"
 
 namespace fwctl::testing {
 namespace {
@@ -187,6 +188,37 @@ TEST(Question, SaysWhatIsWrong) {
     const std::string said = refusal(line);
     EXPECT_NE(said.find(": error: " + message + "\n"), std::string::npos) << line << "\n" << said;
   }
+}
+
+// Whatever is typed: an answer, or one mistake within what was typed.
+TEST(Question, StaysOnItsFeetWhateverIsTyped) {
+  RandomPolicy random(31);
+  const Words vocabulary{"80",   "22/tcp",     "ssh",   "myapp",        "icmp", "icmpv6", "echo",
+                         "8",    "esp",        "from",  "to",           "on",   "in",     "out",
+                         "port", "routed",     "proto", "any",          "",     ",",      "/",
+                         "'",    "10.0.0.1",   "::1",   "@x",           "eth0", "1-",     "tcp",
+                         "*",    "10.0.0.0/8", "a b",   "2001:db8::/32"};
+  int answered = 0;
+  for (int count = 0; count < 50'000; ++count) {
+    Words words(random.below(8));
+    for (auto& word : words) word = random.pick(vocabulary);
+    Diagnostics diagnostics;
+    const auto asked = parse_question(words, services(), diagnostics);
+    ASSERT_EQ(diagnostics.size(), asked ? 0U : 1U) << render(diagnostics);
+    if (!asked) {
+      const auto& [severity, file, at, message, text] = diagnostics.front();
+      ASSERT_LE(at.column, text.size() + 1) << render(diagnostics);
+      continue;
+    }
+    ++answered;
+    ASSERT_FALSE(asked->empty());
+    for (const auto& [what, packets] : *asked) {
+      ASSERT_EQ(packets.traffic, asked->front().packets.traffic);
+      ASSERT_EQ(packets.from.family(), packets.to.family());
+      ASSERT_LE(packets.to_ports.first, packets.to_ports.last);
+    }
+  }
+  EXPECT_GT(answered, 1000);
 }
 
 }  // namespace
