@@ -21,6 +21,7 @@ constexpr std::string_view examples =
     "  fwctl deny in on eth1 log 3000/tcp\n"
     "  fwctl enable                            put it in force, also after a reboot\n"
     "  fwctl ports                             what listens here, and who can reach it\n"
+    "  fwctl explain 3000/tcp from 192.0.2.7   what becomes of it, and by which rule\n"
     "Exit codes: 0 done or already so, 1 refused or failed, 2 wrong usage, 3 no permission, 4 no "
     "daemon";
 
@@ -35,6 +36,11 @@ constexpr std::string_view rule_grammar =
     "ADDRESSES   any   192.0.2.7   10.0.0.0/8,2001:db8::/32   10.0.0.1-10.0.0.9   @set   "
     "!10.0.0.0/8\n"
     "INTERFACES  eth0   eth0,wg*";
+
+constexpr std::string_view question_grammar =
+    "fwctl explain WHAT [in|out|routed] [on INTERFACE] [from ADDRESS [port PORT]] [to ADDRESS]\n"
+    "WHAT        3000/tcp   80   ssh   icmp echo   icmpv6 128   esp\n"
+    "What is left out may be anything; the answer says where it matters.";
 
 CLI::Validator one_of(std::vector<std::string> words) {
   return {[words = std::move(words)](const std::string& text) {
@@ -164,7 +170,7 @@ class CommandLine {
     return added;
   }
 
-  // Everything behind the command's own arguments belongs to the rule.
+  // Everything behind the command's own arguments belongs to the rule or question.
   CLI::App* rule_command(const std::string& name, const std::string& description, Verb verb) {
     CLI::App* added = app_.add_subcommand(name, description);
     added->prefix_command();
@@ -255,6 +261,8 @@ class CommandLine {
       arguments_.verbose = arguments_.what == "verbose";
     });
     command("ports", "Show what listens here, and who can reach it", Verb::ports);
+    rule_command("explain", "Say what becomes of a packet, and by which rule", Verb::explain)
+        ->footer(std::string(question_grammar));
   }
 
   std::string explain(const CLI::ParseError& mistake, int argc, char** argv) const {

@@ -19,6 +19,7 @@ enum class Verb : std::uint8_t {
   set_logging,
   status,
   ports,
+  explain,
   enable,
   disable,
   check,
@@ -31,7 +32,7 @@ enum class Verb : std::uint8_t {
 
 struct Arguments {
   Verb verb = Verb::status;
-  std::vector<std::string> words;  // of rules and selections
+  std::vector<std::string> words;  // of rules, selections and questions
   std::int64_t position = 0;       // of insert
   std::string file;                // of check, apply, diff; may be empty for check and diff
   std::string what;                // of show, logging; the verdict of default

@@ -31,6 +31,7 @@ bool is_error(const Reply& reply, std::string_view name) {
 
 // Mistakes in the words typed are wrong usage; everything else that is refused is not.
 bool about_the_command(const Reply& reply) {
+  if (is_error(reply, "InvalidQuestion")) return true;
   if (!is_error(reply, "InvalidPolicy")) return false;
   const auto diagnostics =
       protocol::diagnostics_from(reply.parameters.value("diagnostics", Json::array()));
@@ -83,6 +84,9 @@ class Session {
         });
       case Verb::ports:
         return ports();
+      case Verb::explain:
+        return show("Explain", {{"question", arguments_.words}},
+                    [this](const Json& reply) { return render_explanations(reply, style_); });
       case Verb::show:
         return show("Show", {{"what", arguments_.what}},
                     [](const Json& reply) { return reply.at("text").get<std::string>(); });

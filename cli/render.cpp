@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/phrases.h"
 #include "cli/table.h"
 #include "daemon/protocol/diagnostics.h"
 
@@ -11,16 +12,6 @@ namespace fwctl::cli {
 namespace {
 
 using protocol::Json;
-
-Tint tint_of(const std::string& verdict) {
-  if (verdict == "allow") return Tint::good;
-  if (verdict == "deny") return Tint::bad;
-  return Tint::warn;
-}
-
-std::string string_at(const Json& json, const char* key) {
-  return json.value(key, std::string());
-}
 
 std::string lower_file_name(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
@@ -73,14 +64,6 @@ std::string rule_table(const Json& rules, bool verbose, const Style& style) {
                {string_at(rule, "comment"), Tint::dim}});
   }
   return table.text(style);
-}
-
-// "allowed by rule 1, 'allow 22/tcp'"
-std::string reason(const Json& entry) {
-  const std::string because = string_at(entry, "because");
-  if (entry.contains("number"))
-    return "rule " + std::to_string(entry.at("number").get<int>()) + ", " + because;
-  return because == "default" ? "the default" : because;
 }
 
 std::string access_text(const Json& entry, bool last) {
@@ -141,12 +124,6 @@ std::vector<PortLine> port_lines(const Json& sockets, const Processes& processes
       same->addresses.push_back(line.addresses.front());
   }
   return lines;
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const auto& word : words) out += (out.empty() ? "" : ", ") + word;
-  return out;
 }
 
 }  // namespace

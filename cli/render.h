@@ -14,6 +14,7 @@ namespace fwctl::cli {
 std::string render_status(const protocol::Json& status, bool verbose, const Style& style);
 std::string render_ports(const protocol::Json& reply, const Processes& processes,
                          const Style& style);
+std::string render_explanations(const protocol::Json& reply, const Style& style);
 // `dry_run`: what would be.
 std::string render_outcome(const protocol::Json& outcome, bool dry_run, const Style& style);
 std::string render_difference(const protocol::Json& outcome, const Style& style);

@@ -14,6 +14,7 @@ constexpr std::array table{
     MethodRole{"org.fwctl.Firewall.Diff", Role::look},
     MethodRole{"org.fwctl.Firewall.Show", Role::look},
     MethodRole{"org.fwctl.Firewall.Ports", Role::look},
+    MethodRole{"org.fwctl.Firewall.Explain", Role::look},
 
     MethodRole{"org.fwctl.Firewall.Add", Role::change},
     MethodRole{"org.fwctl.Firewall.Delete", Role::change},

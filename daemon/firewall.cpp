@@ -97,6 +97,13 @@ policy::ServiceTable Firewall::services(const std::string& relied_on) const {
   return table;
 }
 
+policy::ServiceTable Firewall::services() const {
+  auto table = services(current_.sources.services);
+  for (const auto& service : policy_->policy().services)
+    table.define(service.name, policy::ports_of(service));
+  return table;
+}
+
 std::vector<std::string> Firewall::problems() const {
   std::vector<std::string> out = problems_;
   const auto files = config_.read();

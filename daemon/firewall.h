@@ -100,6 +100,8 @@ class Firewall {
   const std::string& since() const { return current_.created; }
   const policy::CheckedPolicy& policy() const { return *policy_; }
   const policy::Sources& sources() const { return current_.sources; }
+  // The service names that the policy in force knows, its own included. Reads a file.
+  policy::ServiceTable services() const;
   // No generation of its own is in force, but the built-in policy, or nothing at all.
   bool fallback() const { return current_.number == 0; }
   // What start() found wrong, and which files differ from what is in force. Reads the files.

@@ -8,6 +8,7 @@
 #include "daemon/sockets.h"
 #include "rules/policy/grammar.h"
 #include "rules/policy/print.h"
+#include "rules/question.h"
 
 namespace fwctl {
 namespace {
@@ -123,6 +124,13 @@ Reply ports(const Firewall& firewall) {
   return {.parameters = {{"enabled", firewall.enabled()}, {"sockets", std::move(list)}}};
 }
 
+Reply explain(const Firewall& firewall, const Json& parameters) {
+  Diagnostics diagnostics;
+  const auto asked =
+      parse_question(words(parameters, "question"), firewall.services(), diagnostics);
+  return asked ? explain_reply(*asked, firewall) : invalid_question(diagnostics);
+}
+
 Reply reset(Firewall& firewall, const Peer& peer, const Json& parameters) {
   const auto done = firewall.reset(request(peer, parameters, "reset"));
   if (!done) return to_reply(done.error());
@@ -158,6 +166,7 @@ Service::Methods methods(Firewall& firewall) {
       {"Diff", [&](const Peer& peer, const Json& json) { return diff(firewall, peer, json); }},
       {"Show", [&](const Peer&, const Json& json) { return show(firewall, json); }},
       {"Ports", [&](const Peer&, const Json&) { return ports(firewall); }},
+      {"Explain", [&](const Peer&, const Json& json) { return explain(firewall, json); }},
       {"Reset", [&](const Peer& peer, const Json& json) { return reset(firewall, peer, json); }},
   };
 }

@@ -1,11 +1,12 @@
 #include "daemon/render.h"
 
 #include <algorithm>
+#include <array>
 
 #include "daemon/protocol/diagnostics.h"
+#include "rules/explain.h"
 #include "rules/policy/baseline.h"
 #include "rules/policy/print.h"
-#include "rules/reach.h"
 
 namespace fwctl {
 namespace {
@@ -57,11 +58,59 @@ Listener listener(const ListeningSocket& socket) {
   return out;
 }
 
-// Why a packet meets this entry, for people.
-std::string because(const Firewall& firewall, const Reachability& entry) {
-  if (entry.rule == nullptr) return "default";
-  if (!entry.rule->written) return std::string(policy::baseline_description(entry.rule->id));
-  return policy::command_text(firewall.policy().policy().rules[*entry.rule->written]);
+// Which rule it is, for people and for programs; null: the default.
+Json rule_members(const Firewall& firewall, const policy::CheckedRule* rule) {
+  if (rule == nullptr) return {{"because", "default"}};
+  if (!rule->written)
+    return {{"rule", rule->id}, {"because", policy::baseline_description(rule->id)}};
+  const auto& written = firewall.policy().policy().rules[*rule->written];
+  return {{"rule", rule->id},
+          {"number", *rule->written + 1},
+          {"because", policy::command_text(written)},
+          {"file", firewall.sources().at(written.source).name},
+          {"line", written.at.line}};
+}
+
+Json access_json(const Firewall& firewall, const std::vector<Reachability>& entries) {
+  Json access = Json::array();
+  for (const auto& entry : entries) {
+    Json one = rule_members(firewall, entry.rule);
+    one["sources"] = entry.sources;
+    one["verdict"] = text(entry.verdict);
+    access.push_back(std::move(one));
+  }
+  return access;
+}
+
+// Of the rules that an explanation passes, so many are listed: a reply is for people.
+constexpr std::size_t most_passed = 1000;
+
+// The values of Condition, by fwctl::Condition.
+constexpr std::array<std::string_view, 9> conditions{"state",    "protocol",    "family",
+                                                     "icmpType", "port",        "sourcePort",
+                                                     "source",   "destination", "interface"};
+
+Json passed_json(const Firewall& firewall, const Passed& passed) {
+  Json json = rule_members(firewall, passed.rule);
+  json["unmet"] = Json::array();
+  for (std::size_t index = 0; index < conditions.size(); ++index)
+    if (passed.unmet[index]) json["unmet"].push_back(conditions.at(index));
+  return json;
+}
+
+Json explanation_json(const Firewall& firewall, const Explanation& explanation) {
+  Json packets = Json::array();
+  for (const auto& [what, kind] : explanation.packets)
+    packets.push_back(
+        {{"what", what}, {"family", kind.family() == Family::ipv4 ? "ipv4" : "ipv6"}});
+  const auto listed = std::min(explanation.passed.size(), most_passed);
+  Json passed = Json::array();
+  for (std::size_t index = 0; index < listed; ++index)
+    passed.push_back(passed_json(firewall, explanation.passed[index]));
+  return {{"packets", std::move(packets)},
+          {"access", access_json(firewall, explanation.access)},
+          {"passed", std::move(passed)},
+          {"unlisted", explanation.passed.size() - listed}};
 }
 
 }  // namespace
@@ -117,14 +166,7 @@ Json to_json(const ListeningSocket& socket, const Firewall& firewall) {
     access.push_back(
         {{"sources", "anyone"}, {"verdict", "allow"}, {"because", "the firewall is not in force"}});
   } else {
-    for (const auto& entry : reach(firewall.policy(), open)) {
-      Json one{{"sources", entry.sources},
-               {"verdict", text(entry.verdict)},
-               {"because", because(firewall, entry)}};
-      if (entry.rule != nullptr) one["rule"] = entry.rule->id;
-      if (entry.rule != nullptr && entry.rule->written) one["number"] = *entry.rule->written + 1;
-      access.push_back(std::move(one));
-    }
+    access = access_json(firewall, reach(firewall.policy(), open));
   }
   const Address address(socket.ipv6 ? Family::ipv6 : Family::ipv4, socket.address);
   const std::string shown =
@@ -136,6 +178,19 @@ Json to_json(const ListeningSocket& socket, const Firewall& firewall) {
           {"uid", socket.uid},
           {"local", local},
           {"access", std::move(access)}};
+}
+
+Reply explain_reply(const std::vector<Asked>& asked, const Firewall& firewall) {
+  Json explanations = Json::array();
+  for (const auto& explanation : explain(firewall.policy(), asked))
+    explanations.push_back(explanation_json(firewall, explanation));
+  return {.parameters = {{"enabled", firewall.enabled()},
+                         {"traffic", text(asked.front().packets.traffic)},
+                         {"explanations", std::move(explanations)}}};
+}
+
+Reply invalid_question(const Diagnostics& diagnostics) {
+  return error_reply("InvalidQuestion", {{"diagnostics", to_json(diagnostics)}});
 }
 
 }  // namespace fwctl

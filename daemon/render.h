@@ -4,6 +4,7 @@
 #include "daemon/firewall.h"
 #include "daemon/protocol/message.h"
 #include "daemon/sockets.h"
+#include "rules/question.h"
 
 namespace fwctl {
 
@@ -14,5 +15,8 @@ protocol::Reply to_reply(const Failure& failure);
 protocol::Json status_json(Firewall& firewall);
 // A socket and who can reach it under the policy; everyone while the firewall is not in force.
 protocol::Json to_json(const ListeningSocket& socket, const Firewall& firewall);
+// What the policy does with each of `asked`, in force or not, and why. Takes at least one.
+protocol::Reply explain_reply(const std::vector<Asked>& asked, const Firewall& firewall);
+protocol::Reply invalid_question(const Diagnostics& diagnostics);
 
 }  // namespace fwctl

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 namespace fwctl {
 namespace {
@@ -11,55 +12,166 @@ using policy::CheckedPolicy;
 using policy::Conditions;
 using policy::Flow;
 
-bool matches(const Flow& flow, const Packet& packet) {
-  if (flow.protocol != packet.protocol) return false;
-  if (flow.icmp_type) {
-    const Family family = flow.protocol == icmp ? Family::ipv4 : Family::ipv6;
-    return packet.from.family() == family && *flow.icmp_type == packet.icmp_type;
+Packets only(const Packet& packet) {
+  return {.traffic = packet.traffic,
+          .from = {packet.from, packet.from},
+          .to = {packet.to, packet.to},
+          .protocol = packet.protocol,
+          .from_ports = {packet.from_port, packet.from_port},
+          .to_ports = {packet.to_port, packet.to_port},
+          .icmp_type = packet.icmp_type,
+          .interface = packet.interface,
+          .out_interface = packet.out_interface,
+          .state = packet.state};
+}
+
+// What every condition that a rule asks leaves of the packets.
+class Narrowing {
+ public:
+  Narrowing& ask(Condition condition, Share share) {
+    return ask(Match{.share = share, .unmet = condition});
   }
-  if (!flow.protocol.has_ports()) return true;
-  return flow.from.contains(packet.from_port) && flow.to.contains(packet.to_port);
+  Narrowing& ask(const Match& match) {
+    if (match.share < result_.share) result_ = match;
+    return *this;
+  }
+  const Match& result() const { return result_; }
+
+ private:
+  Match result_;
+};
+
+// One item of a list is enough, an empty list asks nothing.
+template <typename List, typename Ask>
+Match any_of(const List& list, Ask ask) {
+  if (list.empty()) return {};
+  Match best{.share = Share::none};
+  for (const auto& item : list) {
+    const Match match = ask(item);
+    if (std::pair(match.share, match.unmet) > std::pair(best.share, best.unmet)) best = match;
+    if (best.share == Share::all) break;
+  }
+  return best;
 }
 
-bool matches(const CheckedPolicy& policy, const AddressMatch& match, const Address& address) {
-  if (const auto* range = std::get_if<AddressRange>(&match)) return range->contains(address);
-  const auto& set = std::get<policy::SetIndex>(match);
-  return policy.sets()[set.index].contains(address) != set.negated;
+Share all_or_none(bool all) {
+  return all ? Share::all : Share::none;
 }
 
-template <typename List, typename Predicate>
-bool none_or_any(const List& list, Predicate predicate) {
-  return list.empty() || std::any_of(list.begin(), list.end(), predicate);
+Share opposite(Share share) {
+  if (share == Share::some) return share;
+  return all_or_none(share == Share::none);
 }
 
-bool matches(const CheckedPolicy& policy, const Conditions& conditions, const Packet& packet) {
-  if (conditions.states != 0 && (conditions.states & static_cast<std::uint8_t>(packet.state)) == 0)
-    return false;
-  return none_or_any(conditions.flows, [&](const Flow& flow) { return matches(flow, packet); }) &&
-         none_or_any(conditions.from,
-                     [&](const auto& match) { return matches(policy, match, packet.from); }) &&
-         none_or_any(conditions.to,
-                     [&](const auto& match) { return matches(policy, match, packet.to); }) &&
-         none_or_any(conditions.interfaces,
-                     [&](const std::string& pattern) {
-                       return matches_interface(pattern, packet.interface);
-                     }) &&
-         none_or_any(conditions.out_interfaces, [&](const std::string& pattern) {
-           return matches_interface(pattern, packet.out_interface);
-         });
+template <typename Range>
+Share share_of(const Range& wanted, const Range& packets) {
+  if (wanted.contains(packets)) return Share::all;
+  return wanted.first <= packets.last && packets.first <= wanted.last ? Share::some : Share::none;
+}
+
+Share share_of(const std::vector<AddressRange>& sorted, const AddressRange& packets) {
+  const auto found = std::lower_bound(
+      sorted.begin(), sorted.end(), packets.first,
+      [](const AddressRange& range, const Address& first) { return range.last < first; });
+  return found == sorted.end() ? Share::none : share_of(*found, packets);
+}
+
+Match match_state(std::uint8_t states, const Packets& packets) {
+  const bool met = states == 0 || (states & static_cast<std::uint8_t>(packets.state)) != 0;
+  return {.share = all_or_none(met), .unmet = Condition::state};
+}
+
+Match match_icmp_type(const Flow& flow, const Packets& packets) {
+  const Family family = flow.protocol == icmp ? Family::ipv4 : Family::ipv6;
+  if (packets.family() != family) return {.share = Share::none, .unmet = Condition::family};
+  return {
+      .share = packets.icmp_type ? all_or_none(*flow.icmp_type == *packets.icmp_type) : Share::some,
+      .unmet = Condition::icmp_type};
+}
+
+Match match_flow(const Flow& flow, const Packets& packets) {
+  if (flow.protocol != packets.protocol)
+    return {.share = Share::none, .unmet = Condition::protocol};
+  if (flow.icmp_type) return match_icmp_type(flow, packets);
+  if (!flow.protocol.has_ports()) return {};
+  return Narrowing()
+      .ask(Condition::port, share_of(flow.to, packets.to_ports))
+      .ask(Condition::source_port, share_of(flow.from, packets.from_ports))
+      .result();
+}
+
+Match match_range(const AddressRange& wanted, const AddressRange& packets, Condition side) {
+  if (wanted.family() != packets.family())
+    return {.share = Share::none, .unmet = Condition::family};
+  return {.share = share_of(wanted, packets), .unmet = side};
+}
+
+Match match_set(const policy::CheckedSet& set, const AddressRange& packets, Condition side) {
+  const bool ipv4 = packets.family() == Family::ipv4;
+  const auto& ranges = ipv4 ? set.ipv4 : set.ipv6;
+  const auto& others = ipv4 ? set.ipv6 : set.ipv4;
+  return {.share = share_of(ranges, packets),
+          .unmet = ranges.empty() && !others.empty() ? Condition::family : side};
+}
+
+Match match_address(const CheckedPolicy& policy, const AddressMatch& wanted,
+                    const AddressRange& packets, Condition side) {
+  if (const auto* range = std::get_if<AddressRange>(&wanted))
+    return match_range(*range, packets, side);
+  const auto& set = std::get<policy::SetIndex>(wanted);
+  const Match inside = match_set(policy.sets()[set.index], packets, side);
+  return set.negated ? Match{.share = opposite(inside.share), .unmet = side} : inside;
+}
+
+Match match_interface(const std::string& pattern, const std::optional<std::string>& interface,
+                      Condition condition) {
+  if (interface)
+    return {.share = all_or_none(matches_interface(pattern, *interface)), .unmet = condition};
+  return {.share = pattern == "lo" ? Share::none : Share::some, .unmet = condition};
 }
 
 }  // namespace
+
+Match match(const CheckedPolicy& policy, const Conditions& conditions, const Packets& packets) {
+  Narrowing packets_left;
+  packets_left.ask(match_state(conditions.states, packets));
+  packets_left.ask(
+      any_of(conditions.flows, [&](const Flow& flow) { return match_flow(flow, packets); }));
+  packets_left.ask(any_of(conditions.from, [&](const AddressMatch& wanted) {
+    return match_address(policy, wanted, packets.from, Condition::source);
+  }));
+  packets_left.ask(any_of(conditions.to, [&](const AddressMatch& wanted) {
+    return match_address(policy, wanted, packets.to, Condition::destination);
+  }));
+  packets_left.ask(any_of(conditions.interfaces, [&](const std::string& pattern) {
+    return match_interface(pattern, packets.interface, Condition::interface);
+  }));
+  packets_left.ask(any_of(conditions.out_interfaces, [&](const std::string& pattern) {
+    return match_interface(pattern, packets.out_interface, Condition::out_interface);
+  }));
+  return packets_left.result();
+}
 
 bool matches_interface(const std::string& pattern, const std::string& name) {
   if (!pattern.ends_with('*')) return pattern == name;
   return name.starts_with(std::string_view(pattern).substr(0, pattern.size() - 1));
 }
 
-Decision evaluate(const policy::CheckedPolicy& policy, const Packet& packet) {
+Decision evaluate(const CheckedPolicy& policy, const Packet& packet) {
+  const Packets packets = only(packet);
   for (const auto& rule : policy.rules(packet.traffic))
-    if (matches(policy, rule.conditions, packet)) return {.verdict = rule.verdict, .rule = &rule};
+    if (match(policy, rule.conditions, packets).share == Share::all)
+      return {.verdict = rule.verdict, .rule = &rule};
   return {.verdict = policy.default_for(packet.traffic)};
+}
+
+std::vector<Step> trail(const CheckedPolicy& policy, const Packets& packets) {
+  std::vector<Step> steps;
+  for (const auto& rule : policy.rules(packets.traffic)) {
+    steps.push_back({.rule = &rule, .match = match(policy, rule.conditions, packets)});
+    if (steps.back().match.share == Share::all) break;
+  }
+  return steps;
 }
 
 }  // namespace fwctl

@@ -1,7 +1,10 @@
 // The meaning of a policy, stated plainly: the first rule that matches decides, a default the rest.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "rules/policy/check.h"
 
@@ -27,6 +30,60 @@ struct Decision {
 };
 
 Decision evaluate(const policy::CheckedPolicy& policy, const Packet& packet);
+
+// All packets that have this in common; what it leaves open may be anything.
+struct Packets {
+  policy::Traffic traffic = policy::Traffic::incoming;
+  AddressRange from = everything(Family::ipv4);
+  AddressRange to = everything(Family::ipv4);  // of the same family
+  Protocol protocol = tcp;
+  PortRange from_ports = all_ports;
+  PortRange to_ports = all_ports;
+  std::optional<std::uint8_t> icmp_type;
+  // As of a packet; nullopt: any but lo.
+  std::optional<std::string> interface;
+  std::optional<std::string> out_interface;
+  policy::State state = policy::State::fresh;
+
+  Family family() const { return from.family(); }
+};
+
+// How many of some packets a rule matches. `some` may turn out to be all of them where several
+// items of one list cover them only together.
+enum class Share : std::uint8_t { none, some, all };
+
+// What a rule asks of a packet. Within one list of a rule, later is nearer to a match.
+enum class Condition : std::uint8_t {
+  state,
+  protocol,
+  family,
+  icmp_type,
+  port,
+  source_port,
+  source,
+  destination,
+  interface,
+  out_interface,
+};
+
+struct Match {
+  Share share = Share::all;
+  // With Share::none: the first condition that no packet meets; of several items, for the nearest.
+  Condition unmet = Condition::state;
+};
+
+// Every question of what a rule matches is answered here: evaluate() asks about one packet.
+Match match(const policy::CheckedPolicy& policy, const policy::Conditions& conditions,
+            const Packets& packets);
+
+struct Step {
+  const policy::CheckedRule* rule = nullptr;  // in the policy
+  Match match;
+};
+
+// The rules that are asked about `packets`, in their order. Only the last may match all of them; if
+// it doesn't, the default decides for those that no rule matches.
+std::vector<Step> trail(const policy::CheckedPolicy& policy, const Packets& packets);
 
 // An interface name against a name or a pattern ending in *.
 bool matches_interface(const std::string& pattern, const std::string& name);

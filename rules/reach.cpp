@@ -1,6 +1,7 @@
 #include "rules/reach.h"
 
 #include <algorithm>
+#include <cassert>
 
 namespace fwctl {
 namespace {
@@ -8,21 +9,101 @@ namespace {
 using policy::AddressMatch;
 using policy::CheckedPolicy;
 using policy::CheckedRule;
+using policy::Conditions;
 using policy::Flow;
 
-// How much of what a rule asks in one respect the listener's packets fulfil.
-enum class Share : std::uint8_t { none, some, all };
+using Asked = std::span<const Packets>;
+using Words = std::vector<std::string>;
 
-Share share(bool any, bool every) {
-  if (!any) return Share::none;
-  return every ? Share::all : Share::some;
+Share share(const CheckedPolicy& policy, const Conditions& conditions, Asked asked) {
+  bool none = true;
+  bool all = true;
+  for (const auto& packets : asked) {
+    const Share share = match(policy, conditions, packets).share;
+    none = none && share == Share::none;
+    all = all && share == Share::all;
+  }
+  if (none) return Share::none;
+  return all ? Share::all : Share::some;
 }
 
-bool has_family(const CheckedPolicy& policy, const AddressMatch& match, Family family) {
-  if (const auto* range = std::get_if<AddressRange>(&match)) return range->family() == family;
-  const auto& index = std::get<policy::SetIndex>(match);
-  const auto& set = policy.sets()[index.index];
-  return index.negated || !(family == Family::ipv4 ? set.ipv4 : set.ipv6).empty();
+std::string joined(const Words& words) {
+  std::string out;
+  for (const auto& word : words) out += (out.empty() ? "" : ", ") + word;
+  return out;
+}
+
+void add(Words& words, std::string word) {
+  if (std::find(words.begin(), words.end(), word) == words.end()) words.push_back(std::move(word));
+}
+
+std::string text(const CheckedPolicy& policy, const AddressMatch& match) {
+  if (const auto* range = std::get_if<AddressRange>(&match)) return range->text();
+  const auto& set = std::get<policy::SetIndex>(match);
+  return (set.negated ? "!@" : "@") + policy.sets()[set.index].name;
+}
+
+// The items of one side of a rule that are about some of the packets; none if they are about all.
+std::string addresses(const CheckedPolicy& policy, const Conditions& conditions,
+                      std::vector<AddressMatch> Conditions::* side, Asked asked) {
+  const auto alone = [&](std::vector<AddressMatch> matches) {
+    Conditions one;
+    one.*side = std::move(matches);
+    return share(policy, one, asked);
+  };
+  if (alone(conditions.*side) == Share::all) return {};
+  Words words;
+  for (const auto& match : conditions.*side)
+    if (alone({match}) != Share::none) words.push_back(text(policy, match));
+  return joined(words);
+}
+
+struct FlowWords {
+  Words source_ports;
+  Words ports;
+  Words icmp_types;
+};
+
+// What the rule's flows ask of the packets that not all of them have.
+FlowWords flow_words(const CheckedPolicy& policy, const std::vector<Flow>& flows, Asked asked) {
+  FlowWords out;
+  if (share(policy, {.flows = flows}, asked) == Share::all) return out;
+  for (const auto& flow : flows) {
+    if (share(policy, {.flows = {flow}}, asked) == Share::none) continue;
+    if (flow.icmp_type) add(out.icmp_types, std::to_string(*flow.icmp_type));
+    for (const auto& packets : asked) {
+      if (!flow.from.contains(packets.from_ports)) add(out.source_ports, flow.from.text());
+      if (!flow.to.contains(packets.to_ports)) add(out.ports, flow.to.text());
+    }
+  }
+  return out;
+}
+
+// Before anything a rule says of it.
+std::string everyone(Asked asked) {
+  Words words;
+  for (const auto& packets : asked)
+    if (packets.from != everything(packets.family())) add(words, packets.from.text());
+  if (!words.empty()) return joined(words);
+  return asked.front().traffic == policy::Traffic::outgoing ? "this host" : "anyone";
+}
+
+std::string sources_text(const CheckedPolicy& policy, const CheckedRule& rule, Asked asked) {
+  const auto& conditions = rule.conditions;
+  const auto from = addresses(policy, conditions, &Conditions::from, asked);
+  const auto to = addresses(policy, conditions, &Conditions::to, asked);
+  const auto flows = flow_words(policy, conditions.flows, asked);
+  std::string out = from.empty() ? everyone(asked) : from;
+  if (!flows.source_ports.empty()) out += " from port " + joined(flows.source_ports);
+  if (!flows.icmp_types.empty()) out += " with type " + joined(flows.icmp_types);
+  if (!to.empty() || !flows.ports.empty()) out += " to";
+  if (!to.empty()) out += " " + to;
+  if (!flows.ports.empty()) out += " port " + joined(flows.ports);
+  if (share(policy, {.interfaces = conditions.interfaces}, asked) == Share::some)
+    out += " on " + joined(conditions.interfaces);
+  if (share(policy, {.out_interfaces = conditions.out_interfaces}, asked) == Share::some)
+    out += " out on " + joined(conditions.out_interfaces);
+  return out;
 }
 
 bool serves(const Listener& listener, Family family) {
@@ -30,121 +111,40 @@ bool serves(const Listener& listener, Family family) {
   return family == Family::ipv4 ? listener.ipv4 : listener.ipv6;
 }
 
-Share flow_share(const std::vector<Flow>& flows, const Listener& listener) {
-  if (flows.empty()) return Share::all;
-  bool any = false;
-  bool every = false;
-  for (const auto& flow : flows) {
-    if (flow.protocol != listener.protocol || flow.icmp_type || !flow.to.contains(listener.port))
-      continue;
-    any = true;
-    every = every || flow.from == all_ports;
-  }
-  return share(any, every);
-}
-
-bool is_everything(const CheckedPolicy& policy, const AddressMatch& match, Family family) {
-  if (const auto* range = std::get_if<AddressRange>(&match)) return *range == everything(family);
-  const auto& index = std::get<policy::SetIndex>(match);
-  const auto& set = policy.sets()[index.index];
-  return index.negated && (family == Family::ipv4 ? set.ipv4 : set.ipv6).empty();
-}
-
-bool contains(const CheckedPolicy& policy, const AddressMatch& match, const Address& address) {
-  if (const auto* range = std::get_if<AddressRange>(&match)) return range->contains(address);
-  const auto& index = std::get<policy::SetIndex>(match);
-  return policy.sets()[index.index].contains(address) != index.negated;
-}
-
-// Of the addresses a packet may bear on this side: any source, or the listener's own addresses.
-Share address_share(const CheckedPolicy& policy, const std::vector<AddressMatch>& matches,
-                    const Listener& listener, const std::optional<Address>& fixed) {
-  if (matches.empty()) return Share::all;
-  bool any = false;
-  bool every = true;
+std::vector<Packets> packets_to(const Listener& listener) {
+  std::vector<Packets> out;
   for (const auto family : {Family::ipv4, Family::ipv6}) {
     if (!serves(listener, family)) continue;
-    bool family_any = false;
-    bool family_every = false;
-    for (const auto& match : matches) {
-      if (!has_family(policy, match, family)) continue;
-      if (!fixed) {
-        family_any = true;
-        family_every = family_every || is_everything(policy, match, family);
-        continue;
-      }
-      const bool contained = contains(policy, match, *fixed);
-      family_any = family_any || contained;
-      family_every = family_every || contained;
-    }
-    any = any || family_any;
-    every = every && family_every;
+    const auto& bound = listener.address;
+    out.push_back({.from = everything(family),
+                   .to = bound ? AddressRange{*bound, *bound} : everything(family),
+                   .protocol = listener.protocol,
+                   .to_ports = {listener.port, listener.port}});
   }
-  return share(any, every);
-}
-
-std::string list_text(const CheckedPolicy& policy, const std::vector<AddressMatch>& matches,
-                      const Listener& listener) {
-  std::string out;
-  for (const auto& match : matches) {
-    if (!(serves(listener, Family::ipv4) && has_family(policy, match, Family::ipv4)) &&
-        !(serves(listener, Family::ipv6) && has_family(policy, match, Family::ipv6)))
-      continue;
-    if (!out.empty()) out += ", ";
-    if (const auto* range = std::get_if<AddressRange>(&match)) {
-      out += range->text();
-      continue;
-    }
-    const auto& index = std::get<policy::SetIndex>(match);
-    out += (index.negated ? "all but @" : "@") + policy.sets()[index.index].name;
-  }
-  return out;
-}
-
-std::string source_ports(const std::vector<Flow>& flows, const Listener& listener) {
-  std::string out;
-  for (const auto& flow : flows)
-    if (flow.protocol == listener.protocol && flow.to.contains(listener.port) &&
-        flow.from != all_ports)
-      out += (out.empty() ? "" : ", ") + flow.from.text();
-  return out;
-}
-
-std::string sources_text(const CheckedPolicy& policy, const CheckedRule& rule,
-                         const Listener& listener) {
-  const auto& conditions = rule.conditions;
-  std::string out = list_text(policy, conditions.from, listener);
-  if (out.empty()) out = "anyone";
-  if (flow_share(conditions.flows, listener) == Share::some)
-    out += " from port " + source_ports(conditions.flows, listener);
-  if (address_share(policy, conditions.to, listener, listener.address) == Share::some)
-    out += " to " + list_text(policy, conditions.to, listener);
-  for (const auto& interface : conditions.interfaces)
-    out += (&interface == &conditions.interfaces.front() ? " on " : ", ") + interface;
   return out;
 }
 
 }  // namespace
 
-std::vector<Reachability> reach(const policy::CheckedPolicy& policy, const Listener& listener) {
+std::vector<Reachability> reach(const CheckedPolicy& policy, Asked packets) {
+  assert(!packets.empty());
   std::vector<Reachability> out;
-  for (const auto& rule : policy.rules(policy::Traffic::incoming)) {
-    const auto& conditions = rule.conditions;
-    if (conditions.states != 0) continue;                                   // new connections only
-    if (conditions.interfaces == std::vector<std::string>{"lo"}) continue;  // other hosts only
-    const Share flows = flow_share(conditions.flows, listener);
-    const Share from = address_share(policy, conditions.from, listener, std::nullopt);
-    const Share to = address_share(policy, conditions.to, listener, listener.address);
-    if (flows == Share::none || from == Share::none || to == Share::none) continue;
-    const bool everyone = flows == Share::all && from == Share::all && to == Share::all &&
-                          conditions.interfaces.empty();
-    out.push_back({.sources = everyone ? "anyone" : sources_text(policy, rule, listener),
+  const auto traffic = packets.front().traffic;
+  for (const auto& rule : policy.rules(traffic)) {
+    const Share matched = share(policy, rule.conditions, packets);
+    if (matched == Share::none) continue;
+    const bool all = matched == Share::all;
+    out.push_back({.sources = all ? everyone(packets) : sources_text(policy, rule, packets),
                    .verdict = rule.verdict,
                    .rule = &rule});
-    if (everyone) return out;
+    if (all) return out;
   }
-  out.push_back({.sources = "anyone", .verdict = policy.default_for(policy::Traffic::incoming)});
+  out.push_back({.sources = everyone(packets), .verdict = policy.default_for(traffic)});
   return out;
+}
+
+std::vector<Reachability> reach(const CheckedPolicy& policy, const Listener& listener) {
+  return reach(policy, packets_to(listener));
 }
 
 }  // namespace fwctl

@@ -1,11 +1,12 @@
-// Who can reach a listening socket under a policy, as a list that people read.
+// Who gets which verdict under a policy, as a list that people read.
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "rules/policy/check.h"
+#include "rules/evaluate.h"
 
 namespace fwctl {
 
@@ -19,14 +20,21 @@ struct Listener {
 };
 
 struct Reachability {
-  std::string sources;  // "anyone", "10.0.0.0/8", "@office on eth1"
+  // Which of the packets asked about: "anyone", "10.0.0.0/8", "@office on eth1".
+  std::string sources;
   policy::Verdict verdict = policy::Verdict::deny;
   const policy::CheckedRule* rule = nullptr;  // in the policy; null: the default
+  bool operator==(const Reachability&) const = default;
 };
 
 // New connections from other hosts, in the order in which the rules decide. The last entry holds
 // for everyone whom none before it names, and its sources are "anyone"; it is the answer that
 // evaluate() gives for a source, interface and destination that no other entry names.
 std::vector<Reachability> reach(const policy::CheckedPolicy& policy, const Listener& listener);
+
+// The same for packets of any kind, at least one and of one kind of traffic. Where they come from
+// some addresses only, those stand in place of "anyone"; what goes out comes from "this host".
+std::vector<Reachability> reach(const policy::CheckedPolicy& policy,
+                                std::span<const Packets> packets);
 
 }  // namespace fwctl

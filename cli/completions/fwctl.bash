@@ -32,6 +32,32 @@ _fwctl_rule()
     esac
 }
 
+# The words of a question. $1: the word before the cursor.
+_fwctl_question()
+{
+    case $1 in
+        on)
+            _fwctl_words "$(command ls /sys/class/net 2>/dev/null)"
+            ;;
+        proto)
+            _fwctl_words "tcp udp icmp icmpv6 esp ah gre sctp"
+            ;;
+        icmp | icmpv6)
+            _fwctl_words "echo echo-reply destination-unreachable time-exceeded redirect"
+            ;;
+        from | to)
+            _fwctl_words "any"
+            ;;
+        port) ;;
+        explain)
+            _fwctl_words "ssh smtp domain http ntp https icmp icmpv6 esp"
+            ;;
+        *)
+            _fwctl_words "in out routed on from to port proto"
+            ;;
+    esac
+}
+
 _fwctl_words()
 {
     mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
@@ -47,7 +73,7 @@ _fwctl()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="allow deny reject insert prepend delete default check apply diff reload show reset
-        enable disable status ports"
+        enable disable status ports explain"
     local options="--help --version --json --dry-run --color --socket"
     COMPREPLY=()
 
@@ -95,6 +121,9 @@ _fwctl()
             ;;
         allow | deny | reject)
             _fwctl_rule "$prev"
+            ;;
+        explain)
+            _fwctl_question "$prev"
             ;;
         prepend)
             if ((given == 0)); then _fwctl_words "allow deny reject"; else _fwctl_rule "$prev"; fi

@@ -67,6 +67,17 @@ std::string rule_id(const Rule& rule) {
   return "r" + hex(digest(command_text(rule)), 8);
 }
 
+std::vector<ServicePort> ports_of(const Service& service) {
+  std::vector<ServicePort> ports;
+  for (const auto& item : service.ports) {
+    const auto* range = std::get_if<PortRange>(&item.what);
+    if (range == nullptr) continue;  // the parser has complained
+    for (const auto protocol : item.protocol ? std::vector{*item.protocol} : std::vector{tcp, udp})
+      ports.push_back({protocol, *range});
+  }
+  return ports;
+}
+
 class Checker {
  public:
   Checker(const ParsedPolicy& parsed, const Sources& sources, ServiceTable services,
@@ -93,14 +104,7 @@ class Checker {
 
   void check_services() {
     for (const auto& service : checked_.policy_.services) {
-      std::vector<ServicePort> ports;
-      for (const auto& item : service.ports) {
-        const auto* range = std::get_if<PortRange>(&item.what);
-        if (range == nullptr) continue;  // the parser has complained
-        for (const auto protocol :
-             item.protocol ? std::vector{*item.protocol} : std::vector{tcp, udp})
-          ports.push_back({protocol, *range});
-      }
+      auto ports = ports_of(service);
       if (ports.empty()) broken_services_.insert(service.name);
       services_.define(service.name, std::move(ports));
     }

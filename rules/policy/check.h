@@ -107,6 +107,9 @@ std::optional<CheckedPolicy> load(const Sources& sources, std::string_view etc_s
 // define.
 std::string used_services(const Policy& policy, const ServiceTable& services);
 
+// What a service that the policy defines stands for.
+std::vector<ServicePort> ports_of(const Service& service);
+
 // "r" and 8 hexadecimal digits that stay for as long as the rule means the same.
 std::string rule_id(const Rule& rule);
 

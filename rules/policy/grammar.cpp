@@ -11,13 +11,6 @@
 namespace fwctl::policy {
 namespace {
 
-struct Word {
-  std::string text;
-  Span at;  // in the source
-  // Bytes there before the text begins: the quote it stands in.
-  std::uint32_t quote = 0;
-};
-
 constexpr std::array<std::string_view, 6> first_words{"allow", "deny",  "reject",
                                                       "limit", "route", "rule"};
 constexpr std::array<std::string_view, 10> clause_words{
@@ -81,13 +74,6 @@ class Reader {
     after.length = 1;
     complain(after, "'" + std::string(keyword) + "' needs " + std::string(what) + " behind it");
     return nullptr;
-  }
-
-  static Span within(const Word& whole, std::size_t offset, std::size_t length) {
-    Span at = whole.at;
-    at.column += whole.quote + static_cast<std::uint32_t>(offset);
-    at.length = static_cast<std::uint32_t>(std::max<std::size_t>(length, 1));
-    return at;
   }
 
   // Parses `from` with `parse`, complains at the right place, and sets the items' spans.
@@ -340,6 +326,13 @@ bool begins_rule(std::string_view word) {
   return std::find(first_words.begin(), first_words.end(), word) != first_words.end();
 }
 
+Span within(const Word& whole, std::size_t offset, std::size_t length) {
+  Span at = whole.at;
+  at.column += whole.quote + static_cast<std::uint32_t>(offset);
+  at.length = static_cast<std::uint32_t>(std::max<std::size_t>(length, 1));
+  return at;
+}
+
 std::string join(const std::vector<std::string>& words) {
   std::string out;
   for (const auto& word : words) {
@@ -355,21 +348,25 @@ std::string join(const std::vector<std::string>& words) {
   return out;
 }
 
-std::optional<Rule> parse_rule(const std::vector<std::string>& words, Diagnostics& diagnostics) {
-  const Source source{.name = std::string(command_source), .text = join(words)};
-  std::vector<Word> placed;
+Command place(const std::vector<std::string>& words) {
+  Command command{.source = {.name = std::string(command_source), .text = join(words)}};
   std::uint32_t column = 1;
   for (const auto& word : words) {
     const std::string shown = join({word});
     const auto length = static_cast<std::uint32_t>(shown.size());
-    placed.push_back({.text = word,
-                      .at = {.line = 1, .column = column, .length = length},
-                      .quote = shown.starts_with('\'') ? 1U : 0U});
+    command.words.push_back({.text = word,
+                             .at = {.line = 1, .column = column, .length = length},
+                             .quote = shown.starts_with('\'') ? 1U : 0U});
     column += length + 1;
   }
-  const Span whole{
-      .line = 1, .column = 1, .length = static_cast<std::uint32_t>(source.text.size())};
-  return Reader(placed, source, whole, diagnostics).read();
+  command.whole = {
+      .line = 1, .column = 1, .length = static_cast<std::uint32_t>(command.source.text.size())};
+  return command;
+}
+
+std::optional<Rule> parse_rule(const std::vector<std::string>& words, Diagnostics& diagnostics) {
+  const Command command = place(words);
+  return Reader(command.words, command.source, command.whole, diagnostics).read();
 }
 
 std::optional<Rule> parse_rule(std::string_view text, const Source& source, Span at,

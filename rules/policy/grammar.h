@@ -12,6 +12,24 @@
 
 namespace fwctl::policy {
 
+struct Word {
+  std::string text;
+  Span at;  // in the source
+  // Bytes there before the text begins: the quote it stands in.
+  std::uint32_t quote = 0;
+};
+
+// Where `length` bytes of the word stand in its source, `offset` behind its beginning.
+Span within(const Word& word, std::size_t offset, std::size_t length);
+
+// Words as a shell splits them, placed in one line: joined by one blank each, file "command".
+struct Command {
+  Source source;
+  Span whole;
+  std::vector<Word> words;
+};
+Command place(const std::vector<std::string>& words);
+
 // RULE   = ["rule"] VERDICT [in|out] [on INTERFACES] [LOG] WHAT
 //        | "route" VERDICT [in on INTERFACES] [out on INTERFACES] [LOG] WHAT
 // LOG    = log | log-all

@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
+#include "rules/policy/print.h"
 #include "tests/unit/policies.h"
+#include "tests/unit/random_policy.h"
 
 namespace fwctl::testing {
 namespace {
@@ -133,6 +137,180 @@ TEST(Evaluate, ProtocolsWithoutPorts) {
 TEST(Evaluate, AnEmptySetMatchesNobody) {
   const auto policy = load("sets: {none: []}\nrules: [\"allow from @none\"]\n");
   EXPECT_EQ(decided(policy, incoming("10.0.0.1", 22)), "default deny");
+}
+
+// Of the last rule that is asked: "matches all", or the condition it fails at.
+std::string last_step(const std::string& rule, const Packets& packets) {
+  const auto policy = load(
+      "sets: {ours: [10.0.0.0/8, \"2001:db8:1::/48\"], four: [10.0.0.0/8]}\n"
+      "rules: [\"" +
+      rule + "\"]\n");
+  const auto steps = trail(policy, packets);
+  EXPECT_TRUE(steps.back().rule->written);
+  switch (steps.back().match.share) {
+    case Share::all:
+      return "matches all";
+    case Share::some:
+      return "matches some";
+    case Share::none:
+      break;
+  }
+  constexpr std::array names{"state",       "protocol", "family",      "icmp type", "port",
+                             "source port", "source",   "destination", "interface"};
+  return names.at(static_cast<std::size_t>(steps.back().match.unmet));
+}
+
+Packets packets(std::string_view from, std::uint16_t port, Protocol protocol = tcp) {
+  const auto one = incoming(from, port, protocol);
+  return {.from = {one.from, one.from},
+          .to = {one.to, one.to},
+          .protocol = protocol,
+          .from_ports = {one.from_port, one.from_port},
+          .to_ports = {port, port},
+          .interface = one.interface};
+}
+
+TEST(Trail, NamesTheFirstConditionThatIsNotMet) {
+  const auto asked = packets("10.1.2.3", 80);
+  EXPECT_EQ(last_step("deny from any", asked), "matches all");
+  EXPECT_EQ(last_step("deny 80/tcp", asked), "matches all");
+  EXPECT_EQ(last_step("deny 80/udp", asked), "protocol");
+  EXPECT_EQ(last_step("deny proto esp from any", asked), "protocol");
+  EXPECT_EQ(last_step("deny 81/tcp", asked), "port");
+  EXPECT_EQ(last_step("deny 81-90/tcp", asked), "port");
+  EXPECT_EQ(last_step("deny 70-79/tcp", asked), "port");
+  EXPECT_EQ(last_step("deny proto tcp from any port 1 to any port 80", asked), "source port");
+  EXPECT_EQ(last_step("deny proto tcp from 10.0.0.1 port 1 to any port 81", asked), "port");
+  EXPECT_EQ(last_step("deny from 10.0.0.1", asked), "source");
+  EXPECT_EQ(last_step("deny from 10.1.2.0/24", asked), "matches all");
+  EXPECT_EQ(last_step("deny from 2001:db8::1", asked), "family");
+  EXPECT_EQ(last_step("deny from @ours", asked), "matches all");
+  EXPECT_EQ(last_step("deny from @ours", packets("192.0.2.8", 80)), "source");
+  EXPECT_EQ(last_step("deny from @four", packets("2001:db8::1", 80)), "family");
+  EXPECT_EQ(last_step("deny to 192.0.2.2", asked), "destination");
+  EXPECT_EQ(last_step("deny to @ours", asked), "destination");
+  EXPECT_EQ(last_step("deny in on eth1", asked), "interface");
+  EXPECT_EQ(last_step("deny in on wg*", asked), "interface");
+  EXPECT_EQ(last_step("deny in on e*", asked), "matches all");
+}
+
+TEST(Trail, OfSeveralItemsTheNearestCounts) {
+  const auto asked = packets("10.1.2.3", 80);
+  EXPECT_EQ(last_step("deny 80/udp,81/tcp", asked), "port");
+  EXPECT_EQ(last_step("deny 81/tcp,80/udp", asked), "port");
+  EXPECT_EQ(last_step("deny 81/tcp,80/tcp", asked), "matches all");
+  EXPECT_EQ(last_step("deny from 2001:db8::1,10.0.0.1", asked), "source");
+  EXPECT_EQ(last_step("deny from 10.0.0.1,2001:db8::1", asked), "source");
+}
+
+TEST(Trail, WhatIsLeftOpenMatchesInPart) {
+  auto asked = packets("10.1.2.3", 80);
+  asked.from = everything(Family::ipv4);
+  EXPECT_EQ(last_step("deny from 10.0.0.1", asked), "matches some");
+  EXPECT_EQ(last_step("deny from @ours", asked), "matches some");
+  EXPECT_EQ(last_step("deny from 0.0.0.0/0", asked), "matches all");
+  EXPECT_EQ(last_step("deny from 2001:db8::1", asked), "family");
+  EXPECT_EQ(last_step("deny proto udp from 10.0.0.1", asked), "protocol");
+  asked.from = prefix(address("10.0.0.0"), 7);
+  EXPECT_EQ(last_step("deny from @ours", asked), "matches some");
+  asked.from = prefix(address("10.1.0.0"), 16);
+  EXPECT_EQ(last_step("deny from @ours", asked), "matches all");
+  asked.from = prefix(address("11.0.0.0"), 8);
+  EXPECT_EQ(last_step("deny from @ours", asked), "source");
+  asked = packets("10.1.2.3", 80);
+  asked.interface = {};
+  EXPECT_EQ(last_step("deny in on eth1", asked), "matches some");
+  EXPECT_EQ(last_step("deny in on lo", asked), "interface");
+  asked.to_ports = {80, 90};
+  EXPECT_EQ(last_step("deny 90-99/tcp", asked), "matches some");
+  EXPECT_EQ(last_step("deny proto tcp from any port 1,40000 to any port 90", asked),
+            "matches some");
+  EXPECT_EQ(last_step("deny proto tcp from any port 40000,1 to any port 90", asked), "matches some")
+      << "what comes behind it and does not match takes nothing away";
+  EXPECT_EQ(last_step("deny 80-90/tcp", asked), "matches all");
+  EXPECT_EQ(last_step("deny 91/tcp", asked), "port");
+}
+
+TEST(Trail, GoesThroughTheBaselineUpToTheRuleThatDecides) {
+  const auto policy = load("rules: [allow 22/tcp, deny 80/tcp, deny 443/tcp]\n");
+  std::string line;
+  for (const auto& [rule, match] : trail(policy, packets("10.1.2.3", 80)))
+    line += (rule->written ? std::to_string(*rule->written + 1) : rule->id) +
+            (match.share == Share::all ? "! " : " ");
+  EXPECT_EQ(line,
+            "loopback established invalid dhcp-client dhcp-client icmp-errors echo "
+            "neighbour-discovery mld 1 2! ");
+  EXPECT_EQ(trail(policy, packets("10.1.2.3", 81)).back().match.share, Share::none);
+
+  auto ping = packets("10.1.2.3", 0, icmp);
+  ping.icmp_type = 8;
+  const auto steps = trail(policy, ping);
+  EXPECT_EQ(steps.back().rule->id, "echo");
+  EXPECT_EQ(steps.back().match.share, Share::all);
+  EXPECT_EQ(steps[0].match.unmet, Condition::interface);
+  EXPECT_EQ(steps[1].match.unmet, Condition::state);
+  EXPECT_EQ(steps[5].rule->id, "icmp-errors");
+  EXPECT_EQ(steps[5].match.unmet, Condition::icmp_type);
+  ping.icmp_type = {};
+  EXPECT_EQ(trail(policy, ping)[5].match.share, Share::some);
+}
+
+// Whatever some packets have in common: a rule that matches all of them matches each, one that
+// matches none matches none of them, and where a rule matches all, evaluate() stops there.
+TEST(Trail, HoldsForEveryPacketItIsAbout) {
+  RandomPolicy random(23);
+  std::array<int, 3> seen{};
+  for (int count = 0; count < 400; ++count) {
+    const auto policy = load(random.policy(12));
+    for (int kinds = 0; kinds < 20; ++kinds) {
+      const Packet some = random.packet(policy.policy());
+      Packets packets{.traffic = some.traffic,
+                      .from = {some.from, some.from},
+                      .to = {some.to, some.to},
+                      .protocol = some.protocol,
+                      .from_ports = {some.from_port, some.from_port},
+                      .to_ports = {some.to_port, some.to_port},
+                      .icmp_type = some.icmp_type,
+                      .interface = some.interface,
+                      .state = some.state};
+      const Family family = packets.family();
+      if (random.one_in(2)) packets.from = everything(family);
+      if (random.one_in(3)) packets.from = prefix(some.from, static_cast<int>(random.below(33)));
+      if (random.one_in(2)) packets.to = everything(family);
+      if (random.one_in(2)) packets.from_ports = all_ports;
+      if (random.one_in(4)) packets.to_ports = {0, some.to_port};
+      if (random.one_in(2)) packets.interface = {};
+      const bool any_type = random.one_in(2);
+      if (any_type) packets.icmp_type = {};
+      const auto steps = trail(policy, packets);
+      for (int members = 0; members < 20; ++members) {
+        Packet one = some;
+        const Packet other = random.packet(policy.policy());
+        if (packets.from.contains(other.from)) one.from = other.from;
+        if (packets.to.contains(other.to)) one.to = other.to;
+        if (packets.from_ports.contains(other.from_port)) one.from_port = other.from_port;
+        if (packets.to_ports.contains(other.to_port)) one.to_port = other.to_port;
+        if (!packets.interface) one.interface = random.interface();
+        if (one.interface == "lo" && !packets.interface) one.interface = "eth0";
+        if (any_type) one.icmp_type = other.icmp_type;
+        const auto decision = evaluate(policy, one);
+        const policy::CheckedRule* expected = nullptr;
+        for (const auto& [rule, match] : steps) {
+          ++seen.at(static_cast<std::size_t>(match.share));
+          if (rule == decision.rule) {
+            ASSERT_NE(match.share, Share::none)
+                << rule->id << ": condition " << static_cast<int>(match.unmet) << "\n"
+                << policy::yaml_text(policy.policy());
+            expected = rule;
+            break;
+          }
+          ASSERT_NE(match.share, Share::all) << policy::yaml_text(policy.policy());
+        }
+        ASSERT_EQ(expected, decision.rule) << "decided by a rule that the trail does not have";
+      }
+    }
+  }
+  for (const int one : seen) EXPECT_GT(one, 1000);
 }
 
 TEST(MatchesInterface, TakesNamesAndPatterns) {

@@ -78,6 +78,41 @@ TEST(Reach, IsAboutOtherHosts) {
   EXPECT_EQ(reached(load("rules: [allow in on lo]\n"), ssh), Lines{"deny anyone"});
 }
 
+Lines reached(const policy::CheckedPolicy& policy, const Packets& packets) {
+  Lines lines;
+  for (const auto& one : reach(policy, std::span(&packets, 1)))
+    lines.push_back(std::string(text(one.verdict)) + " " + one.sources);
+  return lines;
+}
+
+TEST(Reach, SaysOnWhatTheAnswerDepends) {
+  const auto policy = load(
+      "rules:\n"
+      "  - deny: any\n"
+      "    from: [10.0.0.0/8, 203.0.113.9]\n"
+      "    interface: eth1\n"
+      "  - allow 85/tcp\n"
+      "  - allow proto tcp from 198.51.100.0/24 port 1000 to 192.0.2.1 port 86\n");
+  Packets asked{.to_ports = {80, 90}};
+  EXPECT_EQ(reached(policy, asked),
+            (Lines{"deny 10.0.0.0/8, 203.0.113.9 on eth1", "allow anyone to port 85",
+                   "allow 198.51.100.0/24 from port 1000 to 192.0.2.1 port 86", "deny anyone"}));
+  asked.from = prefix(address("10.1.0.0"), 16);
+  EXPECT_EQ(reached(policy, asked), (Lines{"deny 10.1.0.0/16 on eth1",
+                                           "allow 10.1.0.0/16 to port 85", "deny 10.1.0.0/16"}));
+  asked.interface = "eth1";
+  EXPECT_EQ(reached(policy, asked), Lines{"deny 10.1.0.0/16"});
+  EXPECT_EQ(reached(policy, Packets{.protocol = icmp}),
+            (Lines{"allow anyone with type 3, 11, 12", "allow anyone with type 8",
+                   "deny 10.0.0.0/8, 203.0.113.9 on eth1", "deny anyone"}));
+}
+
+TEST(Reach, OutgoingPacketsAreThisHosts) {
+  const auto policy = load("rules: [deny out to 10.0.0.0/8, reject out 25]\n");
+  EXPECT_EQ(reached(policy, Packets{.traffic = policy::Traffic::outgoing, .to_ports = {25, 25}}),
+            (Lines{"deny this host to 10.0.0.0/8", "reject this host"}));
+}
+
 TEST(Reach, AnEmptySetReachesNothing) {
   EXPECT_EQ(reached(load("sets: {none: []}\nrules: [\"allow from @none\"]\n"), ssh),
             Lines{"deny anyone"});

@@ -1,0 +1,351 @@
+#include "rules/question.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "rules/nearest.h"
+#include "rules/number.h"
+#include "rules/policy/grammar.h"
+#include "rules/policy/items.h"
+
+namespace fwctl {
+namespace {
+
+using policy::Parsed;
+using policy::PortItem;
+using policy::ServiceName;
+using policy::ServicePort;
+using policy::Traffic;
+using policy::Word;
+
+constexpr std::array<std::string_view, 8> clause_words{"from", "to",     "on",    "in",
+                                                       "out",  "routed", "proto", "port"};
+constexpr std::array<std::pair<std::string_view, Traffic>, 3> traffic_words{
+    {{"in", Traffic::incoming}, {"out", Traffic::outgoing}, {"routed", Traffic::routed}}};
+
+// By IANA's registries "ICMP Type Numbers" and "ICMPv6 type Numbers"; the names are nft's, and
+// "echo" for what ping sends.
+struct IcmpName {
+  std::string_view name;
+  std::optional<std::uint8_t> ipv4;
+  std::optional<std::uint8_t> ipv6;
+};
+constexpr std::array<IcmpName, 13> icmp_names{{
+    {"echo", 8, 128},
+    {"echo-request", 8, 128},
+    {"echo-reply", 0, 129},
+    {"destination-unreachable", 3, 1},
+    {"packet-too-big", {}, 2},
+    {"time-exceeded", 11, 3},
+    {"parameter-problem", 12, 4},
+    {"redirect", 5, 137},
+    {"router-solicitation", 10, 133},
+    {"router-advertisement", 9, 134},
+    {"timestamp-request", 13, {}},
+    {"nd-neighbor-solicit", {}, 135},
+    {"nd-neighbor-advert", {}, 136},
+}};
+
+template <std::size_t size>
+bool contains(const std::array<std::string_view, size>& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+std::string quoted(std::string_view word) {
+  return "'" + std::string(word) + "'";
+}
+
+bool is_loopback(const std::optional<AddressRange>& range) {
+  return range && range->first.is_loopback() && range->last.is_loopback();
+}
+
+// One kind of packet, of whichever families its protocol has.
+struct Kind {
+  Protocol protocol;
+  PortRange ports = all_ports;
+  std::optional<std::uint8_t> icmp_type;
+
+  bool has(Family family) const {
+    return protocol == icmp ? family == Family::ipv4 : protocol != icmpv6 || family == Family::ipv6;
+  }
+  std::string text() const {
+    if (ports != all_ports) return ports.text() + "/" + protocol.text();
+    return protocol.text() + (icmp_type ? " type " + std::to_string(*icmp_type) : "");
+  }
+};
+
+class Reader {
+ public:
+  Reader(const policy::Command& command, const policy::ServiceTable& services,
+         Diagnostics& diagnostics)
+      : command_(command), services_(services), diagnostics_(diagnostics) {}
+
+  std::optional<std::vector<Asked>> read() {
+    while (!at_end() && !failed_) read_word(next());
+    if (!failed_) settle();
+    if (!failed_) check_families();
+    if (failed_) return {};
+    return asked();
+  }
+
+ private:
+  bool at_end() const { return next_ >= command_.words.size(); }
+  const Word& next() { return command_.words[next_++]; }
+  bool take(std::string_view expected) {
+    if (at_end() || command_.words[next_].text != expected) return false;
+    ++next_;
+    return true;
+  }
+
+  void complain(Span at, std::string_view message) {
+    failed_ = true;
+    diagnostics_.push_back(error_in(command_.source, at, message));
+  }
+
+  const Word* argument(std::string_view keyword, std::string_view what) {
+    if (!at_end()) return &next();
+    Span after = command_.words.back().at;
+    after.column += after.length;
+    after.length = 1;
+    complain(after, quoted(keyword) + " needs " + std::string(what) + " behind it");
+    return nullptr;
+  }
+
+  template <typename T>
+  std::optional<T> accept(const Word& word, Parsed<T> parsed) {
+    if (parsed) return *std::move(parsed);
+    complain(policy::within(word, parsed.error().offset, parsed.error().length),
+             parsed.error().message);
+    return {};
+  }
+
+  // The only item of a list; `one` says what there must be one of.
+  template <typename T>
+  std::optional<T> single(const Word& word, Parsed<std::vector<T>> parsed, std::string_view one) {
+    auto items = accept(word, std::move(parsed));
+    if (!items) return {};
+    if (items->size() == 1) return std::move(items->front());
+    complain(word.at, "ask about one " + std::string(one) + " at a time");
+    return {};
+  }
+
+  void once(bool& seen, const Word& word) {
+    if (std::exchange(seen, true)) complain(word.at, quoted(word.text) + " a second time");
+  }
+
+  void read_word(const Word& word) {
+    for (const auto& [name, traffic] : traffic_words)
+      if (word.text == name) return read_traffic(word, traffic);
+    if (word.text == "on") return read_interface(word);
+    if (word.text == "from") return read_side(word, seen_from_, from_);
+    if (word.text == "to") return read_side(word, seen_to_, to_);
+    if (word.text == "proto") return read_protocol(word);
+    if (word.text == "port")
+      return complain(word.at, "'port' stands behind 'from ADDRESS' or 'to ADDRESS'");
+    read_what(word);
+  }
+
+  void read_traffic(const Word& word, Traffic traffic) {
+    if (std::exchange(seen_traffic_, true))
+      return complain(word.at, "a packet is one of in, out and routed");
+    traffic_ = traffic;
+  }
+
+  void read_interface(const Word& keyword) {
+    once(seen_interface_, keyword);
+    const Word* name = failed_ ? nullptr : argument("on", "an interface");
+    if (name == nullptr) return;
+    interface_ = single(*name, policy::parse_interfaces(name->text), "interface");
+    if (interface_ && interface_->ends_with('*'))
+      complain(name->at, "ask about one interface, not about a pattern");
+  }
+
+  void read_side(const Word& keyword, bool& seen, std::optional<AddressRange>& range) {
+    once(seen, keyword);
+    const Word* address = failed_ ? nullptr : argument(keyword.text, "an address, or any");
+    if (address == nullptr) return;
+    if (address->text != "any") read_address(*address, range);
+    if (failed_ || !take("port")) return;
+    const Word* port = argument("port", "a port");
+    if (port == nullptr) return;
+    if (keyword.text == "from") return read_source_port(*port);
+    read_what(*port);
+  }
+
+  void read_address(const Word& word, std::optional<AddressRange>& range) {
+    const auto item = single(word, policy::parse_addresses(word.text), "address");
+    if (!item) return;
+    if (const auto* found = std::get_if<AddressRange>(&item->what))
+      range = *found;
+    else
+      complain(word.at, "ask about an address of the set");
+  }
+
+  void read_source_port(const Word& word) {
+    const auto item = single(word, policy::parse_ports(word.text), "source port");
+    if (!item) return;
+    const auto* range = std::get_if<PortRange>(&item->what);
+    if (range == nullptr || item->protocol) return complain(word.at, "a source port is a number");
+    from_ports_ = *range;
+    from_ports_at_ = word.at;
+  }
+
+  void read_protocol(const Word& keyword) {
+    const Word* name = argument(keyword.text, "a protocol");
+    if (name == nullptr) return;
+    if (const auto protocol = accept(*name, policy::parse_protocol(name->text)))
+      set_protocol(*name, *protocol);
+  }
+
+  void set_protocol(const Word& word, Protocol protocol) {
+    if (protocol_) return complain(word.at, "ask about one protocol at a time");
+    protocol_ = protocol;
+    protocol_at_ = word.at;
+    if (protocol != icmp && protocol != icmpv6) return;
+    const bool type = !at_end() && !contains(clause_words, command_.words[next_].text);
+    if (type) read_icmp_type(next(), protocol);
+  }
+
+  void read_icmp_type(const Word& word, Protocol protocol) {
+    if (!kinds_.empty()) return complain(word.at, "ask about one port or protocol at a time");
+    if (const auto number = parse_number(word.text, 255)) {
+      kinds_.push_back({.protocol = protocol, .icmp_type = static_cast<std::uint8_t>(*number)});
+      return;
+    }
+    std::vector<std::string_view> known;
+    for (const auto& [name, ipv4, ipv6] : icmp_names) {
+      if (protocol == icmp || ipv6) known.push_back(name);
+      if (word.text != name) continue;
+      if (protocol == icmp && ipv4) kinds_.push_back({.protocol = icmp, .icmp_type = ipv4});
+      if (ipv6) kinds_.push_back({.protocol = icmpv6, .icmp_type = ipv6});
+    }
+    if (kinds_.empty())
+      complain(word.at, quoted(word.text) + " is no type of " + protocol.text() +
+                            ": a name, or 0 to 255" + suggestion(word.text, known));
+  }
+
+  void read_what(const Word& word) {
+    const bool number = parse_number(word.text, 65535).has_value();
+    const auto protocol = number ? std::nullopt : Protocol::parse(word.text);
+    if (protocol) return set_protocol(word, *protocol);
+    if (const auto ports = policy::parse_ports(word.text);
+        !ports && policy::parse_addresses(word.text))
+      return complain(word.at, "an address needs 'from' or 'to' before it");
+    const auto item = single(word, policy::parse_ports(word.text), "port or service");
+    if (!item) return;
+    if (!kinds_.empty()) return complain(word.at, "ask about one port or protocol at a time");
+    if (const auto* service = std::get_if<ServiceName>(&item->what))
+      return read_service(word, service->name, item->protocol);
+    for (const auto each : item->protocol ? std::vector{*item->protocol} : std::vector{tcp, udp})
+      kinds_.push_back({.protocol = each, .ports = std::get<PortRange>(item->what)});
+  }
+
+  void read_service(const Word& word, const std::string& name, std::optional<Protocol> protocol) {
+    const auto& known = services_.find(name);
+    if (known.empty()) {
+      std::vector<std::string_view> names(clause_words.begin(), clause_words.end());
+      for (const auto* one : {"icmp", "icmpv6", "tcp", "udp", "esp"}) names.emplace_back(one);
+      for (const auto service : services_.names()) names.push_back(service);
+      return complain(word.at, "no service is called " + quoted(name) + suggestion(name, names));
+    }
+    for (const ServicePort& port : known)
+      if (!protocol || port.protocol == *protocol)
+        kinds_.push_back({.protocol = port.protocol, .ports = port.ports});
+    if (kinds_.empty())
+      complain(word.at, "service " + quoted(name) + " is not known for " + protocol->text());
+  }
+
+  // Makes one of "proto tcp" and "port 80", and holds them against each other.
+  void settle() {
+    if (kinds_.empty() && !protocol_)
+      return complain(command_.whole,
+                      "say what to ask about: a port (22/tcp), a service (ssh) or a protocol (icmp "
+                      "echo, esp)");
+    if (kinds_.empty()) kinds_.push_back({.protocol = *protocol_});
+    const bool typed = kinds_.front().icmp_type.has_value();
+    if (protocol_ && !typed && kinds_.front().ports != all_ports) {
+      if (!protocol_->has_ports())
+        return complain(protocol_at_, "protocol " + protocol_->text() + " has no ports");
+      std::erase_if(kinds_, [&](const Kind& kind) { return kind.protocol != *protocol_; });
+      if (kinds_.empty())
+        return complain(protocol_at_, "the ports are not of protocol " + protocol_->text());
+    }
+    const bool ports = std::all_of(kinds_.begin(), kinds_.end(),
+                                   [](const Kind& kind) { return kind.protocol.has_ports(); });
+    if (from_ports_ && !ports)
+      complain(from_ports_at_, "protocol " + kinds_.front().protocol.text() + " has no ports");
+  }
+
+  bool possible(Family family) const {
+    return (!from_ || from_->family() == family) && (!to_ || to_->family() == family);
+  }
+
+  void check_families() {
+    if (from_ && to_ && from_->family() != to_->family())
+      return complain(command_.whole, "'from' and 'to' are of different families");
+    const bool any = std::any_of(kinds_.begin(), kinds_.end(), [&](const Kind& kind) {
+      return (kind.has(Family::ipv4) && possible(Family::ipv4)) ||
+             (kind.has(Family::ipv6) && possible(Family::ipv6));
+    });
+    if (!any)
+      complain(protocol_at_, kinds_.front().protocol == icmp
+                                 ? "icmp is of IPv4: over IPv6 it is icmpv6"
+                                 : "icmpv6 is of IPv6: over IPv4 it is icmp");
+  }
+
+  std::vector<Asked> asked() const {
+    std::vector<Asked> out;
+    for (const auto& kind : kinds_)
+      for (const auto family : {Family::ipv4, Family::ipv6})
+        if (kind.has(family) && possible(family))
+          out.push_back({.what = kind.text(), .packets = packets(kind, family)});
+    return out;
+  }
+
+  Packets packets(const Kind& kind, Family family) const {
+    Packets out{.traffic = traffic_,
+                .from = from_.value_or(everything(family)),
+                .to = to_.value_or(everything(family)),
+                .protocol = kind.protocol,
+                .from_ports = from_ports_.value_or(all_ports),
+                .to_ports = kind.ports,
+                .icmp_type = kind.icmp_type,
+                .interface = interface_};
+    const bool loops = is_loopback(from_) || is_loopback(to_);
+    if (loops && !out.interface) out.interface = "lo";
+    return out;
+  }
+
+  const policy::Command& command_;
+  const policy::ServiceTable& services_;
+  Diagnostics& diagnostics_;
+  std::size_t next_ = 0;
+  bool failed_ = false;
+  bool seen_traffic_ = false;
+  bool seen_interface_ = false;
+  bool seen_from_ = false;
+  bool seen_to_ = false;
+
+  std::vector<Kind> kinds_;
+  std::optional<Protocol> protocol_;
+  Span protocol_at_;
+  Traffic traffic_ = Traffic::incoming;
+  std::optional<std::string> interface_;
+  std::optional<AddressRange> from_;
+  std::optional<AddressRange> to_;
+  std::optional<PortRange> from_ports_;
+  Span from_ports_at_;
+};
+
+}  // namespace
+
+std::optional<std::vector<Asked>> parse_question(const std::vector<std::string>& words,
+                                                 const policy::ServiceTable& services,
+                                                 Diagnostics& diagnostics) {
+  const policy::Command command = policy::place(words);
+  return Reader(command, services, diagnostics).read();
+}
+
+}  // namespace fwctl

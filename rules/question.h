@@ -1,0 +1,34 @@
+// What `fwctl explain` is asked about, as people type it: "3000/tcp from 203.0.113.9 on eth0".
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rules/diagnostic.h"
+#include "rules/evaluate.h"
+#include "rules/policy/services.h"
+
+namespace fwctl {
+
+// QUESTION = WHAT { CLAUSE }, in any order
+// WHAT     = PORT[/PROTOCOL] | SERVICE[/PROTOCOL] | PROTOCOL | (icmp|icmpv6) TYPE
+// CLAUSE   = in | out | routed | on INTERFACE | proto PROTOCOL
+//          | from ADDRESS [port PORT] | to ADDRESS [port PORT]
+// A PORT may be a range, an ADDRESS a prefix or a range; "any" leaves an address open. TYPE is a
+// number, or a name, which behind "icmp" means ICMP of both families where both have it. What comes
+// from or goes to a loopback address is on lo unless `on` says otherwise.
+
+// New connections of one kind and one family.
+struct Asked {
+  std::string what;  // "3000/tcp", "icmp type 8", "esp"
+  Packets packets;
+};
+
+// At least one, of one kind of traffic; nullopt exactly when something was complained of.
+// `services` are those that the policy in force knows. Diagnostics are as parse_rule() has them.
+std::optional<std::vector<Asked>> parse_question(const std::vector<std::string>& words,
+                                                 const policy::ServiceTable& services,
+                                                 Diagnostics& diagnostics);
+
+}  // namespace fwctl
