@@ -3,6 +3,7 @@
 #include <netinet/in.h>  // before linux/netfilter.h
 
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_tables.h>
 #include <syslog.h>
 
@@ -39,6 +40,13 @@ std::optional<std::uint32_t> word_of(std::optional<std::uint32_t> number) {
 
 bool is_zero(const Bytes& bytes) {
   return std::ranges::all_of(bytes, [](char byte) { return byte == '\0'; });
+}
+
+std::optional<Source> header_at(std::optional<std::uint32_t> base) {
+  if (base == NFT_PAYLOAD_LL_HEADER) return Source::link_header;
+  if (base == NFT_PAYLOAD_NETWORK_HEADER) return Source::network_header;
+  if (base == NFT_PAYLOAD_TRANSPORT_HEADER) return Source::transport_header;
+  return std::nullopt;
 }
 
 bool is_whole(const Load& loaded, Field field) {
@@ -115,19 +123,18 @@ class RuleReader {
   }
 
   bool ct(const Expression& data) {
-    if (data.has(NFTNL_EXPR_CT_SREG) || data.has(NFTNL_EXPR_CT_DIR)) return false;
-    return load(Source::ct, data.u32(NFTNL_EXPR_CT_KEY), 0, data.u32(NFTNL_EXPR_CT_DREG));
+    const auto direction = data.u8(NFTNL_EXPR_CT_DIR);
+    if (data.has(NFTNL_EXPR_CT_SREG) || (direction && direction != IP_CT_DIR_ORIGINAL))
+      return false;
+    return load(direction ? Source::ct_original : Source::ct, data.u32(NFTNL_EXPR_CT_KEY), 0,
+                data.u32(NFTNL_EXPR_CT_DREG));
   }
 
   bool payload(const Expression& data) {
-    const auto base = data.u32(NFTNL_EXPR_PAYLOAD_BASE);
+    const auto source = header_at(data.u32(NFTNL_EXPR_PAYLOAD_BASE));
     const auto width = data.u32(NFTNL_EXPR_PAYLOAD_LEN);
-    if (data.has(NFTNL_EXPR_PAYLOAD_SREG) || !width ||
-        (base != NFT_PAYLOAD_NETWORK_HEADER && base != NFT_PAYLOAD_TRANSPORT_HEADER))
-      return false;
-    const Source source =
-        base == NFT_PAYLOAD_NETWORK_HEADER ? Source::network_header : Source::transport_header;
-    return load(source, data.u32(NFTNL_EXPR_PAYLOAD_OFFSET), *width,
+    if (data.has(NFTNL_EXPR_PAYLOAD_SREG) || !width || !source) return false;
+    return load(*source, data.u32(NFTNL_EXPR_PAYLOAD_OFFSET), *width,
                 data.u32(NFTNL_EXPR_PAYLOAD_DREG));
   }
 

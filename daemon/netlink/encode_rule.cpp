@@ -3,6 +3,7 @@
 #include <netinet/in.h>  // before linux/netfilter.h
 
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_tables.h>
 #include <syslog.h>
 
@@ -40,6 +41,12 @@ void put_value(MessageWriter& out, std::uint16_t attribute, const Bytes& value) 
   out.put(NFTA_DATA_VALUE, value);
 }
 
+std::uint32_t header_number(Source source) {
+  if (source == Source::link_header) return NFT_PAYLOAD_LL_HEADER;
+  return source == Source::network_header ? NFT_PAYLOAD_NETWORK_HEADER
+                                          : NFT_PAYLOAD_TRANSPORT_HEADER;
+}
+
 void put_load(MessageWriter& out, Field field, std::size_t width, std::uint32_t into) {
   const FieldLayout& place = layout(field);
   switch (place.source) {
@@ -49,19 +56,20 @@ void put_load(MessageWriter& out, Field field, std::size_t width, std::uint32_t 
       out.put_be32(NFTA_META_DREG, into);
       return;
     }
-    case Source::ct: {
+    case Source::ct:
+    case Source::ct_original: {
       const Expression expression(out, "ct");
       out.put_be32(NFTA_CT_KEY, place.where);
       out.put_be32(NFTA_CT_DREG, into);
+      if (place.source == Source::ct_original) out.put_u8(NFTA_CT_DIRECTION, IP_CT_DIR_ORIGINAL);
       return;
     }
+    case Source::link_header:
     case Source::network_header:
     case Source::transport_header: {
       const Expression expression(out, "payload");
       out.put_be32(NFTA_PAYLOAD_DREG, into);
-      out.put_be32(NFTA_PAYLOAD_BASE, place.source == Source::network_header
-                                          ? NFT_PAYLOAD_NETWORK_HEADER
-                                          : NFT_PAYLOAD_TRANSPORT_HEADER);
+      out.put_be32(NFTA_PAYLOAD_BASE, header_number(place.source));
       out.put_be32(NFTA_PAYLOAD_OFFSET, place.where);
       out.put_be32(NFTA_PAYLOAD_LEN, static_cast<std::uint32_t>(width));
       return;

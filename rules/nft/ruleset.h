@@ -34,6 +34,16 @@ enum class Field : std::uint8_t {
   th_dport,      // transport header + 2, 2 bytes
   icmp_type,     // transport header + 0, 1 byte, of ICMP
   icmpv6_type,   // transport header + 0, 1 byte, of ICMPv6
+  iiftype,       // meta iiftype, the kind of the link, 2 bytes, host order
+  ether_saddr,   // link-layer header + 6, 6 bytes; meaningful where iiftype is Ethernet
+  skuid,         // meta skuid, user of the sending socket, 4 bytes, host order
+  skgid,         // meta skgid, 4 bytes, host order
+  ct_status,     // ct status, bit mask, 4 bytes, host order
+  // Of the connection's first packet, as it was before any translation. nft reads the port only
+  // after a match of one l4proto, and not concatenated with it.
+  ct_original_dport,   // 2 bytes, network order
+  ct_original_daddr4,  // 4 bytes, network order
+  ct_original_daddr6,  // 16 bytes, network order
 };
 
 // Bytes the field occupies in a register before padding to 4.
@@ -44,6 +54,13 @@ constexpr std::uint32_t ct_invalid = 1;
 constexpr std::uint32_t ct_established = 2;
 constexpr std::uint32_t ct_related = 4;
 constexpr std::uint32_t ct_new = 8;
+
+// Bits of `ct status`.
+constexpr std::uint32_t ct_status_snat = 0x10;
+constexpr std::uint32_t ct_status_dnat = 0x20;
+
+// The `iiftype` of Ethernet, and of what looks like it (bridges, veth, wireless).
+constexpr std::uint16_t iiftype_ether = 1;
 
 // (field & mask) == value, or != value. An empty mask compares all of it. When `value` is shorter
 // than the field (an interface name pattern, or a prefix of whole bytes in a network header field,
