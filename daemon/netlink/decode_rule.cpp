@@ -247,10 +247,12 @@ class RuleReader {
   }
 
   bool log(const Expression& data) {
-    if (data.u32(NFTNL_EXPR_LOG_LEVEL).value_or(LOG_WARNING) != LOG_INFO ||
-        data.has(NFTNL_EXPR_LOG_GROUP) || data.u32(NFTNL_EXPR_LOG_FLAGS).value_or(0) != 0)
-      return false;
-    statements_.emplace_back(nft::Log{data.text(NFTNL_EXPR_LOG_PREFIX)});
+    const auto group = data.u16(NFTNL_EXPR_LOG_GROUP);
+    const bool ours = group ? data.u32(NFTNL_EXPR_LOG_SNAPLEN).value_or(0) == 0 &&
+                                  data.u16(NFTNL_EXPR_LOG_QTHRESHOLD).value_or(0) == 0
+                            : data.u32(NFTNL_EXPR_LOG_LEVEL).value_or(LOG_WARNING) == LOG_INFO;
+    if (!ours || data.u32(NFTNL_EXPR_LOG_FLAGS).value_or(0) != 0) return false;
+    statements_.emplace_back(nft::Log{data.text(NFTNL_EXPR_LOG_PREFIX), group});
     return true;
   }
 

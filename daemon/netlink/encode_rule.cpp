@@ -197,7 +197,10 @@ class StatementWriter {
   void operator()(const nft::Log& log) const {
     const Expression expression(out_, "log");
     if (!log.prefix.empty()) out_.put_text(NFTA_LOG_PREFIX, log.prefix);
-    out_.put_be32(NFTA_LOG_LEVEL, LOG_INFO);
+    if (log.group)
+      out_.put_be16(NFTA_LOG_GROUP, *log.group);
+    else
+      out_.put_be32(NFTA_LOG_LEVEL, LOG_INFO);
   }
 
   void operator()(const nft::Reject& reject) const {

@@ -247,7 +247,8 @@ class RuleText {
   }
 
   static std::string print(const Log& log) {
-    return (log.prefix.empty() ? "log" : "log prefix \"" + log.prefix + '"') + " level info";
+    return (log.prefix.empty() ? "log" : "log prefix \"" + log.prefix + '"') +
+           (log.group ? " group " + std::to_string(*log.group) : " level info");
   }
 
   static std::string print(const Reject& reject) {

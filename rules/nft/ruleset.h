@@ -123,9 +123,11 @@ struct Meter {
   bool operator==(const Meter&) const = default;
 };
 
-// A line in the kernel log at level info.
+// A message about the packet to whoever listens to the NFLOG `group`; without one, a line in the
+// kernel log at level info.
 struct Log {
   std::string prefix;
+  std::optional<std::uint16_t> group = std::nullopt;
   bool operator==(const Log&) const = default;
 };
 

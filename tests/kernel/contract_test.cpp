@@ -518,6 +518,7 @@ TEST_F(RealKernel, ForeignObjectsInOurTableAreNamed) {
   expect_foreign("add rule inet fwctl input meta cpu 1 accept comment \"alien\"", "alien");
   expect_foreign("add rule inet fwctl input tcp dport { 1, 2 } accept", "__set");
   expect_foreign("add rule inet fwctl input meta mark set 1", "immediate");
+  expect_foreign("add rule inet fwctl input log group 4 snaplen 9", "log");
   expect_foreign("add rule inet fwctl input reject with icmp host-prohibited", "reject");
   expect_foreign("add set inet fwctl mine { type ipv4_addr; }", "mine");
   expect_foreign(

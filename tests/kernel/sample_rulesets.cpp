@@ -123,6 +123,7 @@ nft::Ruleset statements() {
   const nft::Chain one =
       chain("one", {rule({nft::Counter{}, nft::Log{"fwctl r1: "}, drop()}, std::string(127, 'c')),
                     rule({nft::Limit{3, 60, 10}, nft::Log{}, accept()}),
+                    rule({nft::Log{"fwctl r2: ", 4}, nft::Log{{}, 0}, nft::Log{{}, 65535}}),
                     rule({nft::Limit{5, 1, 1}, accept()}), rule({nft::Limit{7, 3600, 9}, accept()}),
                     rule({nft::Limit{7, 86400, 5}, accept()}),
                     rule({is_tcp, nft::Reject{nft::RejectWith::tcp_reset}}),
