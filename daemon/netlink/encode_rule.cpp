@@ -4,6 +4,7 @@
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
+#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <syslog.h>
 
@@ -75,6 +76,17 @@ void put_load(MessageWriter& out, Field field, std::size_t width, std::uint32_t 
       return;
     }
   }
+}
+
+// Into a register of four words.
+void put_constant(MessageWriter& out, std::uint32_t into, const Bytes& value) {
+  const Expression expression(out, "immediate");
+  out.put_be32(NFTA_IMMEDIATE_DREG, into);
+  put_value(out, NFTA_IMMEDIATE_DATA, value);
+}
+
+Bytes network_order(std::uint16_t number) {
+  return {static_cast<char>(number >> 8), static_cast<char>(number & 0xff)};
 }
 
 void put_compare(MessageWriter& out, std::uint32_t operation, const Bytes& value) {
@@ -216,6 +228,28 @@ class StatementWriter {
     const Nest data(out_, NFTA_IMMEDIATE_DATA);
     put_verdict(out_, verdict);
   }
+
+  void operator()(const nft::Dnat& dnat) const {
+    assert(dnat.address.size() == (dnat.ipv6 ? 16 : 4));
+    put_constant(out_, NFT_REG_1, dnat.address);
+    if (dnat.port) put_constant(out_, NFT_REG_2, network_order(*dnat.port));
+    const Expression expression(out_, "nat");
+    out_.put_be32(NFTA_NAT_TYPE, NFT_NAT_DNAT);
+    out_.put_be32(NFTA_NAT_FAMILY, dnat.ipv6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
+    out_.put_be32(NFTA_NAT_REG_ADDR_MIN, NFT_REG_1);
+    if (!dnat.port) return;
+    out_.put_be32(NFTA_NAT_REG_PROTO_MIN, NFT_REG_2);
+    out_.put_be32(NFTA_NAT_FLAGS, NF_NAT_RANGE_PROTO_SPECIFIED);
+  }
+
+  void operator()(const nft::Redirect& redirect) const {
+    put_constant(out_, NFT_REG_1, network_order(redirect.port));
+    const Expression expression(out_, "redir");
+    out_.put_be32(NFTA_REDIR_REG_PROTO_MIN, NFT_REG_1);
+    out_.put_be32(NFTA_REDIR_FLAGS, NF_NAT_RANGE_PROTO_SPECIFIED);
+  }
+
+  void operator()(const nft::Masquerade& /*none*/) const { const Expression all(out_, "masq"); }
 
  private:
   MessageWriter& out_;

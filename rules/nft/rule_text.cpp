@@ -26,6 +26,9 @@ std::span<const Field> fields_of(const Statement& statement) {
     std::span<const Field> operator()(const Log& /*none*/) const { return {}; }
     std::span<const Field> operator()(const Reject& /*none*/) const { return {}; }
     std::span<const Field> operator()(const Verdict& /*none*/) const { return {}; }
+    std::span<const Field> operator()(const Dnat& /*none*/) const { return {}; }
+    std::span<const Field> operator()(const Redirect& /*none*/) const { return {}; }
+    std::span<const Field> operator()(const Masquerade& /*none*/) const { return {}; }
   };
   return std::visit(Fields{}, statement);
 }
@@ -257,6 +260,19 @@ class RuleText {
   }
 
   static std::string print(const Verdict& verdict) { return text(verdict); }
+
+  static std::string print(const Dnat& dnat) {
+    std::string address = value_text(dnat.ipv6 ? Field::ip6_daddr : Field::ip_daddr, dnat.address);
+    if (dnat.ipv6 && dnat.port) address = '[' + address + ']';
+    return (dnat.ipv6 ? "dnat ip6 to " : "dnat ip to ") + address +
+           (dnat.port ? ':' + std::to_string(*dnat.port) : "");
+  }
+
+  static std::string print(const Redirect& redirect) {
+    return "redirect to :" + std::to_string(redirect.port);
+  }
+
+  static std::string print(const Masquerade& /*none*/) { return "masquerade"; }
 
   const Rule& rule_;
   std::string text_;

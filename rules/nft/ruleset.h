@@ -146,8 +146,29 @@ struct Verdict {
   bool operator==(const Verdict&) const = default;
 };
 
+// Of a connection's first packet, in a nat chain of prerouting or output: the connection goes to
+// `address` instead. It ends the rules, as a verdict does. nft reads a port only after a match of
+// one l4proto.
+struct Dnat {
+  bool ipv6 = false;
+  Bytes address;  // never empty; 4 or 16 bytes
+  std::optional<std::uint16_t> port;
+  bool operator==(const Dnat&) const = default;
+};
+
+// As Dnat, to that port of this machine.
+struct Redirect {
+  std::uint16_t port = 0;
+  bool operator==(const Redirect&) const = default;
+};
+
+// In a nat chain of postrouting: the connection comes from the outgoing interface's address.
+struct Masquerade {
+  bool operator==(const Masquerade&) const = default;
+};
+
 using Statement = std::variant<Match, RangeMatch, SetLookup, MapLookup, Counter, Limit, Meter, Log,
-                               Reject, Verdict>;
+                               Reject, Verdict, Dnat, Redirect, Masquerade>;
 
 struct Rule {
   std::vector<Statement> statements;
@@ -155,12 +176,16 @@ struct Rule {
   bool operator==(const Rule&) const = default;
 };
 
-enum class HookPoint : std::uint8_t { prerouting, input, forward, output };
+enum class HookPoint : std::uint8_t { prerouting, input, forward, output, postrouting };
+
+// A nat chain sees the first packet of each connection only.
+enum class ChainType : std::uint8_t { filter, nat };
 
 struct Hook {
   HookPoint point = HookPoint::input;
   int priority = 0;
-  bool policy_drop = true;  // else accept
+  bool policy_drop = true;  // else accept, as it always is of a nat chain
+  ChainType type = ChainType::filter;
   bool operator==(const Hook&) const = default;
 };
 

@@ -344,6 +344,39 @@ nft::Ruleset connections() {
       })}};
 }
 
+nft::Ruleset translations() {
+  const auto nat_chain = [](std::string name, nft::HookPoint point, int priority,
+                            std::vector<Rule> rules) {
+    nft::Chain made = chain(std::move(name), std::move(rules));
+    made.hook = nft::Hook{point, priority, false, nft::ChainType::nat};
+    return made;
+  };
+  nft::Chain mangle = chain("mangle", {rule({nft::Counter{}})});
+  mangle.hook = nft::Hook{nft::HookPoint::postrouting, -150, false};
+  const nft::Bytes here = ip("10.0.0.5");
+  const nft::Bytes here6 = ip("2001:db8::5");
+  return of_chains(
+      {input_chain(), mangle,
+       nat_chain(
+           "to", nft::HookPoint::prerouting, -100,
+           {rule({is_tcp, nft::Dnat{false, here, 80}}, "r1"),
+            rule({is_ipv4, is_tcp, match(Field::th_dport, port(8080)), nft::Dnat{false, here, 80}}),
+            rule({is_ipv4, nft::Counter{}, nft::Dnat{false, here, {}}}),
+            rule({is_udp, match(Field::th_dport, port(53)), nft::Dnat{true, here6, 53}}),
+            rule({is_ipv6, match(Field::ip6_daddr, ip("2001:db8::1")), nft::Dnat{true, here6, {}}}),
+            rule({is_tcp, match(Field::th_dport, port(80)), nft::Redirect{8080}}),
+            rule({is_tcp, nft::Redirect{65535}}), rule({nft::Verdict{VerdictKind::jump, "more"}})}),
+       chain("more", {rule({is_tcp, nft::Redirect{9}})}),
+       nat_chain("out", nft::HookPoint::output, -100,
+                 {rule({is_tcp, match(Field::th_dport, port(9)), nft::Redirect{90}})}),
+       nat_chain("in", nft::HookPoint::input, 100, {}),
+       nat_chain(
+           "from", nft::HookPoint::postrouting, 100,
+           {rule({match(Field::oifname, interface("eth0")), nft::Masquerade{}}, "share"),
+            rule({is_ipv4, match(Field::ip_saddr, ip("10.0.0.0").substr(0, 1)), nft::Masquerade{}}),
+            rule({match(Field::oifname, interface("eth1")), accept()})})});
+}
+
 nft::Ruleset meters() {
   const auto limit = [](std::uint64_t rate, bool over) {
     return nft::Limit{.rate = rate, .seconds = 60, .burst = 6, .over = over};
@@ -387,6 +420,7 @@ std::vector<Sample> sample_rulesets() {
                               {"interval_sets", interval_sets()},
                               {"links_and_sockets", links_and_sockets()},
                               {"connections", connections()},
+                              {"translations", translations()},
                               {"meters", meters()},
                               {"concatenated_intervals", concatenated_intervals()}};
   for (Sample& sample : samples) {
