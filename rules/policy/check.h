@@ -100,8 +100,11 @@ std::optional<CheckedPolicy> load(const Sources& sources, ServiceTable services,
 std::optional<CheckedPolicy> load(const Sources& sources, std::string_view etc_services,
                                   Diagnostics& diagnostics);
 
-// Lines as in /etc/services for every service that rules name and the policy itself does not
-// define.
+// What the policy itself says of names goes into `services`.
+void define_services(const Policy& policy, const Sources& sources, ServiceTable& services);
+
+// kept_text() for every service that rules name and the policy itself does not define, under the
+// name that the rule has.
 std::string used_services(const Policy& policy, const ServiceTable& services);
 
 // "r" and 8 hexadecimal digits that stay for as long as the rule means the same.

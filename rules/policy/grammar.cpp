@@ -19,8 +19,8 @@ struct Word {
 };
 
 constexpr std::array<std::string_view, 3> verdict_words{"allow", "deny", "reject"};
-constexpr std::array<std::string_view, 6> clause_words{"proto", "from",    "to",
-                                                       "port",  "comment", "log"};
+constexpr std::array<std::string_view, 7> clause_words{"proto", "from",    "to", "port",
+                                                       "app",   "comment", "log"};
 
 class Reader {
  public:
@@ -37,6 +37,8 @@ class Reader {
     read_prefix();
     if (failed_) return {};
     read_what();
+    if (!failed_ && app_ != nullptr && rule_.protocol)
+      complain(app_->at, "'app' brings its own protocols: leave 'proto' out");
     if (failed_) return {};
     if (const auto disagreement = settle_protocol(rule_))
       complain(disagreement->at, disagreement->message);
@@ -165,12 +167,21 @@ class Reader {
                  std::vector<PortItem>& ports) {
     const Word* address = argument(keyword, "an address, or any");
     if (address == nullptr || !accept(*address, parse_addresses(address->text), addresses)) return;
+    if (!at_end() && word().text == "app") return read_app(ports);
     if (!take("port")) return;
     const Word* port = argument("port", "a port");
     if (port == nullptr) return;
     if (port->text == "any") return complain(port->at, "leave 'port' out to mean any port");
     if (!ports.empty()) return complain(port->at, "the ports are given already");
     accept(*port, parse_ports(port->text), ports);
+  }
+
+  void read_app(std::vector<PortItem>& ports) {
+    app_ = &words_[next_++];
+    const Word* name = argument("app", "the name of a service");
+    if (name == nullptr) return;
+    if (!ports.empty()) return complain(name->at, "the ports are given already");
+    accept(*name, parse_service_names(name->text), ports);
   }
 
   void read_simple(const Word& what) {
@@ -189,8 +200,8 @@ class Reader {
       return complain(what.at, "'" + what.text + "' stands directly behind the verdict: " +
                                    std::string(text(rule_.verdict)) +
                                    " [in|out] [on INTERFACE] [log] ...");
-    if (what.text == "port")
-      return complain(what.at, "'port' stands behind 'from ADDRESS' or 'to ADDRESS'");
+    if (what.text == "port" || what.text == "app")
+      return complain(what.at, "'" + what.text + "' stands behind 'from ADDRESS' or 'to ADDRESS'");
     complain(what.at,
              "'" + what.text + "' has no meaning here" + suggestion(what.text, clause_words));
   }
@@ -201,6 +212,7 @@ class Reader {
   Diagnostics& diagnostics_;
   std::size_t next_ = 0;
   bool failed_ = false;
+  const Word* app_ = nullptr;  // one of the words `app`
   bool seen_proto_ = false;
   bool seen_from_ = false;
   bool seen_to_ = false;

@@ -15,6 +15,8 @@ namespace fwctl::policy {
 // RULE   = VERDICT [in|out] [on INTERFACES] [log] WHAT [comment TEXT]
 // WHAT   = PORTS                                             ("80,443/tcp", "ssh", "9000-9010/udp")
 //        | [proto PROTO] [from ADDRESSES [port PORTS]] [to ADDRESSES [port PORTS]]
+//        | [from ADDRESSES [app NAMES]] [to ADDRESSES [app NAMES]]     (a side may have port
+//        instead)
 // Lists have commas and no blanks. `words` are the words as a shell splits them. Diagnostics are in
 // file "command", line 1, and count columns in the words joined by one blank each. A rule comes
 // back only without errors; its `source`, `at` and `layer` are the caller's to set.

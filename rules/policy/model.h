@@ -21,7 +21,7 @@ enum class Direction : std::uint8_t { in, out };
 enum class Traffic : std::uint8_t { incoming, outgoing, routed };
 
 struct ServiceName {
-  std::string name;
+  std::string name;  // of an application profile, it may have blanks
   bool operator==(const ServiceName&) const = default;
 };
 
@@ -86,6 +86,7 @@ struct AddressSet {
 struct Service {
   std::string name;
   std::vector<PortItem> ports;
+  std::vector<Protocol> protocols;  // that have no ports
   std::string description;
   std::size_t source = 0;
   Span at;
