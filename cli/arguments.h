@@ -26,6 +26,10 @@ enum class Verb : std::uint8_t {
   reload,
   show,
   reset,
+  app_list,
+  app_info,
+  app_update,
+  app_default,
 };
 
 struct Arguments {
@@ -33,7 +37,9 @@ struct Arguments {
   std::vector<std::string> words;  // of rules and selections
   std::int64_t position = 0;       // of insert
   std::string file;                // of check, apply, diff; may be empty for check and diff
-  std::string what;                // of show
+  std::string what;                // of show; of app default
+  std::string name;                // of app info and app update: of a service, or "all"
+  bool add_new = false;            // of app update
   std::string direction;           // of default
   bool verbose = false;            // of status
   bool force = false;              // don't ask

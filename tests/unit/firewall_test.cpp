@@ -19,10 +19,13 @@ using Words = std::vector<std::string>;
 class FirewallTest : public ::testing::Test {
  protected:
   void start() {
-    firewall_.emplace(Firewall::Places{.config = folder_.path() / "etc",
-                                       .state = folder_.path() / "state",
-                                       .services = folder_.path() / "services"},
-                      kernel_);
+    firewall_.emplace(
+        Firewall::Places{.config = folder_.path() / "etc",
+                         .state = folder_.path() / "state",
+                         .services = {.services = folder_.path() / "services",
+                                      .profiles = {folder_.path() / "ufw",
+                                                   folder_.path() / "etc/applications.d"}}},
+        kernel_);
     const auto started = firewall_->start();
     ASSERT_TRUE(started) << started.error().message();
   }
