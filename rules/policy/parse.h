@@ -20,10 +20,12 @@ struct Sources {
   // it, so that it means the same later. Empty while that has not happened.
   std::string services;
 
-  // By Rule::source: the managed files in order, then `added`, then the definitions.
+  // By Rule::source: the managed files in order, then `added`, then the definitions; `added` for
+  // what is none of them.
   const Source& at(std::size_t index) const {
     if (index < managed.size()) return managed[index];
-    return index == managed.size() ? added : definitions[index - managed.size() - 1];
+    const std::size_t behind = index - managed.size();
+    return behind == 0 || behind > definitions.size() ? added : definitions[behind - 1];
   }
   bool operator==(const Sources&) const = default;
 };
