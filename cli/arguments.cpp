@@ -30,9 +30,10 @@ constexpr std::string_view rule_grammar =
     "  [in|out] [on INTERFACES] [log|log-all] PORTS [comment TEXT]\n"
     "  [in|out] [on INTERFACES] [log|log-all] [proto PROTOCOL [type ICMPTYPES]]\n"
     "      [from ADDRESSES [port PORTS]] [to ADDRESSES [port PORTS]] [comment TEXT]\n"
+    "  and instead of 'port PORTS', with no 'proto': app NAME\n"
     "  with limit also: [rate 12/minute] [burst 6]\n"
     "  behind route, for what passes through: [in on INTERFACES] [out on INTERFACES]\n"
-    "PORTS       22   22/tcp   80,443/tcp   9000-9010/udp   ssh\n"
+    "PORTS       22   22/tcp   80,443/tcp   9000-9010/udp   ssh   'Apache Full'\n"
     "ADDRESSES   any   192.0.2.7   10.0.0.0/8,2001:db8::/32   10.0.0.1-10.0.0.9   @set   "
     "!10.0.0.0/8\n"
     "INTERFACES  eth0   eth0,wg*";
@@ -141,6 +142,7 @@ class CommandLine {
     add_rules();
     add_policy();
     add_state();
+    add_services();
     app_.footer(std::string(examples));  // last: commands take over what is set when they are added
   }
 
@@ -263,6 +265,33 @@ class CommandLine {
     command("ports", "Show what listens here, and who can reach it", Verb::ports);
     rule_command("explain", "Say what becomes of a packet, and by which rule", Verb::explain)
         ->footer(std::string(question_grammar));
+  }
+
+  // ufw's words for what it calls applications.
+  void add_services() {
+    CLI::App* app = app_.add_subcommand("app", "Services and application profiles");
+    app->require_subcommand(1);
+    const auto add = [&](const std::string& name, const std::string& description, Verb verb) {
+      CLI::App* added = app->add_subcommand(name, description)->ignore_case();
+      added->callback([this, verb] { arguments_.verb = verb; });
+      return added;
+    };
+    const auto add_name = [&](CLI::App* to) {
+      to->add_option("NAME", arguments_.name, "Of a service or profile, or all")
+          ->required()
+          ->type_name("");
+    };
+    add("list", "List what rules can name", Verb::app_list);
+    add_name(add("info", "Show all about one", Verb::app_info));
+    CLI::App* update =
+        add("update", "Put in force what one means on this host now", Verb::app_update);
+    add_name(update);
+    update->add_flag("--add-new", arguments_.add_new, "Accepted for ufw's sake; adds no rule");
+    add("default", "What becomes of new profiles: skip", Verb::app_default)
+        ->add_option("POLICY", arguments_.what, "skip; fwctl adds no rules by itself")
+        ->required()
+        ->check(one_of({"allow", "deny", "reject", "skip"}))
+        ->type_name("");
   }
 
   std::string explain(const CLI::ParseError& mistake, int argc, char** argv) const {

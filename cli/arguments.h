@@ -28,6 +28,10 @@ enum class Verb : std::uint8_t {
   reload,
   show,
   reset,
+  app_list,
+  app_info,
+  app_update,
+  app_default,
 };
 
 struct Arguments {
@@ -35,7 +39,9 @@ struct Arguments {
   std::vector<std::string> words;  // of rules, selections and questions
   std::int64_t position = 0;       // of insert
   std::string file;                // of check, apply, diff; may be empty for check and diff
-  std::string what;                // of show, logging; the verdict of default
+  std::string what;                // of show, logging, app default; the verdict of default
+  std::string name;                // of app info and app update: of a service, or "all"
+  bool add_new = false;            // of app update
   std::string direction;           // of default
   bool verbose = false;            // of status
   bool force = false;              // don't ask

@@ -26,15 +26,17 @@ Result<policy::Sources> read(const std::string& path) {
 }  // namespace
 
 int check_files(const Arguments& arguments) {
-  const auto sources = read(arguments.file.empty() ? std::string(default_folder) : arguments.file);
+  const std::string path = arguments.file.empty() ? std::string(default_folder) : arguments.file;
+  const auto sources = read(path);
   if (!sources) {
     std::cerr << "fwctl: " << sources.error().message() << "\n";
     return exit_refused;
   }
-  const auto services = read_file("/etc/services");
+  auto services = read_services(
+      ServicePlaces::beside(std::filesystem::is_directory(path) ? path : default_folder));
   Diagnostics diagnostics;
-  const auto policy =
-      policy::load(*sources, services && *services ? **services : std::string(), diagnostics);
+  const auto policy = policy::load(*sources, std::move(services.table), diagnostics);
+  diagnostics.insert(diagnostics.end(), services.warnings.begin(), services.warnings.end());
   if (arguments.json) {
     std::cout << protocol::Json{{"valid", policy.has_value()},
                                 {"diagnostics", protocol::to_json(diagnostics)}}
@@ -44,7 +46,8 @@ int check_files(const Arguments& arguments) {
   }
   std::cerr << render(diagnostics);
   if (!policy) return exit_refused;
-  const auto files = sources->managed.size() + (sources->added.text.empty() ? 0 : 1);
+  const auto files =
+      sources->managed.size() + sources->definitions.size() + (sources->added.text.empty() ? 0 : 1);
   const auto rules = policy->policy().rules.size();
   std::cout << "Valid: " << rules << (rules == 1 ? " rule" : " rules") << " in " << files
             << (files == 1 ? " file.\n" : " files.\n");

@@ -92,6 +92,15 @@ class Session {
                     [](const Json& reply) { return reply.at("text").get<std::string>(); });
       case Verb::check:
         return check_files(arguments_);
+      case Verb::app_list:
+        return show("Services", Json::object(),
+                    [this](const Json& reply) { return render_service_list(reply, style_); });
+      case Verb::app_info:
+        return show("Services", named(), [](const Json& reply) { return render_services(reply); });
+      case Verb::app_update:
+        return update_services();
+      case Verb::app_default:
+        return app_default();
     }
     return exit_usage;
   }
@@ -206,6 +215,38 @@ class Session {
       }
     }
     return change("Delete", selection);
+  }
+
+  // One service, or all of them.
+  Json named() const {
+    return arguments_.name == "all" ? Json::object() : Json{{"name", arguments_.name}};
+  }
+
+  // What ufw does here for package scripts adds a rule by itself; nothing adds rules here but
+  // people.
+  int update_services() {
+    if (arguments_.add_new && arguments_.name == "all")
+      return refuse("--add-new takes the name of one profile", exit_usage);
+    return change("UpdateServices", named());
+  }
+
+  int app_default() {
+    if (arguments_.what == "skip") {
+      std::cout << (arguments_.json ? dump({{"default", "skip"}})
+                                    : "New profiles get no rules; it is always so.\n");
+      return exit_done;
+    }
+    return refuse("no rule is made because a profile is new: say 'fwctl " + arguments_.what +
+                      " NAME' for the profile you mean",
+                  exit_refused);
+  }
+
+  int refuse(const std::string& message, int code) const {
+    if (arguments_.json)
+      std::cout << dump({{"error", "usage"}, {"parameters", {{"message", message}}}});
+    else
+      std::cerr << "fwctl: " << message << "\n";
+    return code;
   }
 
   int reset() {

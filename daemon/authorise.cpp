@@ -15,6 +15,7 @@ constexpr std::array table{
     MethodRole{"org.fwctl.Firewall.Show", Role::look},
     MethodRole{"org.fwctl.Firewall.Ports", Role::look},
     MethodRole{"org.fwctl.Firewall.Explain", Role::look},
+    MethodRole{"org.fwctl.Firewall.Services", Role::look},
 
     MethodRole{"org.fwctl.Firewall.Add", Role::change},
     MethodRole{"org.fwctl.Firewall.Delete", Role::change},
@@ -23,6 +24,7 @@ constexpr std::array table{
     MethodRole{"org.fwctl.Firewall.Enable", Role::change},
     MethodRole{"org.fwctl.Firewall.Disable", Role::change},
     MethodRole{"org.fwctl.Firewall.Reload", Role::change},
+    MethodRole{"org.fwctl.Firewall.UpdateServices", Role::change},
     MethodRole{"org.fwctl.Firewall.Apply", Role::change},
     MethodRole{"org.fwctl.Firewall.Reset", Role::change},
 };

@@ -9,6 +9,7 @@
 
 #include "rules/compile/compile.h"
 #include "rules/evaluate.h"
+#include "rules/nearest.h"
 #include "rules/nft/plan.h"
 #include "rules/nft/text.h"
 #include "rules/policy/difference.h"
@@ -89,18 +90,23 @@ Firewall::Firewall(Places places, Kernel& kernel)
 
 // --- looking ---
 
-// With what the policy in force relies on, so that editing /etc/services changes nothing unasked.
+// With what the policy in force relies on, so that editing /etc/services or a profile changes
+// nothing unasked.
 policy::ServiceTable Firewall::services(const std::string& relied_on) const {
-  const auto text = read_file(places_.services, 16UL << 20);
-  policy::ServiceTable table(text && *text ? std::string_view(**text) : std::string_view());
-  table.prefer(relied_on);
+  auto table = read_services(places_.services).table;
+  table.keep(relied_on);
   return table;
 }
 
-policy::ServiceTable Firewall::services() const {
+policy::ServiceTable Firewall::services_in_force() const {
   auto table = services(current_.sources.services);
-  for (const auto& service : policy_->policy().services)
-    table.define(service.name, policy::ports_of(service));
+  policy::define_services(policy_->policy(), current_.sources, table);
+  return table;
+}
+
+policy::ServiceTable Firewall::services_of_host() const {
+  auto table = services({});
+  policy::define_services(policy_->policy(), current_.sources, table);
   return table;
 }
 
@@ -124,12 +130,20 @@ std::vector<std::string> Firewall::problems() const {
                                     [&](const Source& source) { return source.name == name; });
     return found == sources.end() ? nullptr : &*found;
   };
-  for (const auto& loaded : current_.sources.managed)
-    compare(loaded, find(files->managed, loaded.name));
-  for (const auto& source : files->managed)
-    if (find(current_.sources.managed, source.name) == nullptr)
-      out.push_back(source.name + " is new: 'fwctl reload' puts it in force");
+  const auto compare_all = [&](const std::vector<Source>& loaded, const std::vector<Source>& now) {
+    for (const auto& source : loaded) compare(source, find(now, source.name));
+    for (const auto& source : now)
+      if (find(loaded, source.name) == nullptr)
+        out.push_back(source.name + " is new: 'fwctl reload' puts it in force");
+  };
+  compare_all(current_.sources.managed, files->managed);
+  compare_all(current_.sources.definitions, files->definitions);
   compare(current_.sources.added, &files->added);
+  const auto services = policy::kept_difference(
+      current_.sources.services, policy::used_services(policy_->policy(), services_of_host()));
+  for (const auto& line : services)
+    out.push_back("since the policy was loaded, this host changed " + line +
+                  ": 'fwctl app update all' puts it in force");
   return out;
 }
 
@@ -361,6 +375,9 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
   if (!highest) return tl::unexpected(Failure(highest.error()));
   outcome.changed = true;
   outcome.difference = policy::difference(policy_->policy(), policy->policy());
+  const auto services =
+      policy::kept_difference(current_.sources.services, candidate.sources.services);
+  outcome.difference.insert(outcome.difference.end(), services.begin(), services.end());
   Generation next{.number = std::max(current_.number, *highest) + 1,
                   .enabled = candidate.enabled,
                   .sources = std::move(candidate.sources),
@@ -529,12 +546,36 @@ Change Firewall::reload(const Request& request) {
   Candidate candidate = same_as_now();
   candidate.sources = std::move(*sources);
   auto change = commit(std::move(candidate), request);
-  if (!change || request.dry_run) return change;
+  if (!change) return change;
+  // Also when they are why nothing changed.
+  const auto bad = read_services(places_.services).warnings;
+  change->warnings.insert(change->warnings.end(), bad.begin(), bad.end());
+  if (request.dry_run) return change;
   problems_.clear();
   if (change->changed) return change;
   const auto* already = current_.enabled ? "the files say what is in force already"
                                          : "the files say what is stored already";
   return healed(std::move(*change), already, request);
+}
+
+Change Firewall::update_services(const std::string& name, const Request& request) {
+  const auto host = services_of_host();
+  if (!name.empty() && host.find(name) == nullptr)
+    return tl::unexpected(
+        Failure(Refused{"no service is called '" + name + "'" + suggestion(name, host.names())}));
+  Candidate candidate = same_as_now();
+  auto& kept = candidate.sources.services;
+  auto rest = name.empty() ? std::string() : policy::without_kept(kept, name);
+  const bool used = rest != kept;
+  kept = std::move(rest);
+  candidate.only_news = true;
+  auto change = commit(std::move(candidate), request);
+  if (!change || change->changed) return change;
+  const std::string what = name.empty() ? "every service" : "'" + name + "'";
+  change->notes.push_back(used || name.empty()
+                              ? what + " means what it meant already"
+                              : "no rule takes what " + what + " means from this host");
+  return change;
 }
 
 // A change that turned out to be none is the moment to look whether what should be in force is.

@@ -67,7 +67,7 @@ class Firewall {
   struct Places {
     std::filesystem::path config;
     std::filesystem::path state;
-    std::filesystem::path services = "/etc/services";
+    ServicePlaces services = ServicePlaces::beside(config);
   };
 
   // `kernel` must outlive it. Nothing is done before start().
@@ -87,6 +87,9 @@ class Firewall {
   Change enable(const Request& request);
   Change disable(const Request& request);
   Change reload(const Request& request);
+  // What the service `name`, or with an empty name every service, means on the host now is put in
+  // force; the policy's files are not read.
+  Change update_services(const std::string& name, const Request& request);
   // `text` becomes policy.yaml; diagnostics call it `name`.
   Change apply(const std::string& text, const std::string& name, const Request& request);
   struct ResetOutcome {
@@ -100,10 +103,11 @@ class Firewall {
   const std::string& since() const { return current_.created; }
   const policy::CheckedPolicy& policy() const { return *policy_; }
   const policy::Sources& sources() const { return current_.sources; }
-  // The service names that the policy in force knows, its own included. Reads a file.
-  policy::ServiceTable services() const;
   // No generation of its own is in force, but the built-in policy, or nothing at all.
   bool fallback() const { return current_.number == 0; }
+  // What names of services mean under the policy in force, and what they would mean after reload().
+  policy::ServiceTable services_in_force() const;
+  policy::ServiceTable services_of_host() const;
   // What start() found wrong, and which files differ from what is in force. Reads the files.
   std::vector<std::string> problems() const;
   // What the kernel says now; empty while nothing is in force.

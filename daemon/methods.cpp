@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "daemon/render.h"
+#include "daemon/render_services.h"
 #include "daemon/sockets.h"
+#include "rules/nearest.h"
 #include "rules/policy/grammar.h"
 #include "rules/policy/print.h"
 #include "rules/question.h"
@@ -116,6 +118,21 @@ Reply show(const Firewall& firewall, const Json& parameters) {
   return refuse("what can be shown is policy, ruleset or added");
 }
 
+Reply services(const Firewall& firewall, const Json& parameters) {
+  const auto name = parameters.value("name", std::string());
+  auto list = services_json(firewall, name);
+  if (!name.empty() && list.empty())
+    return refuse("no service is called '" + name + "'" +
+                  suggestion(name, firewall.services_of_host().names()));
+  return {.parameters = {{"services", std::move(list)}}};
+}
+
+Reply update_services(Firewall& firewall, const Peer& peer, const Json& parameters) {
+  const auto name = parameters.value("name", std::string());
+  const auto what = "update services" + (name.empty() ? name : ": " + name);
+  return outcome(firewall.update_services(name, request(peer, parameters, what)));
+}
+
 Reply ports(const Firewall& firewall) {
   const auto sockets = listening_sockets();
   if (!sockets) return to_reply(sockets.error());
@@ -127,7 +144,7 @@ Reply ports(const Firewall& firewall) {
 Reply explain(const Firewall& firewall, const Json& parameters) {
   Diagnostics diagnostics;
   const auto asked =
-      parse_question(words(parameters, "question"), firewall.services(), diagnostics);
+      parse_question(words(parameters, "question"), firewall.services_in_force(), diagnostics);
   return asked ? explain_reply(*asked, firewall) : invalid_question(diagnostics);
 }
 
@@ -165,6 +182,9 @@ Service::Methods methods(Firewall& firewall) {
        [&](const Peer& peer, const Json& json) { return apply(firewall, peer, json, false); }},
       {"Diff", [&](const Peer& peer, const Json& json) { return diff(firewall, peer, json); }},
       {"Show", [&](const Peer&, const Json& json) { return show(firewall, json); }},
+      {"Services", [&](const Peer&, const Json& json) { return services(firewall, json); }},
+      {"UpdateServices",
+       [&](const Peer& peer, const Json& json) { return update_services(firewall, peer, json); }},
       {"Ports", [&](const Peer&, const Json&) { return ports(firewall); }},
       {"Explain", [&](const Peer&, const Json& json) { return explain(firewall, json); }},
       {"Reset", [&](const Peer& peer, const Json& json) { return reset(firewall, peer, json); }},

@@ -31,13 +31,13 @@ Source source_from(const Json& json) {
 std::string encode(const Generation& generation) {
   Json managed = Json::array();
   for (const auto& source : generation.sources.managed) managed.push_back(to_json(source));
-  const Json json{{"number", generation.number},
-                  {"enabled", generation.enabled},
-                  {"created", generation.created},
-                  {"reason", generation.reason},
-                  {"managed", std::move(managed)},
-                  {"added", to_json(generation.sources.added)},
-                  {"services", generation.sources.services}};
+  Json definitions = Json::array();
+  for (const auto& source : generation.sources.definitions) definitions.push_back(to_json(source));
+  const Json json{
+      {"number", generation.number},           {"enabled", generation.enabled},
+      {"created", generation.created},         {"reason", generation.reason},
+      {"managed", std::move(managed)},         {"added", to_json(generation.sources.added)},
+      {"definitions", std::move(definitions)}, {"services", generation.sources.services}};
   const std::string body = json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
   return std::string(header) + hex(digest(body)) + "\n" + body;
 }
@@ -57,6 +57,8 @@ std::optional<Generation> decode(std::string_view text) {
     for (const auto& source : json.at("managed"))
       generation.sources.managed.push_back(source_from(source));
     generation.sources.added = source_from(json.at("added"));
+    for (const auto& source : json.value("definitions", Json::array()))
+      generation.sources.definitions.push_back(source_from(source));
     generation.sources.services = json.at("services").get<std::string>();
     return generation;
   } catch (const Json::exception&) {
@@ -68,7 +70,8 @@ std::optional<Generation> decode(std::string_view text) {
 
 std::string Generation::marker() const {
   std::uint64_t sum = digest(enabled ? "enabled" : "disabled");
-  for (const auto& source : sources.managed) sum = digest(source.text, digest(source.name, sum));
+  for (const auto* files : {&sources.managed, &sources.definitions})
+    for (const auto& source : *files) sum = digest(source.text, digest(source.name, sum));
   sum = digest(sources.services, digest(sources.added.text, sum));
   return "generation " + std::to_string(number) + " " + hex(sum);
 }

@@ -4,7 +4,8 @@
     check_man.py FWCTL [FWCTLD]
 
 The pages are read as mdoc source: options are the Fl of `.It` lines in section OPTIONS, commands the
-first Cm of `.It` lines in section COMMANDS, their options and arguments the Fl and Ar behind it.
+first Cm of `.It` lines in section COMMANDS (`.It Cm app list` for commands of a command), their
+options and arguments the Fl and Ar behind it.
 """
 
 import pathlib
@@ -40,6 +41,16 @@ def items(page, wanted):
             yield line.replace("\\", "").split()[1:]
 
 
+def command(words):
+    """The words of the first Cm, "app list" of `Cm app list Ar NAME`: macros have a capital letter."""
+    name = [words[1]]
+    for word in words[2:]:
+        if not word.islower():
+            break
+        name.append(word)
+    return " ".join(name)
+
+
 def flags(words):
     return {"-" + name for flag, name in zip(words, words[1:]) if flag == "Fl"}
 
@@ -68,11 +79,14 @@ class Comparison:
 
     def commands(self, program, page):
         # Lists below .Ss that explain the words of a rule begin with Ar, not with Cm.
-        described = {words[1]: words for words in items(page, "COMMANDS") if words[0] == "Cm"}
-        known = help_of(program)["Subcommands"]
+        described = {command(words): words for words in items(page, "COMMANDS") if words[0] == "Cm"}
+        known = set()
+        for name in help_of(program)["Subcommands"]:
+            inner = help_of(program, name)["Subcommands"]
+            known |= {f"{name} {one}" for one in inner} or {name}
         self.same(page, known, set(described))
         for name in sorted(known & set(described)):
-            of_command = help_of(program, name)
+            of_command = help_of(program, *name.split())
             words = described[name]
             self.same(f"{page}, {name}", of_command["Options"] - HELP, flags(words))
             if positionals := of_command["Positionals"]:

@@ -243,14 +243,14 @@ class Reader {
   }
 
   void read_service(const Word& word, const std::string& name, std::optional<Protocol> protocol) {
-    const auto& known = services_.find(name);
-    if (known.empty()) {
+    const auto* known = services_.find(name);
+    if (known == nullptr) {
       std::vector<std::string_view> names(clause_words.begin(), clause_words.end());
       for (const auto* one : {"icmp", "icmpv6", "tcp", "udp", "esp"}) names.emplace_back(one);
       for (const auto service : services_.names()) names.push_back(service);
       return complain(word.at, "no service is called " + quoted(name) + suggestion(name, names));
     }
-    for (const ServicePort& port : known)
+    for (const ServicePort& port : known->ports)
       if (!protocol || port.protocol == *protocol)
         kinds_.push_back({.protocol = port.protocol, .ports = port.ports});
     if (kinds_.empty())

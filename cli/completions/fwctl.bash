@@ -13,6 +13,9 @@ _fwctl_rule()
         from | to)
             _fwctl_words "any"
             ;;
+        app)
+            _fwctl_services
+            ;;
         port)
             _fwctl_words "ssh smtp domain http ntp https"
             ;;
@@ -27,7 +30,7 @@ _fwctl_rule()
             _fwctl_words "proto from to ssh smtp domain http ntp https"
             ;;
         *)
-            _fwctl_words "log proto from to port comment"
+            _fwctl_words "log proto from to port app comment"
             ;;
     esac
 }
@@ -58,6 +61,17 @@ _fwctl_question()
     esac
 }
 
+# Names of services and profiles, with blanks quoted; all is a word of its own here.
+_fwctl_services()
+{
+    local IFS=$'\n' name
+    COMPREPLY=()
+    for name in all $(fwctl --json app list 2>/dev/null |
+        sed -n 's/^ *"name": "\(.*\)",*$/\1/p'); do
+        [[ $name == "$cur"* ]] && COMPREPLY+=("$(printf %q "$name")")
+    done
+}
+
 _fwctl_words()
 {
     mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
@@ -73,7 +87,7 @@ _fwctl()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="allow deny reject insert prepend delete default check apply diff reload show reset
-        enable disable status ports explain"
+        enable disable status ports explain app"
     local options="--help --version --json --dry-run --color --socket"
     COMPREPLY=()
 
@@ -111,6 +125,7 @@ _fwctl()
     done
 
     if [[ $cur == -* ]]; then
+        [[ $command == app ]] && options+=" --add-new"
         [[ $command == delete || $command == reset ]] && options+=" --force"
         _fwctl_words "$options"
         return
@@ -157,6 +172,15 @@ _fwctl()
             ;;
         status)
             if ((given == 0)); then _fwctl_words "verbose numbered"; fi
+            ;;
+        app)
+            if ((given == 0)); then
+                _fwctl_words "list info update default"
+            elif ((given == 1)) && [[ $prev == default ]]; then
+                _fwctl_words "skip"
+            elif ((given == 1)) && [[ $prev == info || $prev == update ]]; then
+                _fwctl_services
+            fi
             ;;
     esac
 } &&

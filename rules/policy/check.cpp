@@ -51,6 +51,10 @@ bool in_sorted(const std::vector<AddressRange>& ranges, const Address& address) 
   return after != ranges.begin() && std::prev(after)->contains(address);
 }
 
+std::vector<Protocol> protocols(const PortItem& item) {
+  return item.protocol ? std::vector{*item.protocol} : std::vector{tcp, udp};
+}
+
 }  // namespace
 
 bool CheckedSet::contains(const Address& address) const {
@@ -67,17 +71,6 @@ std::string rule_id(const Rule& rule) {
   return "r" + hex(digest(command_text(rule)), 8);
 }
 
-std::vector<ServicePort> ports_of(const Service& service) {
-  std::vector<ServicePort> ports;
-  for (const auto& item : service.ports) {
-    const auto* range = std::get_if<PortRange>(&item.what);
-    if (range == nullptr) continue;  // the parser has complained
-    for (const auto protocol : item.protocol ? std::vector{*item.protocol} : std::vector{tcp, udp})
-      ports.push_back({protocol, *range});
-  }
-  return ports;
-}
-
 class Checker {
  public:
   Checker(const ParsedPolicy& parsed, const Sources& sources, ServiceTable services,
@@ -87,7 +80,7 @@ class Checker {
   }
 
   std::optional<CheckedPolicy> check() {
-    check_services();
+    define_services(checked_.policy_, sources_, services_);
     check_sets();
     for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed})
       checked_.rules_[static_cast<std::size_t>(traffic)] = baseline(traffic);
@@ -100,14 +93,6 @@ class Checker {
  private:
   void complain(const Rule& rule, Span at, std::string_view message) {
     diagnostics_.push_back(error_in(sources_.at(rule.source), at, message));
-  }
-
-  void check_services() {
-    for (const auto& service : checked_.policy_.services) {
-      auto ports = ports_of(service);
-      if (ports.empty()) broken_services_.insert(service.name);
-      services_.define(service.name, std::move(ports));
-    }
   }
 
   void check_sets() {
@@ -152,9 +137,8 @@ class Checker {
     std::vector<ServicePort> out;
     for (const auto& item : items) {
       if (const auto* range = std::get_if<PortRange>(&item.what)) {
-        for (const auto protocol :
-             item.protocol ? std::vector{*item.protocol} : std::vector{tcp, udp})
-          out.push_back({protocol, *range});
+        for (const auto protocol : protocols(item))
+          out.push_back({.protocol = protocol, .ports = *range});
         continue;
       }
       resolve_service(rule, item, out);
@@ -164,21 +148,58 @@ class Checker {
 
   void resolve_service(const Rule& rule, const PortItem& item, std::vector<ServicePort>& out) {
     const auto& name = std::get<ServiceName>(item.what).name;
-    const auto& known = services_.find(name);
-    if (known.empty()) {
-      if (!broken_services_.contains(name))
-        complain(rule, item.at,
-                 "no service is called '" + name + "'" + suggestion(name, services_.names()));
-      return;
-    }
+    const auto* known = services_.find(name);
+    if (known == nullptr) return complain(rule, item.at, unknown_service(name));
+    if (known->ports.empty()) return;  // the parser has complained
+    if (known->profile && item.protocol)
+      return complain(rule, item.at,
+                      "application profile '" + name + "' brings its own protocols: leave '" +
+                          item.protocol->text() + "' out");
+    std::uint32_t items_before = 0;
+    for (const auto& port : out) items_before = std::max(items_before, port.item);
     bool any = false;
-    for (const auto& port : known) {
+    for (auto port : known->ports) {
       if (item.protocol && *item.protocol != port.protocol) continue;
       any = true;
+      if (known->profile) port.item += items_before;
       out.push_back(port);
     }
     if (!any)
       complain(rule, item.at, "service '" + name + "' is not known for " + item.protocol->text());
+  }
+
+  std::string unknown_service(const std::string& name) const {
+    const auto alike = services_.alike(name);
+    if (alike.size() > 1)
+      return "several application profiles are called '" + name +
+             "' but for upper and lower case: '" + std::string(alike[0]) + "', '" +
+             std::string(alike[1]) + "'";
+    const bool like_a_port = name[0] >= '0' && name[0] <= '9';
+    return (like_a_port ? "'" + name + "' is neither a port nor the name of a service"
+                        : "no service is called '" + name + "'") +
+           suggestion(name, services_.names());
+  }
+
+  // Whether both sides name one and the same application profile: its items then go with each
+  // other.
+  bool same_profile(const Rule& rule) const {
+    if (rule.ports.size() != 1 || rule.from_ports != rule.ports) return false;
+    const auto* service = std::get_if<ServiceName>(&rule.ports.front().what);
+    const auto* known = service == nullptr ? nullptr : services_.find(service->name);
+    return known != nullptr && known->profile;
+  }
+
+  // The first port of an item of a profile that goes with nothing on the other side.
+  static const ServicePort* without_partner(const std::vector<ServicePort>& ports,
+                                            const std::vector<ServicePort>& others) {
+    std::set<std::uint32_t> met;
+    for (const auto& port : ports)
+      for (const auto& other : others)
+        if (port.protocol == other.protocol) met.insert(port.item);
+    const auto alone = std::find_if(ports.begin(), ports.end(), [&](const ServicePort& port) {
+      return port.item != 0 && !met.contains(port.item);
+    });
+    return alone == ports.end() ? nullptr : &*alone;
   }
 
   std::vector<Flow> flows(const Rule& rule) {
@@ -202,13 +223,27 @@ class Checker {
     else if (rule.ports.empty())
       for (const auto& port : from) add({.protocol = port.protocol, .from = port.ports});
     else
-      for (const auto& source : from)
-        for (const auto& port : to)
-          if (source.protocol == port.protocol)
-            add({.protocol = port.protocol, .from = source.ports, .to = port.ports});
-    if (out.empty() && !to.empty() && !from.empty() && diagnostics_.size() == before)
+      add_pairs(from, to, same_profile(rule), add);
+    if (diagnostics_.size() != before || to.empty() || from.empty()) return out;
+    const auto* alone = without_partner(from, to);
+    if (alone == nullptr) alone = without_partner(to, from);
+    if (alone != nullptr)
+      complain(rule, rule.at,
+               "port " + text(*alone) +
+                   " of an application profile has nothing of its protocol on "
+                   "the other side");
+    else if (out.empty())
       complain(rule, rule.at, "the source ports and the destination ports share no protocol");
     return out;
+  }
+
+  template <typename Add>
+  static void add_pairs(const std::vector<ServicePort>& from, const std::vector<ServicePort>& to,
+                        bool by_item, const Add& add) {
+    for (const auto& source : from)
+      for (const auto& port : to)
+        if (source.protocol == port.protocol && (!by_item || source.item == port.item))
+          add({.protocol = port.protocol, .from = source.ports, .to = port.ports});
   }
 
   std::vector<AddressMatch> addresses(const Rule& rule, const std::vector<AddressItem>& items) {
@@ -310,7 +345,6 @@ class Checker {
   const Sources& sources_;
   Diagnostics& diagnostics_;
   ServiceTable services_;
-  std::set<std::string> broken_services_;  // the parser has complained
   std::map<std::string, std::size_t> set_numbers_;
   std::map<std::string, int> ids_seen_;
   CheckedPolicy checked_;
@@ -331,6 +365,27 @@ std::optional<CheckedPolicy> load(const Sources& sources, std::string_view etc_s
   return load(sources, ServiceTable(etc_services), diagnostics);
 }
 
+void define_services(const Policy& policy, const Sources& sources, ServiceTable& services) {
+  for (const auto& service : policy.services) {
+    Definition definition{.name = service.name,
+                          .title = {},
+                          .description = service.description,
+                          .ports = {},
+                          .origin = Origin::policy,
+                          .file = sources.at(service.source).name,
+                          .line = service.at.line};
+    for (const auto& item : service.ports) {
+      const auto* range = std::get_if<PortRange>(&item.what);
+      if (range == nullptr) continue;  // the parser has complained
+      for (const auto protocol : protocols(item))
+        definition.ports.push_back({.protocol = protocol, .ports = *range});
+    }
+    for (const auto protocol : service.protocols)
+      definition.ports.push_back({.protocol = protocol});
+    services.define(std::move(definition));
+  }
+}
+
 std::string used_services(const Policy& policy, const ServiceTable& services) {
   std::set<std::string> names;
   for (const auto& rule : policy.rules)
@@ -340,8 +395,7 @@ std::string used_services(const Policy& policy, const ServiceTable& services) {
   for (const auto& service : policy.services) names.erase(service.name);
   std::string out;
   for (const auto& name : names)
-    for (const auto& port : services.find(name))
-      out += name + " " + std::to_string(port.ports.first) + "/" + port.protocol.text() + "\n";
+    if (const auto* known = services.find(name)) out += kept_text(name, *known);
   return out;
 }
 

@@ -103,12 +103,12 @@ std::optional<CheckedPolicy> load(const Sources& sources, ServiceTable services,
 std::optional<CheckedPolicy> load(const Sources& sources, std::string_view etc_services,
                                   Diagnostics& diagnostics);
 
-// Lines as in /etc/services for every service that rules name and the policy itself does not
-// define.
-std::string used_services(const Policy& policy, const ServiceTable& services);
+// What the policy itself says of names goes into `services`.
+void define_services(const Policy& policy, const Sources& sources, ServiceTable& services);
 
-// What a service that the policy defines stands for.
-std::vector<ServicePort> ports_of(const Service& service);
+// kept_text() for every service that rules name and the policy itself does not define, under the
+// name that the rule has.
+std::string used_services(const Policy& policy, const ServiceTable& services);
 
 // "r" and 8 hexadecimal digits that stay for as long as the rule means the same.
 std::string rule_id(const Rule& rule);

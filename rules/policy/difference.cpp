@@ -27,6 +27,9 @@ Lines lines(const Policy& policy) {
   for (const auto& service : policy.services)
     for (const auto& item : service.ports)
       out.push_back("service " + service.name + " " + text(item));
+  for (const auto& service : policy.services)
+    for (const auto protocol : service.protocols)
+      out.push_back("service " + service.name + " " + protocol.text());
   for (const auto& rule : policy.rules)
     out.push_back(command_text(rule) +
                   (rule.comment.empty() ? "" : " comment '" + rule.comment + "'"));

@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::array<std::string_view, 6> first_words{"allow", "deny",  "reject",
                                                       "limit", "route", "rule"};
-constexpr std::array<std::string_view, 10> clause_words{
-    "proto", "from", "to", "port", "type", "comment", "log", "log-all", "rate", "burst"};
+constexpr std::array<std::string_view, 11> clause_words{
+    "proto", "from", "to", "port", "type", "app", "comment", "log", "log-all", "rate", "burst"};
 
 bool same_word(std::string_view typed, std::string_view word) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
@@ -37,6 +37,8 @@ class Reader {
     read_prefix();
     if (failed_) return {};
     read_what();
+    if (!failed_ && app_ != nullptr && rule_.protocol)
+      complain(app_->at, "'app' brings its own protocols: leave 'proto' out");
     if (failed_) return {};
     if (!rule_.icmp_types.empty() && (!rule_.ports.empty() || !rule_.from_ports.empty()))
       complain(whole_, "a rule with ICMP types has no ports");
@@ -231,12 +233,21 @@ class Reader {
     if (address == nullptr || !accept(*address, parse_addresses(address->text), addresses)) return;
     if (const auto* odd = mixed_negation(addresses))
       return complain(odd->at, "in one list all addresses have a ! before them or none has");
+    if (!at_end() && word().text == "app") return read_app(ports);
     if (!take("port")) return;
     const Word* port = argument("port", "a port");
     if (port == nullptr) return;
     if (port->text == "any") return complain(port->at, "leave 'port' out to mean any port");
     if (!ports.empty()) return complain(port->at, "the ports are given already");
     accept(*port, parse_ports(port->text), ports);
+  }
+
+  void read_app(std::vector<PortItem>& ports) {
+    app_ = &words_[next_++];
+    const Word* name = argument("app", "the name of a service");
+    if (name == nullptr) return;
+    if (!ports.empty()) return complain(name->at, "the ports are given already");
+    accept(*name, parse_service_names(name->text), ports);
   }
 
   void read_simple(const Word& what) {
@@ -266,8 +277,8 @@ class Reader {
       return complain(what.at, "'" + what.text + "' goes with limit only");
     if (what.text == "type")
       return complain(what.at, "'type' stands behind 'proto icmp' or 'proto icmpv6'");
-    if (what.text == "port")
-      return complain(what.at, "'port' stands behind 'from ADDRESS' or 'to ADDRESS'");
+    if (what.text == "port" || what.text == "app")
+      return complain(what.at, "'" + what.text + "' stands behind 'from ADDRESS' or 'to ADDRESS'");
     complain(what.at,
              "'" + what.text + "' has no meaning here" + suggestion(what.text, clause_words));
   }
@@ -278,6 +289,7 @@ class Reader {
   Diagnostics& diagnostics_;
   std::size_t next_ = 0;
   bool failed_ = false;
+  const Word* app_ = nullptr;  // one of the words `app`
   bool seen_proto_ = false;
   bool seen_from_ = false;
   bool seen_to_ = false;

@@ -35,6 +35,7 @@ Command place(const std::vector<std::string>& words);
 // LOG    = log | log-all
 // WHAT   = PORTS                                             ("80,443/tcp", "ssh", "9000-9010/udp")
 //        | [proto PROTO [type TYPES]] [from ADDRESSES [port PORTS]] [to ADDRESSES [port PORTS]]
+//        | [from ADDRESSES [app NAMES]] [to ADDRESSES [app NAMES]]      (one side may have port)
 // and anywhere behind the verdict: comment TEXT; with limit: rate COUNT/UNIT, burst COUNT.
 // Lists have commas and no blanks; in, out, log, log-all and comment may be in capitals. `words`
 // are the words as a shell splits them. Diagnostics are in file "command", line 1, and count

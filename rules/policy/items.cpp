@@ -1,6 +1,7 @@
 #include "rules/policy/items.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 
 #include "rules/icmp.h"
@@ -11,6 +12,10 @@ namespace fwctl::policy {
 namespace {
 
 constexpr std::size_t longest_name = 60;
+constexpr std::size_t longest_profile = 64;
+// They mean something else behind a verdict ("allow log ...").
+constexpr std::array<std::string_view, 9> words{"in",   "out", "on",   "log",    "proto",
+                                                "from", "to",  "port", "comment"};
 // IFNAMSIZ - 1 of linux/if.h.
 constexpr std::size_t longest_interface = 15;
 
@@ -89,7 +94,7 @@ Parsed<std::uint16_t> parse_port(std::string_view piece) {
 }
 
 Parsed<std::variant<PortRange, ServiceName>> parse_port_or_service(std::string_view piece) {
-  if (valid_service(piece)) return ServiceName{std::string(piece)};
+  if (valid_service(piece) || valid_profile(piece)) return ServiceName{std::string(piece)};
   if (valid_name(piece))
     return problem(piece, quoted(piece) + " is a word of the rule language and no service");
   const std::size_t dash = piece.find_first_of("-:");
@@ -128,6 +133,12 @@ Parsed<PortItem> parse_port_item(std::string_view piece, Span at) {
   }
   item.protocol = *protocol;
   return item;
+}
+
+Parsed<PortItem> parse_service_name(std::string_view piece, Span at) {
+  if (valid_service(piece) || valid_profile(piece))
+    return PortItem{.what = ServiceName{std::string(piece)}, .protocol = {}, .at = at};
+  return problem(piece, quoted(piece) + " is not the name of a service: ports stand behind 'port'");
 }
 
 Parsed<Address> parse_address(std::string_view piece) {
@@ -199,9 +210,17 @@ bool valid_name(std::string_view name) {
 }
 
 bool valid_service(std::string_view name) {
-  constexpr std::array<std::string_view, 9> words{"in",   "out", "on",   "log",    "proto",
-                                                  "from", "to",  "port", "comment"};
   return valid_name(name) && std::find(words.begin(), words.end(), name) == words.end();
+}
+
+bool valid_profile(std::string_view name) {
+  const auto part = [](char c) {
+    return letter(c) || digit(c) || std::string_view(" _.+-").find(c) != std::string_view::npos;
+  };
+  return !name.empty() && name.size() <= longest_profile && (letter(name[0]) || digit(name[0])) &&
+         name.back() != ' ' && std::all_of(name.begin(), name.end(), part) &&
+         std::any_of(name.begin(), name.end(), letter) && name != "any" && name != "all" &&
+         std::find(words.begin(), words.end(), name) == words.end();
 }
 
 bool one_line(std::string_view text) {
@@ -220,6 +239,10 @@ Parsed<std::vector<PortItem>> parse_ports(std::string_view text) {
     for (auto& item : *items)
       if (says_none(item)) item.protocol = items->back().protocol;
   return items;
+}
+
+Parsed<std::vector<PortItem>> parse_service_names(std::string_view text) {
+  return each_piece<PortItem>(text, parse_service_name);
 }
 
 Parsed<AddressRange> parse_address_range(std::string_view piece) {

@@ -25,6 +25,8 @@ using Parsed = tl::expected<T, Problem>;
 // ("80,443/tcp"). "any" alone is the empty list. The items' spans have line 0 and count columns
 // from 1 within `text`.
 Parsed<std::vector<PortItem>> parse_ports(std::string_view text);
+// The same of nothing but names: what stands behind "app".
+Parsed<std::vector<PortItem>> parse_service_names(std::string_view text);
 Parsed<std::vector<AddressItem>> parse_addresses(std::string_view text);
 // One address, prefix or range, as sets hold them.
 Parsed<AddressRange> parse_address_range(std::string_view piece);
@@ -41,6 +43,11 @@ Parsed<std::uint32_t> parse_burst(std::string_view text);
 bool valid_name(std::string_view name);
 // A service is also none of the words that mean something else behind a verdict ("allow log ...").
 bool valid_service(std::string_view name);
+
+// Names of application profiles, as ufw has them: a letter or digit, then also blanks and any of
+// _.+-, at most 64 characters, none at the end a blank; with a letter, so that none is a port or an
+// address, and none of the words above.
+bool valid_profile(std::string_view name);
 
 // Comments are: no control characters.
 bool one_line(std::string_view text);

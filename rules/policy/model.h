@@ -35,7 +35,7 @@ struct Rate {
 };
 
 struct ServiceName {
-  std::string name;
+  std::string name;  // of an application profile, it may have blanks
   bool operator==(const ServiceName&) const = default;
 };
 
@@ -109,6 +109,7 @@ struct AddressSet {
 struct Service {
   std::string name;
   std::vector<PortItem> ports;
+  std::vector<Protocol> protocols;  // that have no ports
   std::string description;
   std::size_t source = 0;
   Span at;

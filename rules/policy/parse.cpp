@@ -51,6 +51,12 @@ class FileReader {
                 {"rules", [this](const Node& value) { read_rules(value, Layer::added); }}});
   }
 
+  // A file of services.d: what `services` has as its value.
+  void read_definitions() {
+    const auto root = yaml::parse(source_, diagnostics_);
+    if (root && root->kind != Kind::null) read_services(*root);
+  }
+
  private:
   struct Key {
     std::string_view name;
@@ -228,14 +234,24 @@ class FileReader {
   }
 
   void read_service(const Node& key, const Node& definition) {
-    Service service{
-        .name = key.scalar, .ports = {}, .description = {}, .source = index_, .at = key.at};
+    Service service{.name = key.scalar,
+                    .ports = {},
+                    .protocols = {},
+                    .description = {},
+                    .source = index_,
+                    .at = key.at};
     const std::size_t before = diagnostics_.size();
-    each_entry(definition, "a service is a map: ports, description",
+    each_entry(definition, "a service is a map: ports, protocols, description",
                {{"ports",
                  [&](const Node& value) {
                    each_scalar(value, "a port", [&](const Node& item) {
                      append(item, parse_ports(item.scalar), service.ports);
+                   });
+                 }},
+                {"protocols",
+                 [&](const Node& value) {
+                   each_scalar(value, "a protocol", [&](const Node& item) {
+                     read_service_protocol(item, service.protocols);
                    });
                  }},
                 {"description", [&](const Node& value) {
@@ -245,9 +261,17 @@ class FileReader {
     for (const auto& item : service.ports)
       if (std::holds_alternative<ServiceName>(item.what))
         complain(item.at, "a service is made of ports, not of other services");
-    if (service.ports.empty() && diagnostics_.size() == before)
-      complain(key.at, "service '" + key.scalar + "' has no ports");
+    if (service.ports.empty() && service.protocols.empty() && diagnostics_.size() == before)
+      complain(key.at, "service '" + key.scalar + "' has neither ports nor protocols");
     policy_.services.push_back(std::move(service));
+  }
+
+  void read_service_protocol(const Node& item, std::vector<Protocol>& into) {
+    const auto protocol = accept(item, parse_protocol(item.scalar));
+    if (protocol && protocol->has_ports())
+      complain(item.at, "protocol " + protocol->text() + " has ports: write them under 'ports'");
+    else if (protocol)
+      into.push_back(*protocol);
   }
 
   template <typename T>
@@ -439,6 +463,10 @@ ParsedPolicy parse(const Sources& sources, Diagnostics& diagnostics) {
         .read(managed_places);
   FileReader(sources, sources.managed.size(), true, result.policy, result.added, diagnostics)
       .read(added_places);
+  for (std::size_t index = 0; index < sources.definitions.size(); ++index)
+    FileReader(sources, sources.managed.size() + 1 + index, false, result.policy, result.added,
+               diagnostics)
+        .read_definitions();
   std::stable_sort(result.policy.rules.begin(), result.policy.rules.end(),
                    [](const Rule& a, const Rule& b) { return a.layer < b.layer; });
   return result;

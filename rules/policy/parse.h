@@ -14,13 +14,18 @@ namespace fwctl::policy {
 struct Sources {
   std::vector<Source> managed;
   Source added{.name = "rules.yaml", .text = {}};
-  // The lines of /etc/services that the policy relied on when it was put in force, in the same
-  // format, so that it means the same later. Empty while that has not happened.
+  // services.d/*.yaml in the order they are read.
+  std::vector<Source> definitions;
+  // What the services that the policy relies on meant when it was put in force, as kept_text() has
+  // it, so that it means the same later. Empty while that has not happened.
   std::string services;
 
-  // By Rule::source: the managed files in order, then `added`.
+  // By Rule::source: the managed files in order, then `added`, then the definitions; `added` for
+  // what is none of them.
   const Source& at(std::size_t index) const {
-    return index < managed.size() ? managed[index] : added;
+    if (index < managed.size()) return managed[index];
+    const std::size_t behind = index - managed.size();
+    return behind == 0 || behind > definitions.size() ? added : definitions[behind - 1];
   }
   bool operator==(const Sources&) const = default;
 };

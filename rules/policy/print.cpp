@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "rules/icmp.h"
+#include "rules/policy/grammar.h"
 #include "rules/policy/items.h"
 #include "rules/yaml.h"
 
@@ -45,6 +46,17 @@ std::string ports_text(const std::vector<PortItem>& items, bool with_protocol) {
   if (uniform && with_protocol && items.front().protocol)
     out += "/" + items.front().protocol->text();
   return out;
+}
+
+// " port 80,443" or, where a name needs it to be read as one, " app 'Web Server'".
+std::string ports_clause(const std::vector<PortItem>& items, bool with_protocol) {
+  const auto* keyword = " port ";
+  const bool names = std::all_of(items.begin(), items.end(), [](const PortItem& item) {
+    return std::holds_alternative<ServiceName>(item.what) && !item.protocol;
+  });
+  for (const auto& item : items)
+    if (names && !valid_service(std::get<ServiceName>(item.what).name)) keyword = " app ";
+  return keyword + join({ports_text(items, with_protocol)});
 }
 
 std::string joined(const std::vector<std::string>& pieces) {
@@ -127,7 +139,7 @@ std::string command_text(const Rule& rule) {
     out += " rate " + text(rule.rate);
     if (rule.rate.burst != Rate{}.burst) out += " burst " + std::to_string(rule.rate.burst);
   }
-  if (simple(rule)) return out + " " + ports_text(rule.ports, true);
+  if (simple(rule)) return out + " " + join({ports_text(rule.ports, true)});
   const auto common = common_protocol(rule);
   const auto protocol = rule.protocol ? rule.protocol : common;
   if (protocol) out += " proto " + protocol->text();
@@ -136,9 +148,9 @@ std::string command_text(const Rule& rule) {
   const bool has_from = !rule.from.empty() || !rule.from_ports.empty();
   const bool on = !rule.interfaces.empty() || !rule.out_interfaces.empty();
   if (has_from || (!has_to && (protocol || !on))) out += " from " + addresses_text(rule.from);
-  if (!rule.from_ports.empty()) out += " port " + ports_text(rule.from_ports, !common);
+  if (!rule.from_ports.empty()) out += ports_clause(rule.from_ports, !common);
   if (has_to) out += " to " + addresses_text(rule.to);
-  if (!rule.ports.empty()) out += " port " + ports_text(rule.ports, !common);
+  if (!rule.ports.empty()) out += ports_clause(rule.ports, !common);
   return out;
 }
 
@@ -207,7 +219,11 @@ std::string yaml_text(const Policy& policy) {
   }
   if (!policy.services.empty()) out += "services:\n";
   for (const auto& service : policy.services) {
-    out += "  " + scalar(service.name) + ":\n    ports: " + list(texts(service.ports)) + "\n";
+    out += "  " + scalar(service.name) + ":\n";
+    if (!service.ports.empty()) out += "    ports: " + list(texts(service.ports)) + "\n";
+    std::vector<std::string> protocols;
+    for (const auto protocol : service.protocols) protocols.push_back(protocol.text());
+    if (!protocols.empty()) out += "    protocols: " + list(protocols) + "\n";
     if (!service.description.empty())
       out += "    description: " + yaml::quote(service.description) + "\n";
   }

@@ -1,5 +1,5 @@
-// Each folder beside this file is a case. It has policy.yaml and, where it needs them, rules.yaml
-// and policy.d/*.yaml; and what must come of them:
+// Each folder beside this file is a case. It has policy.yaml and, where it needs them, rules.yaml,
+// policy.d/*.yaml, services.d/*.yaml and applications.d/*; and what must come of them:
 //   errors       all that is said of a policy that is refused, or
 //   ruleset.nft  the ruleset of one that is not, as nft text, and
 //   warnings     what is said of it nevertheless, if anything
@@ -15,6 +15,7 @@
 
 #include "rules/compile/compile.h"
 #include "rules/nft/text.h"
+#include "rules/policy/profiles.h"
 #include "tests/kernel/listing.h"
 
 namespace fwctl::testing {
@@ -52,15 +53,23 @@ std::vector<Case> cases(const std::string& with) {
   return found;
 }
 
+std::vector<Source> files(const Case& one, const std::string& folder) {
+  std::vector<Source> found;
+  if (fs::exists(one.folder() / folder))
+    for (const auto& entry : fs::directory_iterator(one.folder() / folder)) {
+      const std::string name = folder + "/" + entry.path().filename().string();
+      found.push_back({.name = name, .text = one.golden(name)});
+    }
+  std::ranges::sort(found, {}, &Source::name);
+  return found;
+}
+
 policy::Sources sources(const Case& one) {
   policy::Sources all;
-  all.managed.push_back({.name = "policy.yaml", .text = one.golden("policy.yaml")});
-  std::vector<std::string> names;
-  if (fs::exists(one.folder() / "policy.d"))
-    for (const auto& entry : fs::directory_iterator(one.folder() / "policy.d"))
-      names.push_back("policy.d/" + entry.path().filename().string());
-  std::ranges::sort(names);
-  for (const auto& name : names) all.managed.push_back({.name = name, .text = one.golden(name)});
+  all.managed = files(one, "policy.d");
+  all.managed.insert(all.managed.begin(),
+                     {.name = "policy.yaml", .text = one.golden("policy.yaml")});
+  all.definitions = files(one, "services.d");
   all.added.text = one.golden("rules.yaml");
   return all;
 }
@@ -77,7 +86,9 @@ struct Outcome {
 
 Outcome outcome(const Case& one) {
   Diagnostics diagnostics;
-  const auto policy = policy::load(sources(one), etc_services, diagnostics);
+  policy::ServiceTable services(etc_services, policy::parse_profiles(files(one, "applications.d"),
+                                                                     etc_services, diagnostics));
+  const auto policy = policy::load(sources(one), std::move(services), diagnostics);
   Outcome result{.ruleset = {}, .said = render(diagnostics)};
   if (policy) result.ruleset = compile::compile(*policy);
   return result;

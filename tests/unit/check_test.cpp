@@ -157,6 +157,107 @@ TEST(Check, ResolvesNames) {
                                               {.protocol = udp, .to = {9000, 9000}}}));
 }
 
+// Profiles of these tests: two items of one protocol, a protocol for each, and none.
+policy::ServiceTable with_profiles() {
+  const auto profile = [](const std::string& name, std::vector<policy::ServicePort> ports) {
+    return policy::Definition{.name = name,
+                              .title = {},
+                              .description = {},
+                              .ports = std::move(ports),
+                              .origin = policy::Origin::profile,
+                              .profile = true,
+                              .file = {}};
+  };
+  return policy::ServiceTable(
+      etc_services, {profile("Pair", {{tcp, {1, 1}, 1}, {tcp, {2, 2}, 2}}),
+                     profile("Both", {{udp, {137, 138}, 1}, {tcp, {139, 139}, 2}}),
+                     profile("Any Of Them", {{tcp, {53, 53}, 1}, {udp, {53, 53}, 1}}),
+                     profile("TWO", {{tcp, {1, 1}, 1}}), profile("Two", {{tcp, {2, 2}, 1}})});
+}
+
+struct Checked {
+  std::vector<policy::Flow> flows;  // of the last rule
+  std::string said;
+};
+
+Checked check_with_profiles(const std::string& rule) {
+  Diagnostics diagnostics;
+  const auto policy =
+      policy::load(sources("rules:\n  - " + rule + "\n"), with_profiles(), diagnostics);
+  Checked out{.flows = {}, .said = render(diagnostics)};
+  if (policy) out.flows = policy->rules(Traffic::incoming).back().conditions.flows;
+  return out;
+}
+
+TEST(Check, ProfilesAreTheirPorts) {
+  using Flows = std::vector<policy::Flow>;
+  const Flows both{{.protocol = udp, .to = {137, 138}}, {.protocol = tcp, .to = {139, 139}}};
+  EXPECT_EQ(check_with_profiles("allow Both").flows, both);
+  EXPECT_EQ(check_with_profiles("allow both").flows, both);
+  EXPECT_EQ(check_with_profiles("allow from any app Both").flows,
+            (Flows{{.protocol = udp, .from = {137, 138}}, {.protocol = tcp, .from = {139, 139}}}));
+  EXPECT_EQ(check_with_profiles("allow: [Any Of Them, 80/tcp]").flows.size(), 3U);
+}
+
+TEST(Check, AProfileOnBothSidesPairsItsItems) {
+  using Flows = std::vector<policy::Flow>;
+  EXPECT_EQ(check_with_profiles("allow from any app Pair to any app Pair").flows,
+            (Flows{{.protocol = tcp, .from = {1, 1}, .to = {1, 1}},
+                   {.protocol = tcp, .from = {2, 2}, .to = {2, 2}}}));
+  EXPECT_EQ(check_with_profiles("allow from any app Both to any app 'Any Of Them'").flows,
+            (Flows{{.protocol = udp, .from = {137, 138}, .to = {53, 53}},
+                   {.protocol = tcp, .from = {139, 139}, .to = {53, 53}}}));
+  EXPECT_EQ(check_with_profiles("allow from any app Pair to any port 13").flows.size(), 2U);
+  EXPECT_EQ(check_with_profiles("allow from any app 'Any Of Them' to any port http").flows.size(),
+            1U);
+}
+
+TEST(Check, RefusesWhatAProfileCannotMean) {
+  EXPECT_EQ(check_with_profiles("allow Both/tcp").said,
+            "policy.yaml:2:11: error: application profile 'Both' brings its own protocols: leave "
+            "'tcp' out\n"
+            "    - allow Both/tcp\n"
+            "            ^~~~~~~~\n");
+  EXPECT_NE(
+      check_with_profiles("allow from any app Both to any port http")
+          .said.find("port 137-138/udp of an application profile has nothing of its protocol"),
+      std::string::npos);
+  EXPECT_NE(
+      check_with_profiles("allow from any port http to any app Both").said.find("137-138/udp"),
+      std::string::npos);
+  EXPECT_NE(
+      check_with_profiles("allow two")
+          .said.find(
+              "several application profiles are called 'two' but for upper and lower case: 'TWO', "
+              "'Two'"),
+      std::string::npos);
+  EXPECT_NE(check_with_profiles("allow 'Any Of Then'").said.find("did you mean 'Any Of Them'?"),
+            std::string::npos);
+  EXPECT_NE(check_with_profiles("allow 80x").said.find("'80x' is neither a port nor the name of"),
+            std::string::npos);
+}
+
+TEST(Check, AServiceMayHaveProtocolsWithoutPorts) {
+  const auto policy = load(
+      "services: {vpn: {ports: 500/udp, protocols: [esp, ah]}}\n"
+      "rules:\n  - allow: vpn\n");
+  EXPECT_EQ(policy.rules(Traffic::incoming).back().conditions.flows,
+            (std::vector<policy::Flow>{
+                {.protocol = udp, .to = {500, 500}}, {.protocol = {50}}, {.protocol = {51}}}));
+}
+
+TEST(UsedServices, AreKeptUnderTheNameOfTheRule) {
+  Diagnostics none;
+  const auto table = with_profiles();
+  const auto policy = policy::load(
+      sources(
+          "services: {mine: {ports: 1}}\nrules: [allow both, allow mine, allow ssh, allow 80]\n"),
+      table, none);
+  ASSERT_TRUE(policy);
+  EXPECT_EQ(policy::used_services(policy->policy(), table),
+            "both 137-138/udp profile 1\nboth 139/tcp profile 2\nssh 22/tcp\n");
+}
+
 TEST(Check, SetsAreWhatTheirRangesAre) {
   RandomPolicy random(12);
   for (int count = 0; count < 200; ++count) {

@@ -19,10 +19,13 @@ using Words = std::vector<std::string>;
 class FirewallTest : public ::testing::Test {
  protected:
   void start() {
-    firewall_.emplace(Firewall::Places{.config = folder_.path() / "etc",
-                                       .state = folder_.path() / "state",
-                                       .services = folder_.path() / "services"},
-                      kernel_);
+    firewall_.emplace(
+        Firewall::Places{.config = folder_.path() / "etc",
+                         .state = folder_.path() / "state",
+                         .services = {.services = folder_.path() / "services",
+                                      .profiles = {folder_.path() / "ufw",
+                                                   folder_.path() / "etc/applications.d"}}},
+        kernel_);
     const auto started = firewall_->start();
     ASSERT_TRUE(started) << started.error().message();
   }
@@ -515,6 +518,157 @@ TEST_F(FirewallTest, EditingEtcServicesChangesNothingUntilReload) {
   EXPECT_EQ(kernel_text().find("tcp . 8080"), std::string::npos);
   ASSERT_TRUE(firewall_->reload({}));
   EXPECT_NE(kernel_text().find("tcp . 8080"), std::string::npos);
+}
+
+std::string profile(const std::string& name, const std::string& ports) {
+  return "[" + name + "]\ntitle=t\ndescription=d\nports=" + ports + "\n";
+}
+
+TEST_F(FirewallTest, EditingAProfileChangesNothingUntilReload) {
+  folder_.write("ufw/web", profile("Web Server", "80/tcp|9000:9010/udp"));
+  start();
+  ASSERT_TRUE(allow("web server"));
+  ASSERT_TRUE(enable());
+  EXPECT_NE(kernel_text().find("udp . 9000-9010"), std::string::npos);
+  EXPECT_TRUE(firewall_->problems().empty());
+  const auto before = kernel_text();
+
+  folder_.write("ufw/web", profile("Web Server", "8080/tcp"));
+  start();
+  ASSERT_TRUE(firewall_->set_default(policy::Traffic::routed, policy::Verdict::allow, {}));
+  ASSERT_TRUE(firewall_->set_default(policy::Traffic::routed, policy::Verdict::deny, {}));
+  EXPECT_NE(kernel_text().find("tcp . 80 "), std::string::npos);
+  EXPECT_NE(kernel_text().find("udp . 9000-9010"), std::string::npos);
+  EXPECT_EQ(kernel_text().find("8080"), std::string::npos);
+  EXPECT_TRUE(mentions(firewall_->problems(), "+ service web server 8080/tcp"));
+
+  const auto reloaded = firewall_->reload({});
+  ASSERT_TRUE(reloaded);
+  EXPECT_EQ(reloaded->difference,
+            (Words{"- service web server 80/tcp", "- service web server 9000-9010/udp",
+                   "+ service web server 8080/tcp"}));
+  EXPECT_NE(kernel_text().find("tcp . 8080"), std::string::npos);
+  EXPECT_EQ(kernel_text().find("9000"), std::string::npos);
+  EXPECT_TRUE(firewall_->problems().empty());
+}
+
+TEST_F(FirewallTest, AProfileThatIsGoneIsKeptUntilReload) {
+  folder_.write("ufw/web", profile("Web Server", "80/tcp"));
+  start();
+  ASSERT_TRUE(allow("Web Server"));
+  ASSERT_TRUE(enable());
+  const auto before = kernel_text();
+  std::filesystem::remove(folder_.path() / "ufw/web");
+  ASSERT_TRUE(kernel_.apply({nft::DeleteTable{}}));  // a reboot
+  start();
+  EXPECT_EQ(kernel_text(), before);
+  EXPECT_EQ(firewall_->generation(), 3U);
+  EXPECT_EQ(firewall_->services_in_force().find("Web Server")->origin, policy::Origin::kept);
+  ASSERT_TRUE(firewall_->remove({"allow", "Web Server"}, {}))
+      << "a rule can be deleted all the same";
+  const auto again = allow("Web Server");
+  ASSERT_FALSE(again);
+  EXPECT_NE(message(again.error()).find("no service is called 'Web Server'"), std::string::npos);
+}
+
+TEST_F(FirewallTest, OwnProfilesOutrankThoseOfUfw) {
+  folder_.write("ufw/web", profile("Web Server", "80/tcp"));
+  folder_.write("etc/applications.d/web", profile("Web Server", "8080/tcp"));
+  start();
+  ASSERT_TRUE(allow("Web Server"));
+  ASSERT_TRUE(enable());
+  EXPECT_NE(kernel_text().find("tcp . 8080"), std::string::npos);
+  EXPECT_EQ(kernel_text().find("tcp . 80 "), std::string::npos);
+}
+
+TEST_F(FirewallTest, ABadProfileIsWarnedOfAndNothingMore) {
+  folder_.write("ufw/bad", profile("Bad", "80,443"));
+  std::filesystem::create_directories(folder_.path() / "ufw/a folder");
+  folder_.write("ufw/web", profile("Web Server", "80/tcp"));
+  start();
+  const auto added = allow("Web Server");
+  ASSERT_TRUE(added) << message(added.error());
+  EXPECT_TRUE(added->warnings.empty()) << "who adds a rule hears of that rule";
+  for (const bool dry_run : {true, false}) {
+    const auto reloaded = firewall_->reload({.reason = {}, .dry_run = dry_run});
+    ASSERT_TRUE(reloaded) << message(reloaded.error());
+    ASSERT_EQ(reloaded->warnings.size(), 1U);
+    EXPECT_EQ(reloaded->warnings[0].file, (folder_.path() / "ufw/bad").string());
+    EXPECT_EQ(reloaded->warnings[0].at.line, 4U);
+  }
+}
+
+TEST_F(FirewallTest, UpdateServicesTakesOneServiceAndNoFile) {
+  folder_.write("ufw/a", profile("A", "1/tcp"));
+  folder_.write("ufw/b", profile("B", "2/tcp"));
+  start();
+  ASSERT_TRUE(allow("A"));
+  ASSERT_TRUE(allow("b"));
+  ASSERT_TRUE(enable());
+  folder_.write("ufw/a", profile("A", "11/tcp"));
+  folder_.write("ufw/b", profile("B", "12/tcp"));
+  folder_.write("etc/policy.yaml", "rules:\n  - allow: 99/tcp\n");
+
+  const auto rehearsed = firewall_->update_services("B", {.reason = {}, .dry_run = true});
+  ASSERT_TRUE(rehearsed);
+  EXPECT_EQ(rehearsed->difference, (Words{"- service b 2/tcp", "+ service b 12/tcp"}));
+  EXPECT_NE(kernel_text().find("tcp . 2 "), std::string::npos);
+
+  ASSERT_TRUE(firewall_->update_services("B", {}));
+  EXPECT_NE(kernel_text().find("tcp . 12 "), std::string::npos);
+  EXPECT_NE(kernel_text().find("tcp . 1 "), std::string::npos) << "A was not meant";
+  EXPECT_EQ(kernel_text().find("tcp . 99 "), std::string::npos);
+
+  const auto all = firewall_->update_services("", {});
+  ASSERT_TRUE(all);
+  EXPECT_EQ(all->difference, (Words{"- service A 1/tcp", "+ service A 11/tcp"}));
+  const auto before = everything();
+  const auto again = firewall_->update_services("A", {});
+  ASSERT_TRUE(again);
+  EXPECT_FALSE(again->changed);
+  EXPECT_TRUE(mentions(again->notes, "means what it meant already"));
+  const auto unused = firewall_->update_services("ssh", {});
+  ASSERT_TRUE(unused);
+  EXPECT_TRUE(mentions(unused->notes, "no rule takes what 'ssh' means from this host"));
+  const auto unknown = firewall_->update_services("shh", {});
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(message(unknown.error()), "no service is called 'shh', did you mean 'ssh'?");
+  EXPECT_EQ(everything(), before);
+}
+
+TEST_F(FirewallTest, ServicesDIsReadByReloadAndKept) {
+  folder_.write("etc/services.d/20-b.yaml", "shop: {ports: 8443/tcp, protocols: esp}\n");
+  folder_.write("etc/services.d/10-a.yaml", "# nothing yet\n");
+  folder_.write("etc/services.d/.hidden.yaml", "shop: {ports: 1/tcp}\n");
+  folder_.write("etc/services.d/README", "not YAML: [\n");
+  start();
+  ASSERT_EQ(firewall_->sources().definitions.size(), 2U);
+  EXPECT_TRUE(firewall_->sources().definitions[0].name.ends_with("services.d/10-a.yaml"));
+  ASSERT_TRUE(allow("shop"));
+  ASSERT_TRUE(enable());
+  EXPECT_NE(kernel_text().find("tcp dport 8443"), std::string::npos);
+  EXPECT_NE(kernel_text().find("meta l4proto esp"), std::string::npos);
+  const auto before = everything();
+
+  folder_.write("etc/services.d/20-b.yaml", "shop: {ports: 0/tcp}\n");
+  EXPECT_TRUE(mentions(firewall_->problems(), "20-b.yaml has changed since it was loaded"));
+  const auto refused = firewall_->reload({});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(message(refused.error()).find("services.d/20-b.yaml:1:15: error: '0' is not a port"),
+            std::string::npos)
+      << message(refused.error());
+  EXPECT_EQ(kernel_text(), before.kernel);
+  ASSERT_TRUE(kernel_.apply({nft::DeleteTable{}}));  // a reboot
+  start();
+  EXPECT_EQ(kernel_text(), before.kernel);
+  EXPECT_EQ(firewall_->generation(), before.generation);
+
+  folder_.write("etc/services.d/20-b.yaml", "shop: {ports: 9443/tcp}\n");
+  folder_.write("etc/services.d/30-c.yaml", "till: {ports: 5/tcp}\n");
+  EXPECT_TRUE(mentions(firewall_->problems(), "30-c.yaml is new"));
+  const auto reloaded = firewall_->reload({});
+  ASSERT_TRUE(reloaded) << message(reloaded.error());
+  EXPECT_NE(kernel_text().find("tcp . 9443"), std::string::npos);
 }
 
 TEST_F(FirewallTest, ApplyKeepsTheModeOfThePolicyFile) {

@@ -339,6 +339,56 @@ TEST(Grammar, AnyWordsAreARuleOrARefusal) {
   }
 }
 
+TEST(Grammar, TakesNamesOfProfiles) {
+  const auto named = [](const std::string& name) {
+    return std::vector<PortItem>{{.what = ServiceName{name}}};
+  };
+  EXPECT_EQ(rule("allow 'Web Server'").ports, named("Web Server"));
+  EXPECT_EQ(rule("allow 0verkill").ports, named("0verkill"));
+  EXPECT_EQ(rule("allow to any app 'Web Server'"), rule("allow 'Web Server'"));
+  EXPECT_EQ(rule("deny in on eth0 log from 10.0.0.0/8 app A to 10.0.0.1 app 'B c' comment x"),
+            (Rule{.verdict = Verdict::deny,
+                  .log = true,
+                  .interfaces = {"eth0"},
+                  .from = {range("10.0.0.0", "10.255.255.255")},
+                  .from_ports = named("A"),
+                  .to = {range("10.0.0.1", "10.0.0.1")},
+                  .ports = named("B c"),
+                  .comment = "x"}));
+  EXPECT_EQ(rule("allow from any app A to any port 13").ports, (std::vector{port(13, 13)}));
+  EXPECT_EQ(rule("allow proto any to any app A"), rule("allow A"));
+  EXPECT_EQ(rule("allow app").ports, named("app")) << "a word of its own only behind an address";
+}
+
+TEST(Grammar, RefusesAppWhereItMakesNoSense) {
+  EXPECT_EQ(refusal("allow proto tcp to any app Samba"),
+            "command:1:24: error: 'app' brings its own protocols: leave 'proto' out\n"
+            "  allow proto tcp to any app Samba\n"
+            "                         ^~~\n");
+  EXPECT_EQ(refusal("allow to any app Samba proto udp"),
+            "command:1:14: error: 'app' brings its own protocols: leave 'proto' out\n"
+            "  allow to any app Samba proto udp\n"
+            "               ^~~\n");
+  EXPECT_EQ(refusal("allow from any app 22"),
+            "command:1:20: error: '22' is not the name of a service: ports stand behind 'port'\n"
+            "  allow from any app 22\n"
+            "                     ^~\n");
+  EXPECT_EQ(refusal("allow from any app Samba/tcp"),
+            "command:1:20: error: 'Samba/tcp' is not the name of a service: ports stand behind "
+            "'port'\n"
+            "  allow from any app Samba/tcp\n"
+            "                     ^~~~~~~~~\n");
+  EXPECT_NE(refusal("allow to any app log").find("is not the name of a service"),
+            std::string::npos);
+  EXPECT_NE(refusal("allow to any app").find("'app' needs the name of a service behind it"),
+            std::string::npos);
+  EXPECT_NE(refusal("allow 22 to any app Samba").find("the ports are given already"),
+            std::string::npos);
+  EXPECT_NE(refusal("allow to any port 22 app Samba")
+                .find("'app' stands behind 'from ADDRESS' or 'to ADDRESS'"),
+            std::string::npos);
+}
+
 TEST(Join, LeavesPlainWordsAlone) {
   EXPECT_EQ(policy::join({"allow", "80,443/tcp"}), "allow 80,443/tcp");
   EXPECT_EQ(policy::join({"a", "", "b c"}), "a '' 'b c'");

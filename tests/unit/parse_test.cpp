@@ -271,10 +271,46 @@ TEST(Parse, AServiceIsMadeOfPorts) {
             "policy.yaml:2:19: error: a service is made of ports, not of other services\n"
             "    a: {ports: [80, ssh]}\n                    ^~~\n");
   EXPECT_EQ(refusal("services:\n  a: {description: x}\n"),
-            "policy.yaml:2:3: error: service 'a' has no ports\n    a: {description: x}\n    ^\n");
-  EXPECT_EQ(
-      refusal("services:\n  a: [80]\n"),
-      "policy.yaml:2:6: error: a service is a map: ports, description\n    a: [80]\n       ^\n");
+            "policy.yaml:2:3: error: service 'a' has neither ports nor protocols\n"
+            "    a: {description: x}\n    ^\n");
+  EXPECT_EQ(refusal("services:\n  a: [80]\n"),
+            "policy.yaml:2:6: error: a service is a map: ports, protocols, description\n"
+            "    a: [80]\n       ^\n");
+  EXPECT_EQ(refusal("services:\n  a: {protocols: [esp, udp]}\n"),
+            "policy.yaml:2:24: error: protocol udp has ports: write them under 'ports'\n"
+            "    a: {protocols: [esp, udp]}\n                         ^~~\n");
+}
+
+TEST(Parse, ReadsDefinitionsOfServicesD) {
+  auto files = sources("services: {a: {ports: 1}}\nrules: [allow b]\n");
+  files.definitions = {{"services.d/1.yaml", "# nothing\n"},
+                       {"services.d/2.yaml", "b: {ports: 2/tcp, protocols: esp}\n"}};
+  const auto result = parsed(files);
+  ASSERT_EQ(result.policy.services.size(), 2U);
+  const auto& service = result.policy.services[1];
+  EXPECT_EQ(service.name, "b");
+  EXPECT_EQ(service.protocols, std::vector{Protocol{50}});
+  EXPECT_EQ(files.at(service.source).name, "services.d/2.yaml");
+}
+
+TEST(Parse, ComplainsOfServicesDWhereItIsWrong) {
+  const auto with = [](std::string text) {
+    auto files = sources("services: {a: {ports: 1}}\n");
+    files.definitions = {{"services.d/x.yaml", std::move(text)}};
+    return refusal(files);
+  };
+  EXPECT_EQ(with("b:\n  ports: 0/tcp\n"),
+            "services.d/x.yaml:2:10: error: '0' is not a port: ports are 1 to 65535\n"
+            "    ports: 0/tcp\n           ^\n");
+  EXPECT_EQ(with("a: {ports: 2}\n"),
+            "services.d/x.yaml:1:1: error: service 'a' is already defined at policy.yaml:1\n"
+            "  a: {ports: 2}\n  ^\n");
+  EXPECT_EQ(with("- a\n"),
+            "services.d/x.yaml:1:1: error: services is a map from names to definitions\n"
+            "  - a\n  ^\n");
+  EXPECT_EQ(with("services: {b: {ports: 2}}\n"),
+            "services.d/x.yaml:1:12: error: unknown key 'b'\n"
+            "  services: {b: {ports: 2}}\n             ^\n");
 }
 
 TEST(Parse, SetsHoldAddressesOfBothFamilies) {

@@ -66,6 +66,17 @@ INSTANTIATE_TEST_SUITE_P(
         Line{"allow proto esp", "allow proto esp from any"},
         Line{"allow on eth0 proto esp", "allow in on eth0 proto esp from any"},
         Line{"allow out on wg* log 53/udp", "allow out on wg* log 53/udp"},
+        Line{"allow 'Web Server'", "allow 'Web Server'"}, Line{"allow Samba", "allow Samba"},
+        Line{"allow 0verkill", "allow 0verkill"},
+        Line{"allow 'Web Server,ssh'", "allow 'Web Server,ssh'"},
+        Line{"allow 80/tcp,'Web Server/any'", "allow '80/tcp,Web Server/any'"},
+        Line{"allow to any app Samba", "allow Samba"},
+        Line{"allow to any app 'Web Server' from 10.0.0.0/8",
+             "allow from 10.0.0.0/8 to any app 'Web Server'"},
+        Line{"allow to any app 9p,Samba from any app 'Web Server'",
+             "allow from any app 'Web Server' to any app 9p,Samba"},
+        Line{"allow in on eth0 from any app Samba to 10.0.0.1 port 13",
+             "allow in on eth0 from any port Samba to 10.0.0.1 port 13"},
         Line{"allow to 10.0.0.1 from 10.0.0.0/8", "allow from 10.0.0.0/8 to 10.0.0.1"},
         Line{"allow from 10.0.0.0/24 port 53 to any port 53 proto udp",
              "allow proto udp from 10.0.0.0/24 port 53 to any port 53"},
@@ -158,6 +169,7 @@ TEST(FixedPoint, OfAnyPolicy) {
     for (std::size_t index = 0; index < policy.services.size(); ++index) {
       EXPECT_EQ(again.services[index].name, policy.services[index].name);
       EXPECT_EQ(again.services[index].ports, policy.services[index].ports);
+      EXPECT_EQ(again.services[index].protocols, policy.services[index].protocols);
       EXPECT_EQ(again.services[index].description, policy.services[index].description);
     }
     ASSERT_EQ(yaml_text(again), yaml_text(policy));

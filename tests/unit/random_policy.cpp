@@ -225,6 +225,7 @@ policy::Policy RandomPolicy::policy(std::size_t most) {
       if (one_in(2)) item.protocol = pick(std::array{tcp, udp});
       service.ports.push_back(std::move(item));
     }
+    if (one_in(3)) service.protocols.push_back(pick(std::array{Protocol{47}, Protocol{50}}));
     if (one_in(2)) service.description = comment();
     policy.services.push_back(std::move(service));
   }
