@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <map>
 #include <string_view>
 
 #include "daemon/protocol/message.h"
@@ -26,11 +27,14 @@ constexpr std::string_view examples =
 
 constexpr std::string_view rule_grammar =
     "A rule is\n"
-    "  [in|out] [on INTERFACES] [log] PORTS [comment TEXT]\n"
-    "  [in|out] [on INTERFACES] [log] [proto PROTOCOL] [from ADDRESSES [port PORTS]]\n"
-    "                                 [to ADDRESSES [port PORTS]] [comment TEXT]\n"
+    "  [in|out] [on INTERFACES] [log|log-all] PORTS [comment TEXT]\n"
+    "  [in|out] [on INTERFACES] [log|log-all] [proto PROTOCOL [type ICMPTYPES]]\n"
+    "      [from ADDRESSES [port PORTS]] [to ADDRESSES [port PORTS]] [comment TEXT]\n"
+    "  with limit also: [rate 12/minute] [burst 6]\n"
+    "  behind route, for what passes through: [in on INTERFACES] [out on INTERFACES]\n"
     "PORTS       22   22/tcp   80,443/tcp   9000-9010/udp   ssh\n"
-    "ADDRESSES   any   192.0.2.7   10.0.0.0/8,2001:db8::/32   10.0.0.1-10.0.0.9   @set\n"
+    "ADDRESSES   any   192.0.2.7   10.0.0.0/8,2001:db8::/32   10.0.0.1-10.0.0.9   @set   "
+    "!10.0.0.0/8\n"
     "INTERFACES  eth0   eth0,wg*";
 
 constexpr std::string_view question_grammar =
@@ -48,6 +52,53 @@ CLI::Validator one_of(std::vector<std::string> words) {
           ""};
 }
 
+// ufw's names for the three kinds of traffic are understood too.
+const std::map<std::string, std::string> directions{
+    {"incoming", "incoming"}, {"input", "incoming"}, {"outgoing", "outgoing"},
+    {"output", "outgoing"},   {"routed", "routed"},  {"forward", "routed"}};
+
+std::string lower(std::string word) {
+  for (char& c : word)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return word;
+}
+
+bool contains(std::initializer_list<std::string_view> list, std::string_view word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+// Spellings of ufw's own in those of fwctl: some commands in capitals, "rule" before a rule, "route
+// insert 1 allow ..." for "insert 1 route allow ...", reports by other names.
+std::vector<std::string> as_fwctl_says(std::vector<std::string> words) {
+  if (words.empty()) return words;
+  if (contains({"rule"}, words.front()) && words.size() > 1) words.erase(words.begin());
+  const std::string command = lower(words.front());
+  if (contains({"insert", "delete", "prepend"}, command)) words.front() = command;
+  if (contains({"default", "logging", "status", "show", "enable", "disable", "reset"}, command))
+    for (auto& word : words) word = lower(word);
+  if (words.front() == "route" && words.size() > 1) {
+    const std::string edit = lower(words[1]);
+    const std::size_t own = edit == "insert" ? 2 : 1;  // words before the rule
+    if (contains({"insert", "delete", "prepend"}, edit)) {
+      words.erase(words.begin());
+      words.front() = edit;
+      words.insert(words.begin() + static_cast<std::ptrdiff_t>(std::min(own, words.size())),
+                   "route");
+    }
+  }
+  if (words.size() == 2 && words[0] == "show") {
+    if (words[1] == "listening")
+      words = {"ports"};
+    else if (contains(
+                 {"raw", "builtins", "before-rules", "user-rules", "after-rules", "logging-rules"},
+                 words[1]))
+      words[1] = "ruleset";
+  }
+  if (words.front() == "version") words = {"--version"};
+  if (words.front() == "help") words = {"--help"};
+  return words;
+}
+
 // Options of fwctl itself are understood wherever they stand, as people type them; CLI11 wants them
 // before the command.
 std::vector<std::string> options_first(int argc, char** argv) {
@@ -58,7 +109,8 @@ std::vector<std::string> options_first(int argc, char** argv) {
     const std::string word = argv[i];
     options = options && word != "--";
     const bool flag = word == "--json" || word == "--dry-run" || word.starts_with("--color=") ||
-                      word.starts_with("--socket=");
+                      word.starts_with("--socket=") ||
+                      (rest.empty() && (word == "--force" || word == "-f"));
     const bool with_value = (word == "--socket" || word == "--color") && i + 1 < argc;
     if (options && (flag || with_value)) {
       first.push_back(word);
@@ -67,6 +119,7 @@ std::vector<std::string> options_first(int argc, char** argv) {
       rest.push_back(word);
     }
   }
+  rest = as_fwctl_says(std::move(rest));
   first.insert(first.end(), rest.begin(), rest.end());
   return first;
 }
@@ -78,6 +131,7 @@ class CommandLine {
     app_.require_subcommand(1);
     app_.get_formatter()->column_width(24);
     app_.add_flag("--json", arguments_.json, "Answer in JSON");
+    app_.add_flag("-f,--force", arguments_.force, "Do not ask");
     app_.add_flag("--dry-run", arguments_.dry_run, "Say what would change, change nothing");
     app_.add_option("--color", color_, "auto (if left out), always or never")
         ->check(one_of({"auto", "always", "never"}))
@@ -133,6 +187,8 @@ class CommandLine {
     rule_command("allow", "Let packets in (or, with out, out)", Verb::rule);
     rule_command("deny", "Drop packets without an answer", Verb::rule);
     rule_command("reject", "Refuse packets with an answer", Verb::rule);
+    rule_command("limit", "Let each source begin a few connections, refuse more", Verb::rule);
+    rule_command("route", "A rule for what passes through: route allow ...", Verb::rule);
     CLI::App* insert =
         rule_command("insert", "Add a rule as number N: insert N allow ...", Verb::insert);
     insert->add_option("N", arguments_.position, "Number the rule will have")
@@ -149,7 +205,8 @@ class CommandLine {
     CLI::App* remove = rule_command("delete", "Delete rules by number, id or text", Verb::remove);
     remove->add_flag("-f,--force", arguments_.force, "Do not ask");
     remove->footer(
-        "fwctl delete 3   fwctl delete 3 5-7   fwctl delete r1a2b3c4   fwctl delete allow 22/tcp");
+        "fwctl delete 3   fwctl delete 3 5-7   fwctl delete r1a2b3c4   fwctl delete allow 22/tcp\n"
+        "fwctl delete comment nginx");
     CLI::App* defaults =
         command("default", "Set the verdict for what no rule matches", Verb::set_default);
     defaults->add_option("VERDICT", arguments_.what, "allow, deny or reject")
@@ -160,7 +217,12 @@ class CommandLine {
     defaults
         ->add_option("DIRECTION", arguments_.direction,
                      "incoming (if left out), outgoing or routed")
-        ->check(one_of({"incoming", "outgoing", "routed"}))
+        ->transform(CLI::CheckedTransformer(directions).description(""))
+        ->type_name("");
+    CLI::App* logging = command("logging", "Set how much is written to the log", Verb::set_logging);
+    logging->add_option("LEVEL", arguments_.what, "on, off, low, medium, high or full")
+        ->required()
+        ->check(one_of({"on", "off", "low", "medium", "high", "full"}))
         ->type_name("");
   }
 
@@ -178,9 +240,10 @@ class CommandLine {
     command("reload", "Read the policy files again", Verb::reload);
     CLI::App* show =
         command("show", "Print the policy, or the nftables ruleset made of it", Verb::show);
-    show->add_option("WHAT", arguments_.what, "policy or ruleset")
+    show->add_option("WHAT", arguments_.what,
+                     "policy, ruleset, or added: the commands that add fwctl's own rules")
         ->required()
-        ->check(one_of({"policy", "ruleset"}))
+        ->check(one_of({"policy", "ruleset", "added"}))
         ->type_name("");
     command("reset", "Disable and drop the rules fwctl added, keeping a copy", Verb::reset)
         ->add_flag("-f,--force", arguments_.force, "Do not ask");

@@ -11,11 +11,12 @@
 namespace fwctl::cli {
 
 enum class Verb : std::uint8_t {
-  rule,  // allow, deny, reject: `words` begins with the verdict
+  rule,  // `words` begins with allow, deny, reject, limit or route
   insert,
   prepend,
   remove,
   set_default,
+  set_logging,
   status,
   ports,
   explain,
@@ -34,7 +35,7 @@ struct Arguments {
   std::vector<std::string> words;  // of rules, selections and questions
   std::int64_t position = 0;       // of insert
   std::string file;                // of check, apply, diff; may be empty for check and diff
-  std::string what;                // of show
+  std::string what;                // of show, logging; the verdict of default
   std::string direction;           // of default
   bool verbose = false;            // of status
   bool force = false;              // don't ask

@@ -64,6 +64,8 @@ class Session {
       case Verb::set_default:
         return change("SetDefault",
                       {{"verdict", arguments_.what}, {"direction", arguments_.direction}});
+      case Verb::set_logging:
+        return change("SetLogging", {{"level", arguments_.what}});
       case Verb::enable:
         return change("Enable", Json::object());
       case Verb::disable:

@@ -19,6 +19,7 @@ constexpr std::array table{
     MethodRole{"org.fwctl.Firewall.Add", Role::change},
     MethodRole{"org.fwctl.Firewall.Delete", Role::change},
     MethodRole{"org.fwctl.Firewall.SetDefault", Role::change},
+    MethodRole{"org.fwctl.Firewall.SetLogging", Role::change},
     MethodRole{"org.fwctl.Firewall.Enable", Role::change},
     MethodRole{"org.fwctl.Firewall.Disable", Role::change},
     MethodRole{"org.fwctl.Firewall.Reload", Role::change},

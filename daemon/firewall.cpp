@@ -487,6 +487,20 @@ Change Firewall::set_default(policy::Traffic traffic, policy::Verdict verdict,
   return commit(std::move(candidate), request);
 }
 
+Change Firewall::set_logging(policy::Logging level, const Request& request) {
+  if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
+  Candidate candidate = same_as_now();
+  if (policy_->logging() == level) {
+    candidate.notes.push_back("logging is " + std::string(text(level)) + " already");
+    return commit(std::move(candidate), request);
+  }
+  Diagnostics diagnostics;
+  auto added = policy::parse(current_.sources, diagnostics).added;
+  added.logging = level;
+  write_added(candidate, added);
+  return commit(std::move(candidate), request);
+}
+
 Change Firewall::enable(const Request& request) {
   if (fallback() && !current_.enabled)
     return tl::unexpected(

@@ -83,6 +83,7 @@ class Firewall {
   Change add(const std::vector<std::string>& words, policy::Place place, const Request& request);
   Change remove(const std::vector<std::string>& selection, const Request& request);
   Change set_default(policy::Traffic traffic, policy::Verdict verdict, const Request& request);
+  Change set_logging(policy::Logging level, const Request& request);
   Change enable(const Request& request);
   Change disable(const Request& request);
   Change reload(const Request& request);

@@ -58,13 +58,25 @@ Reply set_default(Firewall& firewall, const Peer& peer, const Json& parameters) 
   const auto direction = parameters.at("direction").get<std::string>();
   const auto word = parameters.at("verdict").get<std::string>();
   const auto traffic = policy::parse_traffic(direction);
-  const auto verdict = policy::parse_verdict(word);
+  const auto verdict = policy::parse_default(word);
   if (!traffic) return refuse("a direction is incoming, outgoing or routed");
   if (!verdict) return refuse("a default is allow, deny or reject");
   return outcome(firewall.set_default(
       *traffic, *verdict,
       request(peer, parameters,
               "default " + std::string(text(*verdict)) + " " + std::string(text(*traffic)))));
+}
+
+Reply set_logging(Firewall& firewall, const Peer& peer, const Json& parameters) {
+  const auto word = parameters.at("level").get<std::string>();
+  auto level = policy::parse_logging(word);
+  // As before it was switched off, if it was not.
+  if (word == "on")
+    level = firewall.policy().logging() == policy::Logging::off ? policy::Logging::low
+                                                                : firewall.policy().logging();
+  if (!level) return refuse("a level is on, off, low, medium, high or full");
+  return outcome(firewall.set_logging(
+      *level, request(peer, parameters, "logging " + std::string(text(*level)))));
 }
 
 Reply apply(Firewall& firewall, const Peer& peer, const Json& parameters, bool dry_run) {
@@ -79,12 +91,29 @@ Reply diff(Firewall& firewall, const Peer& peer, const Json& parameters) {
   return outcome(firewall.reload({.reason = {}, .dry_run = true}));
 }
 
+// What would have to be typed to have the same rules again.
+std::string added_commands(const Firewall& firewall) {
+  std::string out;
+  const auto& rules = firewall.policy().policy().rules;
+  const auto command = [](const policy::Rule& rule) {
+    return policy::command_text(rule) +
+           (rule.comment.empty() ? "" : " comment " + policy::join({rule.comment})) + "\n";
+  };
+  // Each prepended rule goes before those prepended earlier.
+  for (auto rule = rules.rbegin(); rule != rules.rend(); ++rule)
+    if (rule->layer == policy::Layer::before) out += "fwctl prepend " + command(*rule);
+  for (const auto& rule : rules)
+    if (rule.layer == policy::Layer::added) out += "fwctl " + command(rule);
+  return out;
+}
+
 Reply show(const Firewall& firewall, const Json& parameters) {
   const auto what = parameters.at("what").get<std::string>();
   if (what == "policy")
     return {.parameters = {{"text", policy::yaml_text(firewall.policy().policy())}}};
   if (what == "ruleset") return {.parameters = {{"text", firewall.ruleset_text()}}};
-  return refuse("what can be shown is policy or ruleset");
+  if (what == "added") return {.parameters = {{"text", added_commands(firewall)}}};
+  return refuse("what can be shown is policy, ruleset or added");
 }
 
 Reply ports(const Firewall& firewall) {
@@ -118,6 +147,8 @@ Service::Methods methods(Firewall& firewall) {
       {"Delete", [&](const Peer& peer, const Json& json) { return remove(firewall, peer, json); }},
       {"SetDefault",
        [&](const Peer& peer, const Json& json) { return set_default(firewall, peer, json); }},
+      {"SetLogging",
+       [&](const Peer& peer, const Json& json) { return set_logging(firewall, peer, json); }},
       {"Enable",
        [&](const Peer& peer, const Json& json) {
          return outcome(firewall.enable(request(peer, json, "enable")));

@@ -26,6 +26,8 @@ Json rule_json(const Firewall& firewall, std::size_t index,
   const auto& id = firewall.policy().ids()[index];
   std::string on;
   for (const auto& interface : rule.interfaces) on += (on.empty() ? "" : ",") + interface;
+  for (const auto& interface : rule.out_interfaces)
+    on += (&interface != &rule.out_interfaces.front() ? "," : " to ") + interface;
   Json json{{"number", index + 1},
             {"id", id},
             {"text", policy::command_text(rule)},
@@ -34,7 +36,7 @@ Json rule_json(const Firewall& firewall, std::size_t index,
             {"from", policy::from_text(rule)},
             {"on", on},
             {"direction", text(rule.direction)},
-            {"log", rule.log},
+            {"log", text(rule.log)},
             {"comment", rule.comment},
             {"managed", rule.layer == policy::Layer::managed},
             {"file", firewall.sources().at(rule.source).name},

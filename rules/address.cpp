@@ -86,4 +86,11 @@ std::optional<Address> successor(const Address& address) {
   return {};
 }
 
+std::optional<Address> predecessor(const Address& address) {
+  auto bytes = address.bytes();
+  for (std::size_t index = address.size(); index-- > 0;)
+    if (bytes[index]-- != 0) return Address(address.family(), bytes);
+  return {};
+}
+
 }  // namespace fwctl

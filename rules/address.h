@@ -69,5 +69,7 @@ AddressRange everything(Family family);
 
 // The next address; nullopt after the last.
 std::optional<Address> successor(const Address& address);
+// The one before; nullopt before the first.
+std::optional<Address> predecessor(const Address& address);
 
 }  // namespace fwctl

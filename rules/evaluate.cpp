@@ -21,6 +21,7 @@ Packets only(const Packet& packet) {
           .to_ports = {packet.to_port, packet.to_port},
           .icmp_type = packet.icmp_type,
           .interface = packet.interface,
+          .out_interface = packet.out_interface,
           .state = packet.state};
 }
 
@@ -55,6 +56,11 @@ Match any_of(const List& list, Ask ask) {
 
 Share all_or_none(bool all) {
   return all ? Share::all : Share::none;
+}
+
+Share opposite(Share share) {
+  if (share == Share::some) return share;
+  return all_or_none(share == Share::none);
 }
 
 template <typename Range>
@@ -112,14 +118,15 @@ Match match_address(const CheckedPolicy& policy, const AddressMatch& wanted,
                     const AddressRange& packets, Condition side) {
   if (const auto* range = std::get_if<AddressRange>(&wanted))
     return match_range(*range, packets, side);
-  return match_set(policy.sets()[std::get<policy::SetIndex>(wanted).index], packets, side);
+  const auto& set = std::get<policy::SetIndex>(wanted);
+  const Match inside = match_set(policy.sets()[set.index], packets, side);
+  return set.negated ? Match{.share = opposite(inside.share), .unmet = side} : inside;
 }
 
-Match match_interface(const std::string& pattern, const Packets& packets) {
-  constexpr auto condition = Condition::interface;
-  if (packets.interface)
-    return {.share = all_or_none(matches_interface(pattern, *packets.interface)),
-            .unmet = condition};
+Match match_interface(const std::string& pattern, const std::optional<std::string>& interface,
+                      Condition condition) {
+  if (interface)
+    return {.share = all_or_none(matches_interface(pattern, *interface)), .unmet = condition};
   return {.share = pattern == "lo" ? Share::none : Share::some, .unmet = condition};
 }
 
@@ -137,7 +144,10 @@ Match match(const CheckedPolicy& policy, const Conditions& conditions, const Pac
     return match_address(policy, wanted, packets.to, Condition::destination);
   }));
   packets_left.ask(any_of(conditions.interfaces, [&](const std::string& pattern) {
-    return match_interface(pattern, packets);
+    return match_interface(pattern, packets.interface, Condition::interface);
+  }));
+  packets_left.ask(any_of(conditions.out_interfaces, [&](const std::string& pattern) {
+    return match_interface(pattern, packets.out_interface, Condition::out_interface);
   }));
   return packets_left.result();
 }

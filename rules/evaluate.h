@@ -18,11 +18,13 @@ struct Packet {
   std::uint16_t from_port = 0;
   std::uint16_t to_port = 0;
   std::uint8_t icmp_type = 0;
-  std::string interface;  // it came in on (incoming, routed) or goes out on (outgoing)
+  std::string interface;      // it came in on (incoming, routed) or goes out on (outgoing)
+  std::string out_interface;  // a routed packet goes out on
   policy::State state = policy::State::fresh;
 };
 
 struct Decision {
+  // `limit`: allowed for as long as the source stays within the rate, else rejected.
   policy::Verdict verdict = policy::Verdict::deny;
   const policy::CheckedRule* rule = nullptr;  // in the policy; null: the default decided
 };
@@ -38,7 +40,9 @@ struct Packets {
   PortRange from_ports = all_ports;
   PortRange to_ports = all_ports;
   std::optional<std::uint8_t> icmp_type;
-  std::optional<std::string> interface;  // as of a packet; nullopt: any but lo
+  // As of a packet; nullopt: any but lo.
+  std::optional<std::string> interface;
+  std::optional<std::string> out_interface;
   policy::State state = policy::State::fresh;
 
   Family family() const { return from.family(); }
@@ -59,6 +63,7 @@ enum class Condition : std::uint8_t {
   source,
   destination,
   interface,
+  out_interface,
 };
 
 struct Match {

@@ -23,8 +23,10 @@ struct Protocol {
 };
 
 constexpr Protocol icmp{1};
+constexpr Protocol igmp{2};
 constexpr Protocol tcp{6};
 constexpr Protocol udp{17};
+constexpr Protocol ipv6_in_ipv4{41};
 constexpr Protocol icmpv6{58};
 
 // 1 <= first <= last, except for `all_ports`, which also takes in port 0.

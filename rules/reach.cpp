@@ -39,7 +39,8 @@ void add(Words& words, std::string word) {
 
 std::string text(const CheckedPolicy& policy, const AddressMatch& match) {
   if (const auto* range = std::get_if<AddressRange>(&match)) return range->text();
-  return "@" + policy.sets()[std::get<policy::SetIndex>(match).index].name;
+  const auto& set = std::get<policy::SetIndex>(match);
+  return (set.negated ? "!@" : "@") + policy.sets()[set.index].name;
 }
 
 // The items of one side of a rule that are about some of the packets; none if they are about all.
@@ -100,6 +101,8 @@ std::string sources_text(const CheckedPolicy& policy, const CheckedRule& rule, A
   if (!flows.ports.empty()) out += " port " + joined(flows.ports);
   if (share(policy, {.interfaces = conditions.interfaces}, asked) == Share::some)
     out += " on " + joined(conditions.interfaces);
+  if (share(policy, {.out_interfaces = conditions.out_interfaces}, asked) == Share::some)
+    out += " out on " + joined(conditions.out_interfaces);
   return out;
 }
 

@@ -100,6 +100,22 @@ std::optional<nft::Verdict> verdict_of(nftnl_set_elem& element) {
                         text(nftnl_set_elem_get_str(&element, NFTNL_SET_ELEM_CHAIN)));
 }
 
+constexpr std::uint32_t dynamic_flags = NFT_SET_EVAL | NFT_SET_TIMEOUT;
+
+// False where it is one that we would not make.
+bool decode_dynamics(const nftnl_set& set, std::uint32_t flags, nft::Set& decoded) {
+  if ((flags & dynamic_flags) == 0) return !nftnl_set_is_set(&set, NFTNL_SET_TIMEOUT);
+  if (flags != dynamic_flags || !nftnl_set_is_set(&set, NFTNL_SET_TIMEOUT) ||
+      nftnl_set_is_set(&set, NFTNL_SET_EXPR))
+    return false;
+  const std::uint64_t timeout = nftnl_set_get_u64(&set, NFTNL_SET_TIMEOUT);
+  const std::uint64_t seconds = timeout / milliseconds_per_second;
+  if (timeout % milliseconds_per_second != 0 || seconds == 0 || seconds > UINT32_MAX) return false;
+  decoded.timeout_seconds = static_cast<std::uint32_t>(seconds);
+  decoded.size = nftnl_set_get_u32(&set, NFTNL_SET_DESC_SIZE);
+  return decoded.size > 0;
+}
+
 }  // namespace
 
 tl::unexpected<Error> not_ours(std::string what) {
@@ -149,10 +165,11 @@ Result<nft::Set> decode_set(const nlmsghdr& message) {
   const std::uint32_t flags = nftnl_set_get_u32(set.get(), NFTNL_SET_FLAGS);
   decoded.map = (flags & NFT_SET_MAP) != 0;
   decoded.interval = (flags & NFT_SET_INTERVAL) != 0;
-  constexpr std::uint32_t our_flags = NFT_SET_MAP | NFT_SET_INTERVAL | NFT_SET_CONCAT;
+  constexpr std::uint32_t our_flags =
+      NFT_SET_MAP | NFT_SET_INTERVAL | NFT_SET_CONCAT | dynamic_flags;
   auto key = key_named(userdata::text(userdata_of(*set), userdata::key_fields));
   const bool ours =
-      key && (flags & ~our_flags) == 0 &&
+      key && (flags & ~our_flags) == 0 && decode_dynamics(*set, flags, decoded) &&
       nftnl_set_get_u32(set.get(), NFTNL_SET_KEY_LEN) == key_length(*key) &&
       (!decoded.map || nftnl_set_get_u32(set.get(), NFTNL_SET_DATA_TYPE) == NFT_DATA_VERDICT) &&
       !nftnl_set_is_set(set.get(), NFTNL_SET_EXPRESSIONS);

@@ -41,6 +41,21 @@ bool is_zero(const Bytes& bytes) {
   return std::ranges::all_of(bytes, [](char byte) { return byte == '\0'; });
 }
 
+bool is_whole(const Load& loaded, Field field) {
+  return loaded.width == 0 || loaded.width == nft::width(field);
+}
+
+std::optional<nft::Limit> decode_limit(const Expression& data) {
+  const std::uint32_t flags = data.u32(NFTNL_EXPR_LIMIT_FLAGS).value_or(0);
+  if (data.name() != "limit" || (flags & ~static_cast<std::uint32_t>(NFT_LIMIT_F_INV)) != 0 ||
+      data.u32(NFTNL_EXPR_LIMIT_TYPE).value_or(NFT_LIMIT_PKTS) != NFT_LIMIT_PKTS)
+    return std::nullopt;
+  return nft::Limit{.rate = data.u64(NFTNL_EXPR_LIMIT_RATE).value_or(0),
+                    .seconds = data.u64(NFTNL_EXPR_LIMIT_UNIT).value_or(0),
+                    .burst = data.u32(NFTNL_EXPR_LIMIT_BURST).value_or(0),
+                    .over = flags != 0};
+}
+
 class RuleReader {
  public:
   explicit RuleReader(std::vector<Expression> expressions) : expressions_(std::move(expressions)) {}
@@ -66,13 +81,19 @@ class RuleReader {
       std::string_view name;
       Reader read;
     };
-    static constexpr std::array readers{
-        Entry{"meta", &RuleReader::meta},           Entry{"ct", &RuleReader::ct},
-        Entry{"payload", &RuleReader::payload},     Entry{"bitwise", &RuleReader::bitwise},
-        Entry{"byteorder", &RuleReader::byteorder}, Entry{"cmp", &RuleReader::compare},
-        Entry{"lookup", &RuleReader::lookup},       Entry{"counter", &RuleReader::counter},
-        Entry{"limit", &RuleReader::limit},         Entry{"log", &RuleReader::log},
-        Entry{"reject", &RuleReader::reject},       Entry{"immediate", &RuleReader::immediate}};
+    static constexpr std::array readers{Entry{"meta", &RuleReader::meta},
+                                        Entry{"ct", &RuleReader::ct},
+                                        Entry{"payload", &RuleReader::payload},
+                                        Entry{"bitwise", &RuleReader::bitwise},
+                                        Entry{"byteorder", &RuleReader::byteorder},
+                                        Entry{"cmp", &RuleReader::compare},
+                                        Entry{"lookup", &RuleReader::lookup},
+                                        Entry{"counter", &RuleReader::counter},
+                                        Entry{"limit", &RuleReader::limit},
+                                        Entry{"dynset", &RuleReader::meter},
+                                        Entry{"log", &RuleReader::log},
+                                        Entry{"reject", &RuleReader::reject},
+                                        Entry{"immediate", &RuleReader::immediate}};
     const Expression& expression = expressions_[position_];
     const auto* const entry = std::ranges::find(readers, expression.name(), &Entry::name);
     if (entry == readers.end() || !(this->*entry->read)(expression)) return false;
@@ -170,7 +191,7 @@ class RuleReader {
       const auto field = field_of(loaded);
       const bool changed = !loaded.mask.empty() || loaded.turned;
       if (!field || changed || loaded.word != word) return false;
-      if (loaded.width != 0 && loaded.width != nft::width(*field)) return false;
+      if (!is_whole(loaded, *field)) return false;
       word += padded(nft::width(*field)) / 4;
       key.push_back(*field);
     }
@@ -194,12 +215,27 @@ class RuleReader {
   }
 
   bool limit(const Expression& data) {
-    if (data.u32(NFTNL_EXPR_LIMIT_TYPE).value_or(NFT_LIMIT_PKTS) != NFT_LIMIT_PKTS ||
-        data.u32(NFTNL_EXPR_LIMIT_FLAGS).value_or(0) != 0)
+    const auto limit = decode_limit(data);
+    if (limit) statements_.emplace_back(*limit);
+    return limit.has_value();
+  }
+
+  bool meter(const Expression& data) {
+    if (loads_.size() != 1) return false;
+    const Load& loaded = loads_.front();
+    const auto field = field_of(loaded);
+    if (!field || loaded.turned || !is_whole(loaded, *field) ||
+        word_of(data.u32(NFTNL_EXPR_DYNSET_SREG_KEY)) != 0U ||
+        data.u32(NFTNL_EXPR_DYNSET_OP) != NFT_DYNSET_OP_UPDATE ||
+        data.has(NFTNL_EXPR_DYNSET_SREG_DATA) ||
+        data.u64(NFTNL_EXPR_DYNSET_TIMEOUT).value_or(0) != 0)
       return false;
-    statements_.emplace_back(nft::Limit{data.u64(NFTNL_EXPR_LIMIT_RATE).value_or(0),
-                                        data.u64(NFTNL_EXPR_LIMIT_UNIT).value_or(0),
-                                        data.u32(NFTNL_EXPR_LIMIT_BURST).value_or(0)});
+    const auto kept = data.expression(NFTNL_EXPR_DYNSET_EXPR);
+    const auto limit = kept ? decode_limit(*kept) : std::nullopt;
+    if (!limit) return false;
+    statements_.emplace_back(
+        nft::Meter{*field, loaded.mask, data.text(NFTNL_EXPR_DYNSET_SET_NAME), *limit});
+    loads_.clear();
     return true;
   }
 

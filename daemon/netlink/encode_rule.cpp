@@ -109,6 +109,17 @@ void put_key(MessageWriter& out, const std::vector<Field>& key) {
   }
 }
 
+// Without the element of the list that it may be.
+void put_limit(MessageWriter& out, const nft::Limit& limit) {
+  out.put_text(NFTA_EXPR_NAME, "limit");
+  const Nest data(out, NFTA_EXPR_DATA);
+  out.put_be64(NFTA_LIMIT_RATE, limit.rate);
+  out.put_be64(NFTA_LIMIT_UNIT, limit.seconds);
+  out.put_be32(NFTA_LIMIT_BURST, limit.burst);
+  out.put_be32(NFTA_LIMIT_TYPE, NFT_LIMIT_PKTS);
+  out.put_be32(NFTA_LIMIT_FLAGS, limit.over ? NFT_LIMIT_F_INV : 0);
+}
+
 class StatementWriter {
  public:
   explicit StatementWriter(MessageWriter& out) : out_(out) {}
@@ -160,12 +171,19 @@ class StatementWriter {
   }
 
   void operator()(const nft::Limit& limit) const {
-    const Expression expression(out_, "limit");
-    out_.put_be64(NFTA_LIMIT_RATE, limit.rate);
-    out_.put_be64(NFTA_LIMIT_UNIT, limit.seconds);
-    out_.put_be32(NFTA_LIMIT_BURST, limit.burst);
-    out_.put_be32(NFTA_LIMIT_TYPE, NFT_LIMIT_PKTS);
-    out_.put_be32(NFTA_LIMIT_FLAGS, 0);
+    const Nest element(out_, NFTA_LIST_ELEM);
+    put_limit(out_, limit);
+  }
+
+  void operator()(const nft::Meter& meter) const {
+    put_load(out_, meter.field, nft::width(meter.field), NFT_REG_1);
+    if (!meter.mask.empty()) put_mask(out_, meter.mask);
+    const Expression expression(out_, "dynset");
+    out_.put_text(NFTA_DYNSET_SET_NAME, meter.set);
+    out_.put_be32(NFTA_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
+    out_.put_be32(NFTA_DYNSET_SREG_KEY, NFT_REG_1);
+    const Nest limit(out_, NFTA_DYNSET_EXPR);
+    put_limit(out_, meter.limit);
   }
 
   void operator()(const nft::Log& log) const {

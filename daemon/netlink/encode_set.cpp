@@ -39,6 +39,13 @@ void put_key_lengths(MessageWriter& out, const std::vector<nft::Field>& key) {
   }
 }
 
+void put_dynamics(MessageWriter& out, const nft::Set& set) {
+  assert(!set.map && !set.interval && !set.counters && set.elements.empty() && set.size > 0);
+  out.put_be64(NFTA_SET_TIMEOUT, std::uint64_t{set.timeout_seconds} * milliseconds_per_second);
+  const Nest description(out, NFTA_SET_DESC);
+  out.put_be32(NFTA_SET_DESC_SIZE, set.size);
+}
+
 // The fields of `key` at the places the kernel wants them.
 void pad(const std::vector<nft::Field>& fields, const Bytes& key, Bytes& result) {
   result.clear();
@@ -132,13 +139,15 @@ void put_set_definition(MessageWriter& out, const nft::Set& set, std::uint32_t i
   if (set.map) flags |= NFT_SET_MAP;
   if (set.interval) flags |= NFT_SET_INTERVAL;
   if (set.interval && set.key.size() > 1) flags |= NFT_SET_CONCAT;
+  if (set.dynamic()) flags |= NFT_SET_EVAL | NFT_SET_TIMEOUT;
   out.put_text(NFTA_SET_NAME, set.name);
   out.put_be32(NFTA_SET_FLAGS, flags);
   out.put_be32(NFTA_SET_KEY_TYPE, data_type(set.key));
   out.put_be32(NFTA_SET_KEY_LEN, static_cast<std::uint32_t>(key_length(set.key)));
   if (set.map) out.put_be32(NFTA_SET_DATA_TYPE, NFT_DATA_VERDICT);
   out.put_be32(NFTA_SET_ID, id);
-  // No size: it would load a big hash set faster, but also be the most it can ever hold.
+  // Else no size: it would load a big hash set faster, but also be the most it can ever hold.
+  if (set.dynamic()) put_dynamics(out, set);
   if ((flags & NFT_SET_CONCAT) != 0) put_key_lengths(out, set.key);
   std::string data;
   userdata::append_number(data, userdata::key_byteorder, byteorder(set.key));

@@ -38,6 +38,9 @@ std::optional<std::vector<nft::Field>> key_named(std::string_view name);
 // nft's number for the concatenation.
 std::uint32_t data_type(const std::vector<nft::Field>& key);
 
+// The kernel counts the timeouts of sets in these.
+constexpr std::uint64_t milliseconds_per_second = 1000;
+
 // Bytes of a field in a concatenation, where each starts at a multiple of four.
 constexpr std::size_t padded(std::size_t width) {
   return (width + 3) / 4 * 4;

@@ -90,6 +90,13 @@ class Expression {
     const void* data = nftnl_expr_get(expression_, attribute, &length);
     return std::string(view(data, length));
   }
+  // The one in it; nullopt when there is none or there are several.
+  std::optional<Expression> expression(std::uint16_t attribute) const {
+    std::uint32_t length = 0;
+    const void* inner = nftnl_expr_get(expression_, attribute, &length);
+    if (inner == nullptr) return std::nullopt;
+    return Expression(*static_cast<const nftnl_expr*>(inner));
+  }
 
  private:
   const nftnl_expr* expression_;

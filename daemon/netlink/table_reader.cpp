@@ -109,8 +109,10 @@ class TableReader {
     });
     if (!dumped) return dumped;
     std::ranges::sort(ruleset_.sets, {}, &nft::Set::name);
-    for (nft::Set& set : ruleset_.sets)
+    for (nft::Set& set : ruleset_.sets) {
+      if (set.dynamic()) continue;
       if (auto read = read_elements(set); !read) return read;
+    }
     return {};
   }
 

@@ -7,10 +7,14 @@ namespace {
 
 using policy::AddressMatch;
 
+bool empty(const policy::CheckedSet& set, Family family) {
+  return (family == Family::ipv4 ? set.ipv4 : set.ipv6).empty();
+}
+
 bool has_family(const policy::CheckedPolicy& policy, const AddressMatch& match, Family family) {
   if (const auto* range = std::get_if<AddressRange>(&match)) return range->family() == family;
-  const auto& set = policy.sets()[std::get<policy::SetIndex>(match).index];
-  return !(family == Family::ipv4 ? set.ipv4 : set.ipv6).empty();
+  const auto& index = std::get<policy::SetIndex>(match);
+  return index.negated || !empty(policy.sets()[index.index], family);
 }
 
 // Each of `alternatives` in turn, or none at all where there are none.
@@ -31,16 +35,19 @@ std::vector<std::optional<AddressMatch>> of_family(const policy::CheckedPolicy& 
 }
 
 // All addresses of the family: the family alone says it.
-std::optional<AddressMatch> unless_everything(const std::optional<AddressMatch>& match,
+std::optional<AddressMatch> unless_everything(const policy::CheckedPolicy& policy,
+                                              const std::optional<AddressMatch>& match,
                                               Family family) {
   if (match && *match == AddressMatch(everything(family))) return {};
+  const auto* set = match ? std::get_if<policy::SetIndex>(&*match) : nullptr;
+  if (set != nullptr && set->negated && empty(policy.sets()[set->index], family)) return {};
   return match;
 }
 
 }  // namespace
 
 bool Clause::only_flow() const {
-  if (states != 0 || family || from || to || interface || !flow) return false;
+  if (states != 0 || family || from || to || interface || out_interface || !flow) return false;
   if (flow->icmp_type) return true;
   return flow->protocol.has_ports() && flow->from == all_ports && flow->to != all_ports;
 }
@@ -50,13 +57,15 @@ std::vector<Clause> clauses(const policy::CheckedPolicy& policy,
   std::vector<Clause> out;
   const auto add = [&](const Clause& addresses) {
     for (const auto& flow : each(conditions.flows))
-      for (const auto& interface : each(conditions.interfaces)) {
-        Clause clause = addresses;
-        clause.states = conditions.states;
-        clause.flow = flow;
-        clause.interface = interface;
-        out.push_back(std::move(clause));
-      }
+      for (const auto& interface : each(conditions.interfaces))
+        for (const auto& out_interface : each(conditions.out_interfaces)) {
+          Clause clause = addresses;
+          clause.states = conditions.states;
+          clause.flow = flow;
+          clause.interface = interface;
+          clause.out_interface = out_interface;
+          out.push_back(std::move(clause));
+        }
   };
   if (conditions.from.empty() && conditions.to.empty()) {
     add({});
@@ -66,8 +75,8 @@ std::vector<Clause> clauses(const policy::CheckedPolicy& policy,
     for (const auto& from : of_family(policy, conditions.from, family))
       for (const auto& to : of_family(policy, conditions.to, family))
         add({.family = family,
-             .from = unless_everything(from, family),
-             .to = unless_everything(to, family)});
+             .from = unless_everything(policy, from, family),
+             .to = unless_everything(policy, to, family)});
   return out;
 }
 

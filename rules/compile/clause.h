@@ -16,6 +16,7 @@ struct Clause {
   std::optional<policy::AddressMatch> from;  // of `family`
   std::optional<policy::AddressMatch> to;    // of `family`
   std::optional<std::string> interface;
+  std::optional<std::string> out_interface;
 
   // Asks for nothing but a flow whose source port is free: one lookup by protocol and port or by
   // ICMP type can decide it.

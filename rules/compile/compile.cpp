@@ -18,12 +18,21 @@ using nft::Bytes;
 using nft::Field;
 using policy::CheckedPolicy;
 using policy::CheckedRule;
+using policy::Log;
+using policy::Logging;
 using policy::Traffic;
 using policy::Verdict;
 
 constexpr std::string_view refuse_chain = "refuse";
+constexpr std::string_view invalid_id = "invalid";  // of the baseline
+constexpr std::string_view audit_comment = "audit";
 // As ufw: three lines a minute for each logging rule, after ten at once.
 constexpr nft::Limit log_limit{.rate = 3, .seconds = 60, .burst = 10};
+// Sources that a limit remembers at once, 100 bytes or so of kernel memory each. Beyond that a
+// packet of a new source finds no room, and counts as beyond its limit.
+constexpr std::uint32_t most_limited_sources = 65535;
+// Of an IPv6 address, what one limit is for: a host has a /64 to choose its addresses from.
+constexpr int limited_prefix = 64;
 
 template <typename Integer>
 Bytes host_order(Integer value) {
@@ -78,8 +87,9 @@ void match_port(std::vector<nft::Statement>& out, Field field, PortRange ports) 
 void match_address(std::vector<nft::Statement>& out, const CheckedPolicy& policy, Field field,
                    Family family, const policy::AddressMatch& match) {
   if (const auto* set = std::get_if<policy::SetIndex>(&match)) {
-    out.emplace_back(
-        nft::SetLookup{.key = {field}, .set = set_name(policy.sets()[set->index], family)});
+    out.emplace_back(nft::SetLookup{.key = {field},
+                                    .set = set_name(policy.sets()[set->index], family),
+                                    .negated = set->negated});
     return;
   }
   const auto& range = std::get<AddressRange>(match);
@@ -118,6 +128,7 @@ class ChainBuilder {
 
   // True when something goes to the chain that refuses with an answer.
   bool build() {
+    add_audit();
     for (const auto& rule : policy_.rules(traffic_)) add(rule);
     flush_run();
     add_default();
@@ -127,9 +138,9 @@ class ChainBuilder {
 
  private:
   void add(const CheckedRule& rule) {
-    if (rule.verdict == Verdict::reject) refuses_ = true;
+    if (rule.verdict == Verdict::reject || rule.verdict == Verdict::limit) refuses_ = true;
     const auto parts = clauses(policy_, rule.conditions);
-    const bool looked_up = !(rule.log && policy_.logging()) &&
+    const bool looked_up = rule.verdict != Verdict::limit && !logs(rule) &&
                            std::all_of(parts.begin(), parts.end(),
                                        [](const Clause& clause) { return clause.only_flow(); });
     if (looked_up) {
@@ -137,7 +148,24 @@ class ChainBuilder {
       return;
     }
     flush_run();
-    for (const auto& part : parts) add_rule(rule, part);
+    for (const auto& part : parts) {
+      if (rule.verdict != Verdict::limit) {
+        add_rule(rule, part);
+        continue;
+      }
+      for (const auto family : {Family::ipv4, Family::ipv6})
+        if (!part.family || *part.family == family) add_limited(rule, of_family(part, family));
+    }
+  }
+
+  static Clause of_family(Clause clause, Family family) {
+    clause.family = family;
+    return clause;
+  }
+
+  bool logs(const CheckedRule& rule) const {
+    if (rule.id == invalid_id) return policy_.logging() >= Logging::medium;
+    return rule.log != Log::off && policy_.logging() != Logging::off;
   }
 
   void add_to_run(const CheckedRule& rule, const policy::Flow& flow) {
@@ -210,6 +238,9 @@ class ChainBuilder {
       const auto field = traffic_ == Traffic::outgoing ? Field::oifname : Field::iifname;
       out.emplace_back(nft::Match{.field = field, .value = interface_bytes(*clause.interface)});
     }
+    if (clause.out_interface)
+      out.emplace_back(
+          nft::Match{.field = Field::oifname, .value = interface_bytes(*clause.out_interface)});
     if (clause.states != 0)
       out.emplace_back(nft::Match{.field = Field::ct_state,
                                   .negated = true,
@@ -243,13 +274,7 @@ class ChainBuilder {
 
   void add_rule(const CheckedRule& rule, const Clause& clause) {
     auto match = statements(clause);
-    if (rule.log && policy_.logging()) {
-      nft::Rule log{.statements = match, .comment = rule.id};
-      log.statements.emplace_back(log_limit);
-      log.statements.emplace_back(
-          nft::Log{"[fwctl " + std::string(text(rule.verdict)) + " " + rule.id + "] "});
-      chain_.rules.push_back(std::move(log));
-    }
+    if (logs(rule)) add_log(rule, match);
     // The two that nearly every packet meets go uncounted: they come before everything else.
     const bool counted = rule.id != "loopback" && rule.id != "established";
     if (counted) match.emplace_back(nft::Counter{});
@@ -257,14 +282,91 @@ class ChainBuilder {
     chain_.rules.push_back({.statements = std::move(match), .comment = rule.id});
   }
 
+  // What is within the rate of its source passes; the rules after that one refuse the rest.
+  void add_limited(const CheckedRule& rule, const Clause& clause) {
+    const auto match = statements(clause);
+    if (logs(rule)) add_log(rule, match);
+    const bool v4 = clause.family == Family::ipv4;
+    const Field source = v4 ? Field::ip_saddr : Field::ip6_saddr;
+    const std::string set = "limit-" + rule.id + (v4 ? "-ipv4" : "-ipv6");
+    auto within = match;
+    within.emplace_back(nft::Meter{
+        .field = source,
+        .mask = v4 ? Bytes() : mask_bytes(nft::width(source), limited_prefix),
+        .set = set,
+        .limit = {
+            .rate = rule.rate.count, .seconds = rule.rate.seconds, .burst = rule.rate.burst}});
+    within.emplace_back(nft::Counter{});
+    within.emplace_back(nft_verdict(Verdict::allow));
+    chain_.rules.push_back({.statements = std::move(within), .comment = rule.id});
+    add_limit_set(set, source, rule.rate);
+    if (policy_.logging() != Logging::off) {
+      auto beyond = match;
+      beyond.emplace_back(log_limit);
+      beyond.emplace_back(nft::Log{prefix("reject", rule.id)});
+      chain_.rules.push_back({.statements = std::move(beyond), .comment = rule.id});
+    }
+    auto refuse = match;
+    refuse.emplace_back(nft::Counter{});
+    refuse.emplace_back(nft_verdict(Verdict::reject));
+    chain_.rules.push_back({.statements = std::move(refuse), .comment = rule.id});
+  }
+
+  // A source is forgotten when its bucket is full again in any case.
+  void add_limit_set(const std::string& name, Field source, const policy::Rate& rate) {
+    if (std::ranges::any_of(ruleset_.sets, [&](const nft::Set& set) { return set.name == name; }))
+      return;
+    const std::uint64_t full = std::uint64_t{rate.burst} * rate.seconds / rate.count + 1;
+    constexpr std::uint64_t longest = 86'400;
+    ruleset_.sets.push_back(
+        {.name = name,
+         .key = {source},
+         .elements = {},
+         .timeout_seconds = static_cast<std::uint32_t>(std::min(full, longest)),
+         .size = most_limited_sources});
+  }
+
+  static std::string prefix(std::string_view verdict, std::string_view id) {
+    return "[fwctl " + std::string(verdict) + " " + std::string(id) + "] ";
+  }
+
+  void add_log(const CheckedRule& rule, std::vector<nft::Statement> match) {
+    if (rule.log == Log::fresh && rule.conditions.states == 0)
+      match.emplace_back(nft::Match{.field = Field::ct_state,
+                                    .negated = true,
+                                    .value = host_order(std::uint32_t{0}),
+                                    .mask = host_order(nft::ct_new)});
+    const bool limited = rule.id != invalid_id || policy_.logging() < Logging::high;
+    if (limited) match.emplace_back(log_limit);
+    match.emplace_back(nft::Log{prefix(text(rule.verdict), rule.id)});
+    chain_.rules.push_back({.statements = std::move(match), .comment = rule.id});
+  }
+
+  // What comes, whatever is decided of it later.
+  void add_audit() {
+    if (policy_.logging() < Logging::medium) return;
+    std::vector<nft::Statement> match;
+    if (policy_.logging() == Logging::medium)
+      match.emplace_back(nft::Match{.field = Field::ct_state,
+                                    .negated = true,
+                                    .value = host_order(std::uint32_t{0}),
+                                    .mask = host_order(nft::ct_new)});
+    if (policy_.logging() != Logging::full) match.emplace_back(log_limit);
+    match.emplace_back(nft::Log{prefix("audit", text(traffic_))});
+    chain_.rules.push_back({.statements = std::move(match), .comment = std::string(audit_comment)});
+  }
+
   void add_default() {
     const Verdict verdict = policy_.default_for(traffic_);
     if (verdict == Verdict::reject) refuses_ = true;
-    if (verdict != Verdict::allow && policy_.logging())
+    const Logging wanted = verdict == Verdict::allow ? Logging::medium : Logging::low;
+    if (policy_.logging() >= wanted) {
+      std::vector<nft::Statement> log;
+      if (policy_.logging() < Logging::high) log.emplace_back(log_limit);
+      log.emplace_back(nft::Log{prefix(text(verdict), default_comment)});
       chain_.rules.push_back(
-          {.statements = {log_limit,
-                          nft::Log{"[fwctl " + std::string(text(verdict)) + " default] "}},
-           .comment = std::string(default_comment)});
+          {.statements = std::move(log), .comment = std::string(default_comment)});
+    }
     chain_.rules.push_back({.statements = {nft::Counter{}, nft_verdict(verdict)},
                             .comment = std::string(default_comment)});
   }

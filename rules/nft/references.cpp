@@ -17,6 +17,7 @@ References references(const Rule& rule) {
   for (const auto& statement : rule.statements) {
     if (const auto* lookup = std::get_if<SetLookup>(&statement)) out.sets.insert(lookup->set);
     if (const auto* lookup = std::get_if<MapLookup>(&statement)) out.sets.insert(lookup->map);
+    if (const auto* meter = std::get_if<Meter>(&statement)) out.sets.insert(meter->set);
     if (const auto* verdict = std::get_if<Verdict>(&statement);
         verdict != nullptr && !verdict->chain.empty())
       out.chains.insert(verdict->chain);

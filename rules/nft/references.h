@@ -17,7 +17,7 @@ References references(const Rule& rule);
 References references(const Chain& chain);
 References references(const Set& set);
 
-// Names of the sets that any rule looks into.
+// Names of the sets that any rule looks into or fills.
 std::set<std::string> referenced_sets(const Ruleset& ruleset);
 
 // What packets can get to: base chains, whatever those reach, and nothing else.
@@ -29,6 +29,7 @@ void rename_references(Rule& rule, const Rename& rename) {
   for (auto& statement : rule.statements) {
     if (auto* lookup = std::get_if<SetLookup>(&statement)) lookup->set = rename(lookup->set);
     if (auto* lookup = std::get_if<MapLookup>(&statement)) lookup->map = rename(lookup->map);
+    if (auto* meter = std::get_if<Meter>(&statement)) meter->set = rename(meter->set);
     if (auto* verdict = std::get_if<Verdict>(&statement);
         verdict != nullptr && !verdict->chain.empty())
       verdict->chain = rename(verdict->chain);

@@ -21,6 +21,7 @@ std::span<const Field> fields_of(const Statement& statement) {
     std::span<const Field> operator()(const MapLookup& lookup) const { return lookup.key; }
     std::span<const Field> operator()(const Counter& /*none*/) const { return {}; }
     std::span<const Field> operator()(const Limit& /*none*/) const { return {}; }
+    std::span<const Field> operator()(const Meter& meter) const { return {&meter.field, 1}; }
     std::span<const Field> operator()(const Log& /*none*/) const { return {}; }
     std::span<const Field> operator()(const Reject& /*none*/) const { return {}; }
     std::span<const Field> operator()(const Verdict& /*none*/) const { return {}; }
@@ -187,8 +188,14 @@ class RuleText {
   }
 
   static std::string print(const Limit& limit) {
-    return "limit rate " + std::to_string(limit.rate) + '/' + unit(limit.seconds) + " burst " +
-           std::to_string(limit.burst) + " packets";
+    return (limit.over ? "limit rate over " : "limit rate ") + std::to_string(limit.rate) + '/' +
+           unit(limit.seconds) + " burst " + std::to_string(limit.burst) + " packets";
+  }
+
+  std::string print(const Meter& meter) const {
+    const std::string mask = meter.mask.empty() ? "" : " & " + value_text(meter.field, meter.mask);
+    return "update @" + meter.set + " { " + name(meter.field) + mask + ' ' + print(meter.limit) +
+           " }";
   }
 
   static std::string unit(std::uint64_t seconds) {

@@ -86,12 +86,24 @@ struct Counter {
   bool operator==(const Counter& /*other*/) const { return true; }
 };
 
-// Lets `rate` packets per `seconds` pass, `burst` at once.
+// Matches `rate` packets per `seconds`, `burst` at once; `over`: those beyond that instead.
 struct Limit {
   std::uint64_t rate = 0;
   std::uint64_t seconds = 60;
   std::uint32_t burst = 5;
+  bool over = false;
   bool operator==(const Limit&) const = default;
+};
+
+// A limit for each value of `field & mask` by itself, kept in the dynamic set of that name, whose
+// key is `field`. An empty mask takes all of the field. Matches when the limit does; also never
+// when the set is full and does not have the value yet.
+struct Meter {
+  Field field;
+  Bytes mask;
+  std::string set;
+  Limit limit;
+  bool operator==(const Meter&) const = default;
 };
 
 // A line in the kernel log at level info.
@@ -115,8 +127,8 @@ struct Verdict {
   bool operator==(const Verdict&) const = default;
 };
 
-using Statement =
-    std::variant<Match, RangeMatch, SetLookup, MapLookup, Counter, Limit, Log, Reject, Verdict>;
+using Statement = std::variant<Match, RangeMatch, SetLookup, MapLookup, Counter, Limit, Meter, Log,
+                               Reject, Verdict>;
 
 struct Rule {
   std::vector<Statement> statements;
@@ -153,7 +165,9 @@ struct Element {
   bool operator==(const Element&) const = default;
 };
 
-// Intervals are of fields in network order or of interface names.
+// Intervals are of fields in network order or of interface names. A dynamic set has nothing but a
+// name, a key, a timeout and a size: rules fill it (Meter), and what they put there is state, which
+// is neither read nor compared.
 struct Set {
   std::string name;
   std::vector<Field> key;
@@ -161,11 +175,17 @@ struct Set {
   bool interval = false;          // elements may be intervals; they must not overlap
   bool counters = false;          // every element carries a counter
   std::vector<Element> elements;  // sorted by key
+  // Above 0: a dynamic set, whose elements go when nothing has updated them for so long.
+  std::uint32_t timeout_seconds = 0;
+  std::uint32_t size = 0;  // of a dynamic set, above 0: the most elements it takes
   bool operator==(const Set&) const = default;
+
+  bool dynamic() const { return timeout_seconds > 0; }
 
   bool same_definition(const Set& other) const {
     return name == other.name && key == other.key && map == other.map &&
-           interval == other.interval && counters == other.counters;
+           interval == other.interval && counters == other.counters &&
+           timeout_seconds == other.timeout_seconds && size == other.size;
   }
 };
 

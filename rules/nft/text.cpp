@@ -48,6 +48,9 @@ std::string_view kind(const Set& set) {
 void print(std::string& out, const Set& set) {
   out += "\t" + std::string(kind(set)) + set.name + " {\n\t\t" + type_text(set) + '\n';
   if (set.interval) out += "\t\tflags interval\n";
+  if (set.dynamic())
+    out += "\t\tflags dynamic,timeout\n\t\ttimeout " + std::to_string(set.timeout_seconds) +
+           "s\n\t\tsize " + std::to_string(set.size) + '\n';
   if (set.counters) out += "\t\tcounter\n";
   if (!set.elements.empty()) {
     out += "\t\telements = {\n";
@@ -86,6 +89,12 @@ void print(std::string& out, const Chain& chain) {
 }
 
 struct ChangeText {
+  static std::string dynamic(const Set& set) {
+    if (!set.dynamic()) return {};
+    return " flags dynamic,timeout; timeout " + std::to_string(set.timeout_seconds) + "s; size " +
+           std::to_string(set.size) + ';';
+  }
+
   static std::string elements(std::string_view verb, const Set& set) {
     std::string all = std::string(verb) + " element inet fwctl " + set.name + " {";
     for (const Element& element : set.elements) all += ' ' + element_text(set, element) + ',';
@@ -113,7 +122,7 @@ struct ChangeText {
     const Set& set = change.set;
     return "add " + std::string(kind(set)) + "inet fwctl " + set.name + " { " + type_text(set) +
            ';' + (set.interval ? " flags interval;" : "") + (set.counters ? " counter;" : "") +
-           " }";
+           dynamic(set) + " }";
   }
   std::string operator()(const DeleteSet& change) const {
     return "delete set inet fwctl " + change.set;

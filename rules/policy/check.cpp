@@ -18,11 +18,28 @@ std::vector<AddressRange> merged(std::vector<AddressRange> ranges) {
   std::vector<AddressRange> out;
   for (const auto& range : ranges) {
     const auto after = out.empty() ? std::nullopt : successor(out.back().last);
-    const bool touches = !out.empty() && (!after || range.first <= *after);
+    const bool touches =
+        !out.empty() && out.back().family() == range.family() && (!after || range.first <= *after);
     if (touches)
       out.back().last = std::max(out.back().last, range.last);
     else
       out.push_back(range);
+  }
+  return out;
+}
+
+// What `ranges`, which are merged, leave of both families.
+std::vector<AddressRange> complement(const std::vector<AddressRange>& ranges) {
+  std::vector<AddressRange> out;
+  for (const auto family : {Family::ipv4, Family::ipv6}) {
+    const AddressRange all = everything(family);
+    std::optional<Address> next = all.first;
+    for (const auto& range : ranges) {
+      if (range.family() != family) continue;
+      if (*next < range.first) out.push_back({*next, *predecessor(range.first)});
+      next = successor(range.last);
+    }
+    if (next) out.push_back({*next, all.last});
   }
   return out;
 }
@@ -114,19 +131,21 @@ class Checker {
 
   void check_rule(std::size_t index) {
     const Rule& rule = checked_.policy_.rules[index];
-    CheckedRule checked{.id = unique_id(rule),
-                        .verdict = rule.verdict,
-                        .log = rule.log,
-                        .conditions = {.interfaces = rule.interfaces},
-                        .written = index};
+    CheckedRule checked{
+        .id = unique_id(rule),
+        .verdict = rule.verdict,
+        .log = rule.log,
+        .rate = rule.rate,
+        .conditions = {.interfaces = rule.interfaces, .out_interfaces = rule.out_interfaces},
+        .written = index};
     checked_.ids_.push_back(checked.id);
     auto& conditions = checked.conditions;
     conditions.flows = flows(rule);
     conditions.from = addresses(rule, rule.from);
     conditions.to = addresses(rule, rule.to);
     check_families(rule, conditions);
-    const auto traffic = rule.direction == Direction::in ? Traffic::incoming : Traffic::outgoing;
-    checked_.rules_[static_cast<std::size_t>(traffic)].push_back(std::move(checked));
+    checked_.rules_[static_cast<std::size_t>(traffic(rule.direction))].push_back(
+        std::move(checked));
   }
 
   std::vector<ServicePort> resolve(const Rule& rule, const std::vector<PortItem>& items) {
@@ -163,7 +182,13 @@ class Checker {
   }
 
   std::vector<Flow> flows(const Rule& rule) {
-    if (rule.protocol) return {Flow{.protocol = *rule.protocol}};
+    if (rule.protocol) {
+      if (rule.icmp_types.empty()) return {Flow{.protocol = *rule.protocol}};
+      std::vector<Flow> out;
+      for (const auto type : rule.icmp_types)
+        out.push_back({.protocol = *rule.protocol, .icmp_type = type});
+      return out;
+    }
     if (rule.ports.empty() && rule.from_ports.empty()) return {};
     const std::size_t before = diagnostics_.size();
     const auto to = resolve(rule, rule.ports);
@@ -187,24 +212,49 @@ class Checker {
   }
 
   std::vector<AddressMatch> addresses(const Rule& rule, const std::vector<AddressItem>& items) {
+    if (!items.empty() && items.front().negated) return all_but(rule, items);
     std::vector<AddressMatch> out;
     for (const auto& item : items) {
       if (const auto* range = std::get_if<AddressRange>(&item.what)) {
         out.emplace_back(*range);
         continue;
       }
-      const auto& name = std::get<SetName>(item.what).name;
-      const auto found = set_numbers_.find(name);
-      if (found == set_numbers_.end()) {
-        std::vector<std::string_view> names;
-        names.reserve(set_numbers_.size());
-        for (const auto& [known, number] : set_numbers_) names.push_back(known);
-        complain(rule, item.at, "no set is called '" + name + "'" + suggestion(name, names));
-      } else {
-        out.emplace_back(SetIndex{found->second});
-      }
+      if (const auto index = find_set(rule, item)) out.emplace_back(SetIndex{.index = *index});
     }
     return out;
+  }
+
+  // Of one set, or the addresses between those that are named.
+  std::vector<AddressMatch> all_but(const Rule& rule, const std::vector<AddressItem>& items) {
+    std::vector<AddressRange> named;
+    for (const auto& item : items) {
+      if (const auto* range = std::get_if<AddressRange>(&item.what)) {
+        named.push_back(*range);
+        continue;
+      }
+      if (items.size() > 1) {
+        complain(rule, item.at, "a negated set stands alone: put the other addresses into it");
+        return {};
+      }
+      if (const auto index = find_set(rule, item))
+        return {SetIndex{.index = *index, .negated = true}};
+      return {};
+    }
+    std::vector<AddressMatch> out;
+    for (const auto& range : complement(merged(std::move(named)))) out.emplace_back(range);
+    if (out.empty()) complain(rule, items.front().at, "no address is left: no packet can match");
+    return out;
+  }
+
+  std::optional<std::size_t> find_set(const Rule& rule, const AddressItem& item) {
+    const auto& name = std::get<SetName>(item.what).name;
+    const auto found = set_numbers_.find(name);
+    if (found != set_numbers_.end()) return found->second;
+    std::vector<std::string_view> names;
+    names.reserve(set_numbers_.size());
+    for (const auto& [known, number] : set_numbers_) names.push_back(known);
+    complain(rule, item.at, "no set is called '" + name + "'" + suggestion(name, names));
+    return {};
   }
 
   static bool has_family(const std::vector<AddressMatch>& matches, Family family) {
@@ -219,14 +269,23 @@ class Checker {
     bool any = false;
     for (const auto family : {Family::ipv4, Family::ipv6})
       any = any || (has_family(conditions.from, family) && has_family(conditions.to, family));
-    if (any) return;
+    if (any) return check_protocol_family(rule, conditions);
     const Span at = rule.from.empty() ? rule.at : rule.from.front().at;
     complain(rule, at, "'from' and 'to' share no address family: no packet can match");
   }
 
+  // IGMP and IPv6 in IPv4 are there in IPv4 only.
+  void check_protocol_family(const Rule& rule, const Conditions& conditions) {
+    if (!rule.protocol || (*rule.protocol != igmp && *rule.protocol != ipv6_in_ipv4)) return;
+    if (has_family(conditions.from, Family::ipv4) && has_family(conditions.to, Family::ipv4))
+      return;
+    complain(rule, rule.at,
+             "protocol " + rule.protocol->text() + " is of IPv4 only: no packet can match");
+  }
+
   void warn_of_shadows() {
     const auto& rules = checked_.policy_.rules;
-    for (const auto traffic : {Traffic::incoming, Traffic::outgoing}) {
+    for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed}) {
       const auto& all = checked_.rules(traffic);
       for (const auto& shadow : find_shadows(all)) {
         const auto& hidden = all[shadow.hidden];

@@ -29,9 +29,10 @@ struct Flow {
   bool operator==(const Flow&) const = default;
 };
 
-// Index into CheckedPolicy::sets.
+// Index into CheckedPolicy::sets; negated: every address, of either family, that is not in it.
 struct SetIndex {
   std::size_t index = 0;
+  bool negated = false;
   bool operator==(const SetIndex&) const = default;
 };
 using AddressMatch = std::variant<AddressRange, SetIndex>;
@@ -43,13 +44,15 @@ struct Conditions {
   std::vector<Flow> flows;
   std::vector<AddressMatch> from;
   std::vector<AddressMatch> to;
-  std::vector<std::string> interfaces;  // the one it comes in on, or goes out on
+  std::vector<std::string> interfaces;      // it comes in on; of outgoing packets, goes out on
+  std::vector<std::string> out_interfaces;  // of routed packets: goes out on
 };
 
 struct CheckedRule {
   std::string id;  // "r" and 8 hexadecimal digits, or the name of a baseline item
   Verdict verdict = Verdict::deny;
-  bool log = false;
+  Log log = Log::off;
+  Rate rate;  // with Verdict::limit
   Conditions conditions;
   // Index into CheckedPolicy::policy().rules; nullopt for the baseline, which no one wrote.
   std::optional<std::size_t> written;
@@ -73,7 +76,7 @@ class CheckedPolicy {
     return rules_[static_cast<std::size_t>(traffic)];
   }
   Verdict default_for(Traffic traffic) const { return policy_.default_for(traffic); }
-  bool logging() const { return policy_.logging != Logging::off; }
+  Logging logging() const { return policy_.logging; }
 
   // Ids by index into policy().rules.
   const std::vector<std::string>& ids() const { return ids_; }

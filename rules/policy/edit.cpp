@@ -32,6 +32,7 @@ bool same_packets(const Rule& a, const Rule& b) {
   Rule like_b = a;
   like_b.verdict = b.verdict;
   like_b.log = b.log;
+  like_b.rate = b.rate;
   return like_b.same_meaning(b);
 }
 
@@ -156,11 +157,22 @@ EditResult remove(const CheckedPolicy& policy, const Sources& sources, const Add
   std::set<std::size_t> chosen;
   if (selection.empty())
     return tl::unexpected(std::string("name a rule to delete: its number, its id or its text"));
-  if (parse_verdict(selection.front())) {
+  if (selection.front() == "comment") {
+    if (selection.size() != 2)
+      return tl::unexpected(std::string("say the comment of the rules to delete: comment TEXT"));
+    for (std::size_t index = 0; index < rules.size(); ++index)
+      if (rules[index].comment == selection[1]) chosen.insert(index);
+    if (chosen.empty()) {
+      edit.notes.push_back("no rule has the comment '" + selection[1] + "'");
+      return edit;
+    }
+  } else if (begins_rule(selection.front())) {
     const auto wanted = parse_rule(selection, diagnostics);
     if (!wanted) return tl::unexpected(std::string("the rule to delete is not a rule"));
     for (std::size_t index = 0; index < rules.size(); ++index)
-      if (rules[index].same_meaning(*wanted)) chosen.insert(index);
+      if (rules[index].same_meaning(*wanted) &&
+          (wanted->comment.empty() || wanted->comment == rules[index].comment))
+        chosen.insert(index);
     if (chosen.empty()) {
       edit.notes.push_back("no rule says '" + command_text(*wanted) + "'");
       return edit;

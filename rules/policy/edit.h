@@ -33,7 +33,8 @@ EditResult add(const CheckedPolicy& policy, const Sources& sources, const Added&
                Place place);
 
 // `selection` is one rule as words ("allow", "22/tcp"), or any of: numbers ("3"), ranges of numbers
-// ("5-7"), ids and unambiguous beginnings of ids of at least 4 characters. A rule of a file that
+// ("5-7"), ids and unambiguous beginnings of ids of at least 4 characters, or "comment" and the
+// comment of the rules meant. A rule of a file that
 // people own is not deleted but pointed at.
 EditResult remove(const CheckedPolicy& policy, const Sources& sources, const Added& added,
                   const std::vector<std::string>& selection, Diagnostics& diagnostics);

@@ -11,9 +11,16 @@
 namespace fwctl::policy {
 namespace {
 
-constexpr std::array<std::string_view, 3> verdict_words{"allow", "deny", "reject"};
-constexpr std::array<std::string_view, 6> clause_words{"proto", "from",    "to",
-                                                       "port",  "comment", "log"};
+constexpr std::array<std::string_view, 6> first_words{"allow", "deny",  "reject",
+                                                      "limit", "route", "rule"};
+constexpr std::array<std::string_view, 10> clause_words{
+    "proto", "from", "to", "port", "type", "comment", "log", "log-all", "rate", "burst"};
+
+bool same_word(std::string_view typed, std::string_view word) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::equal(typed.begin(), typed.end(), word.begin(), word.end(),
+                    [&](char a, char b) { return lower(a) == b; });
+}
 
 class Reader {
  public:
@@ -23,7 +30,7 @@ class Reader {
   std::optional<Rule> read() {
     rule_.at = whole_;
     if (words_.empty()) {
-      complain(whole_, "an empty rule: it begins with allow, deny or reject");
+      complain(whole_, "an empty rule: it begins with allow, deny, reject or limit");
       return {};
     }
     read_verdict();
@@ -31,7 +38,9 @@ class Reader {
     if (failed_) return {};
     read_what();
     if (failed_) return {};
-    if (const auto disagreement = settle_protocol(rule_))
+    if (!rule_.icmp_types.empty() && (!rule_.ports.empty() || !rule_.from_ports.empty()))
+      complain(whole_, "a rule with ICMP types has no ports");
+    else if (const auto disagreement = settle_protocol(rule_))
       complain(disagreement->at, disagreement->message);
     if (failed_) return {};
     return std::move(rule_);
@@ -42,6 +51,12 @@ class Reader {
   const Word& word() const { return words_[next_]; }
   bool take(std::string_view expected) {
     if (at_end() || word().text != expected) return false;
+    ++next_;
+    return true;
+  }
+  // In capitals too, as ufw takes some of its words.
+  bool take_any_case(std::string_view expected) {
+    if (at_end() || !same_word(word().text, expected)) return false;
     ++next_;
     return true;
   }
@@ -75,24 +90,81 @@ class Reader {
   }
 
   void read_verdict() {
-    const Word& first = words_[next_++];
-    if (const auto verdict = parse_verdict(first.text))
+    if (take("route"))
+      rule_.direction = Direction::routed;
+    else
+      take("rule");
+    const Word* first = argument(words_.front().text, "allow, deny, reject or limit");
+    if (first == nullptr) return;
+    if (const auto verdict = parse_verdict(first->text))
       rule_.verdict = *verdict;
     else
-      complain(first.at, "'" + first.text + "' is not allow, deny or reject" +
-                             suggestion(first.text, verdict_words));
+      complain(first->at, "'" + first->text + "' is not allow, deny, reject or limit" +
+                              suggestion(first->text, first_words));
   }
 
   void read_prefix() {
-    if (take("out"))
-      rule_.direction = Direction::out;
-    else
-      take("in");
-    if (take("on")) {
-      if (const Word* name = argument("on", "an interface"))
-        accept(*name, parse_interfaces(name->text), rule_.interfaces);
+    read_anywhere();
+    if (rule_.direction == Direction::routed) {
+      while (read_way() && !failed_) read_anywhere();
+    } else {
+      if (take_any_case("out"))
+        rule_.direction = Direction::out;
+      else
+        take_any_case("in");
+      if (take("on")) read_interfaces(rule_.interfaces);
     }
-    rule_.log = take("log");
+    read_anywhere();
+    if (take_any_case("log"))
+      rule_.log = Log::fresh;
+    else if (take_any_case("log-all"))
+      rule_.log = Log::all;
+  }
+
+  // "in on eth0" or "out on eth1" of a routed rule.
+  bool read_way() {
+    if (at_end() || (word().text != "in" && word().text != "out")) return false;
+    const Word& way = words_[next_++];
+    if (!take("on")) {
+      complain(way.at, "in a routed rule '" + way.text + "' needs an interface: " + way.text +
+                           " on INTERFACE");
+      return true;
+    }
+    auto& interfaces = way.text == "in" ? rule_.interfaces : rule_.out_interfaces;
+    if (!interfaces.empty())
+      complain(way.at, "'" + way.text + "' a second time");
+    else
+      read_interfaces(interfaces);
+    return true;
+  }
+
+  void read_interfaces(std::vector<std::string>& into) {
+    if (const Word* names = argument("on", "an interface"))
+      accept(*names, parse_interfaces(names->text), into);
+  }
+
+  // The clauses that may stand between any others.
+  bool read_anywhere() {
+    bool any = false;
+    while (!at_end() && !failed_) {
+      const Word& current = word();
+      if (take_any_case("comment")) {
+        once(seen_comment_, current);
+        read_comment();
+      } else if (rule_.verdict == Verdict::limit && take("rate")) {
+        once(seen_rate_, current);
+        if (const Word* rate = argument("rate", "a rate"))
+          accept(*rate, parse_rate(rate->text, rule_.rate), rule_.rate);
+      } else if (rule_.verdict == Verdict::limit && take("burst")) {
+        once(seen_burst_, current);
+        if (const Word* burst = argument("burst", "a number"))
+          accept(*burst, parse_burst(burst->text), rule_.rate.burst);
+      } else {
+        return any;
+      }
+      any = true;
+    }
+    return any;
   }
 
   void read_comment() {
@@ -108,10 +180,8 @@ class Reader {
     bool any_clause = false;
     while (!at_end() && !failed_) {
       const Word& current = word();
-      if (take("comment")) {
-        once(seen_comment_, current);
-        read_comment();
-      } else if (take("proto")) {
+      if (read_anywhere()) continue;
+      if (take("proto")) {
         any_clause = true;
         once(seen_proto_, current);
         read_proto();
@@ -131,7 +201,8 @@ class Reader {
         unexpected(current);
       }
     }
-    if (!failed_ && !simple && !any_clause && rule_.interfaces.empty())
+    if (!failed_ && !simple && !any_clause && rule_.interfaces.empty() &&
+        rule_.out_interfaces.empty())
       complain(whole_, "this rule names no port, address or interface: say what to " +
                            std::string(text(rule_.verdict)) + ", or 'from any' for everything");
   }
@@ -144,13 +215,22 @@ class Reader {
     const Word* name = argument("proto", "a protocol");
     if (name == nullptr || name->text == "any") return;
     Protocol protocol;
-    if (accept(*name, parse_protocol(name->text), protocol)) rule_.protocol = protocol;
+    if (!accept(*name, parse_protocol(name->text), protocol)) return;
+    rule_.protocol = protocol;
+    const Word* type = at_end() ? nullptr : &word();
+    if (!take("type")) return;
+    if (protocol != icmp && protocol != icmpv6)
+      return complain(type->at, "only icmp and icmpv6 have types");
+    if (const Word* types = argument("type", "a type, as echo-request"))
+      accept(*types, parse_icmp_types(protocol, types->text), rule_.icmp_types);
   }
 
   void read_side(std::string_view keyword, std::vector<AddressItem>& addresses,
                  std::vector<PortItem>& ports) {
     const Word* address = argument(keyword, "an address, or any");
     if (address == nullptr || !accept(*address, parse_addresses(address->text), addresses)) return;
+    if (const auto* odd = mixed_negation(addresses))
+      return complain(odd->at, "in one list all addresses have a ! before them or none has");
     if (!take("port")) return;
     const Word* port = argument("port", "a port");
     if (port == nullptr) return;
@@ -165,16 +245,27 @@ class Reader {
     // A word that looks like an address, or like a mistyped keyword, deserves a better answer.
     if (!ports && parse_addresses(what.text))
       return complain(what.at, "an address needs 'from' or 'to' before it");
-    if (!at_end() && word().text != "comment" && !suggestion(what.text, clause_words).empty())
+    if (!at_end() && !same_word(word().text, "comment") &&
+        !suggestion(what.text, clause_words).empty())
       return unexpected(what);
     accept(what, ports, rule_.ports);
   }
 
   void unexpected(const Word& what) {
-    if (what.text == "log" || what.text == "on" || what.text == "in" || what.text == "out")
-      return complain(what.at, "'" + what.text + "' stands directly behind the verdict: " +
-                                   std::string(text(rule_.verdict)) +
-                                   " [in|out] [on INTERFACE] [log] ...");
+    if (what.text == "log" || what.text == "log-all" || what.text == "on" || what.text == "in" ||
+        what.text == "out") {
+      const bool routed = rule_.direction == Direction::routed;
+      return complain(
+          what.at,
+          "'" + what.text + "' stands directly behind the verdict: " + (routed ? "route " : "") +
+              std::string(text(rule_.verdict)) +
+              (routed ? " [in on INTERFACE] [out on INTERFACE]" : " [in|out] [on INTERFACE]") +
+              " [log] ...");
+    }
+    if (what.text == "rate" || what.text == "burst")
+      return complain(what.at, "'" + what.text + "' goes with limit only");
+    if (what.text == "type")
+      return complain(what.at, "'type' stands behind 'proto icmp' or 'proto icmpv6'");
     if (what.text == "port")
       return complain(what.at, "'port' stands behind 'from ADDRESS' or 'to ADDRESS'");
     complain(what.at,
@@ -191,6 +282,8 @@ class Reader {
   bool seen_from_ = false;
   bool seen_to_ = false;
   bool seen_comment_ = false;
+  bool seen_rate_ = false;
+  bool seen_burst_ = false;
   Rule rule_;
 };
 
@@ -228,6 +321,10 @@ bool plain(char c) {
 }
 
 }  // namespace
+
+bool begins_rule(std::string_view word) {
+  return std::find(first_words.begin(), first_words.end(), word) != first_words.end();
+}
 
 Span within(const Word& whole, std::size_t offset, std::size_t length) {
   Span at = whole.at;

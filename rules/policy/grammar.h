@@ -30,12 +30,16 @@ struct Command {
 };
 Command place(const std::vector<std::string>& words);
 
-// RULE   = VERDICT [in|out] [on INTERFACES] [log] WHAT [comment TEXT]
+// RULE   = ["rule"] VERDICT [in|out] [on INTERFACES] [LOG] WHAT
+//        | "route" VERDICT [in on INTERFACES] [out on INTERFACES] [LOG] WHAT
+// LOG    = log | log-all
 // WHAT   = PORTS                                             ("80,443/tcp", "ssh", "9000-9010/udp")
-//        | [proto PROTO] [from ADDRESSES [port PORTS]] [to ADDRESSES [port PORTS]]
-// Lists have commas and no blanks. `words` are the words as a shell splits them. Diagnostics are in
-// file "command", line 1, and count columns in the words joined by one blank each. A rule comes
-// back only without errors; its `source`, `at` and `layer` are the caller's to set.
+//        | [proto PROTO [type TYPES]] [from ADDRESSES [port PORTS]] [to ADDRESSES [port PORTS]]
+// and anywhere behind the verdict: comment TEXT; with limit: rate COUNT/UNIT, burst COUNT.
+// Lists have commas and no blanks; in, out, log, log-all and comment may be in capitals. `words`
+// are the words as a shell splits them. Diagnostics are in file "command", line 1, and count
+// columns in the words joined by one blank each. A rule comes back only without errors; its
+// `source`, `at` and `layer` are the caller's to set.
 std::optional<Rule> parse_rule(const std::vector<std::string>& words, Diagnostics& diagnostics);
 
 // The same from one text, in which words with blanks stand in ' or ". The rule's place and all
@@ -45,6 +49,9 @@ std::optional<Rule> parse_rule(std::string_view text, const Source& source, Span
 
 // `words` as one line that a shell splits into the same words.
 std::string join(const std::vector<std::string>& words);
+
+// Whether a list of words begins as a rule does, and not as the number or id of one.
+bool begins_rule(std::string_view word);
 
 constexpr std::string_view command_source = "command";
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "rules/icmp.h"
+#include "rules/nearest.h"
 #include "rules/number.h"
 
 namespace fwctl::policy {
@@ -11,6 +13,24 @@ namespace {
 constexpr std::size_t longest_name = 60;
 // IFNAMSIZ - 1 of linux/if.h.
 constexpr std::size_t longest_interface = 15;
+
+struct Unit {
+  std::string_view name;
+  std::uint32_t seconds;
+};
+// The first of each is the one that is printed.
+constexpr std::array<Unit, 10> units{{{"second", 1},
+                                      {"minute", 60},
+                                      {"hour", 3600},
+                                      {"day", 86400},
+                                      {"s", 1},
+                                      {"sec", 1},
+                                      {"m", 60},
+                                      {"min", 60},
+                                      {"h", 3600},
+                                      {"d", 86400}}};
+// What the kernel's limiter can count without overflow, and more than any server takes.
+constexpr std::uint32_t most_counted = 1'000'000;
 
 bool letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -131,6 +151,17 @@ std::optional<int> parse_mask(std::string_view text, Family family) {
 }
 
 Parsed<AddressItem> parse_address_item(std::string_view piece, Span at) {
+  if (piece.front() == '!') {
+    if (piece.size() == 1) return problem(piece, "'!' stands directly before an address");
+    auto item = parse_address_item(piece.substr(1), at);
+    if (!item) {
+      ++item.error().offset;
+      return item;
+    }
+    if (item->negated) return problem(piece, "'!' twice");
+    item->negated = true;
+    return item;
+  }
   if (piece.front() == '@') {
     const auto name = piece.substr(1);
     if (!valid_name(name)) return problem(piece, quoted(piece) + " is not the name of a set");
@@ -143,7 +174,7 @@ Parsed<AddressItem> parse_address_item(std::string_view piece, Span at) {
 }
 
 Parsed<std::string> parse_interface(std::string_view piece, Span /*at*/) {
-  const bool pattern = piece.ends_with('*');
+  const bool pattern = piece.ends_with('*') || piece.ends_with('+');
   const auto name = pattern ? piece.substr(0, piece.size() - 1) : piece;
   if (name.empty()) return problem(piece, "a pattern needs at least one character before the *");
   if (name.size() > longest_interface)
@@ -156,7 +187,7 @@ Parsed<std::string> parse_interface(std::string_view piece, Span /*at*/) {
   if (!valid) return problem(piece, quoted(piece) + " is not an interface name");
   if (name == "any" && !pattern)
     return problem(piece, "no interface is called any: leave the interface out instead");
-  return std::string(piece);
+  return pattern ? std::string(name) + "*" : std::string(name);
 }
 
 }  // namespace
@@ -222,7 +253,7 @@ Parsed<AddressRange> parse_address_range(std::string_view piece) {
 }
 
 Parsed<std::vector<AddressItem>> parse_addresses(std::string_view text) {
-  if (text == "any") return std::vector<AddressItem>{};
+  if (text == "any" || text == "ANY") return std::vector<AddressItem>{};
   return each_piece<AddressItem>(text, parse_address_item);
 }
 
@@ -233,6 +264,45 @@ Parsed<std::vector<std::string>> parse_interfaces(std::string_view text) {
 Parsed<Protocol> parse_protocol(std::string_view text) {
   if (const auto protocol = Protocol::parse(text)) return *protocol;
   return problem(text, quoted(text) + " is not a protocol: tcp, udp, icmp, ... or a number to 255");
+}
+
+Parsed<std::vector<std::uint8_t>> parse_icmp_types(Protocol protocol, std::string_view text) {
+  const auto family = protocol == icmp ? Family::ipv4 : Family::ipv6;
+  return each_piece<std::uint8_t>(
+      text, [&](std::string_view piece, Span /*at*/) -> Parsed<std::uint8_t> {
+        if (const auto type = parse_icmp_type(family, piece)) return *type;
+        return problem(piece, quoted(piece) + " is not a type of " + protocol.text() +
+                                  suggestion(piece, icmp_type_names(family)));
+      });
+}
+
+Parsed<Rate> parse_rate(std::string_view text, Rate rate) {
+  const std::size_t slash = text.find('/');
+  const auto count = parse_number(text.substr(0, slash), most_counted);
+  if (!count || *count == 0 || slash == std::string_view::npos)
+    return problem(text, quoted(text) + " is not a rate: one is '10/minute'");
+  const auto unit = text.substr(slash + 1);
+  const auto* const found =
+      std::find_if(units.begin(), units.end(), [&](const Unit& one) { return one.name == unit; });
+  if (found == units.end())
+    return tl::unexpected(Problem{.offset = slash + 1,
+                                  .length = std::max<std::size_t>(unit.size(), 1),
+                                  .message = quoted(unit) + " is not second, minute, hour or day"});
+  rate.count = static_cast<std::uint32_t>(*count);
+  rate.seconds = found->seconds;
+  return rate;
+}
+
+Parsed<std::uint32_t> parse_burst(std::string_view text) {
+  const auto burst = parse_number(text, most_counted);
+  if (burst && *burst != 0) return static_cast<std::uint32_t>(*burst);
+  return problem(text, quoted(text) + " is not a number of connections: 1 to 1000000");
+}
+
+std::string text(const Rate& rate) {
+  const auto* const unit = std::find_if(
+      units.begin(), units.end(), [&](const Unit& one) { return one.seconds == rate.seconds; });
+  return std::to_string(rate.count) + "/" + std::string(unit->name);
 }
 
 std::string text(const PortItem& item) {
@@ -246,8 +316,15 @@ std::string text(const PortItem& item) {
 }
 
 std::string text(const AddressItem& item) {
-  if (const auto* range = std::get_if<AddressRange>(&item.what)) return range->text();
-  return "@" + std::get<SetName>(item.what).name;
+  const std::string sign = item.negated ? "!" : "";
+  if (const auto* range = std::get_if<AddressRange>(&item.what)) return sign + range->text();
+  return sign + "@" + std::get<SetName>(item.what).name;
+}
+
+const AddressItem* mixed_negation(const std::vector<AddressItem>& items) {
+  for (const auto& item : items)
+    if (item.negated != items.front().negated) return &item;
+  return nullptr;
 }
 
 std::optional<Disagreement> settle_protocol(Rule& rule) {

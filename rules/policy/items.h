@@ -28,9 +28,14 @@ Parsed<std::vector<PortItem>> parse_ports(std::string_view text);
 Parsed<std::vector<AddressItem>> parse_addresses(std::string_view text);
 // One address, prefix or range, as sets hold them.
 Parsed<AddressRange> parse_address_range(std::string_view piece);
-// Names of at most 15 characters, or patterns ending in *.
+// Names of at most 15 characters, or patterns ending in * (or in +, as iptables writes them).
 Parsed<std::vector<std::string>> parse_interfaces(std::string_view text);
 Parsed<Protocol> parse_protocol(std::string_view text);
+// Names and numbers of `protocol`, which is icmp or icmpv6.
+Parsed<std::vector<std::uint8_t>> parse_icmp_types(Protocol protocol, std::string_view text);
+// "10/min": s, sec, second, m, min, minute, h, hour, d, day. Leaves `burst` alone.
+Parsed<Rate> parse_rate(std::string_view text, Rate rate);
+Parsed<std::uint32_t> parse_burst(std::string_view text);
 
 // Names of sets and services: a letter, then letters, digits, - or _, at most 60 characters.
 bool valid_name(std::string_view name);
@@ -42,6 +47,11 @@ bool one_line(std::string_view text);
 
 std::string text(const PortItem& item);
 std::string text(const AddressItem& item);
+// "10/minute"; without the burst.
+std::string text(const Rate& rate);
+
+// The first item of a list in which some are negated and some are not; null where there is none.
+const AddressItem* mixed_negation(const std::vector<AddressItem>& items);
 
 // Moves a rule's protocol into its port items where it has some, as every reader of a rule does at
 // its end: "proto tcp ... port 22" and "22/tcp" are one rule. An item that disagrees is a problem;

@@ -6,8 +6,17 @@
 namespace fwctl::policy {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Verdict>, 3> verdicts{
-    {{"allow", Verdict::allow}, {"deny", Verdict::deny}, {"reject", Verdict::reject}}};
+constexpr std::array<std::pair<std::string_view, Verdict>, 4> verdicts{{{"allow", Verdict::allow},
+                                                                        {"deny", Verdict::deny},
+                                                                        {"reject", Verdict::reject},
+                                                                        {"limit", Verdict::limit}}};
+constexpr std::array<std::pair<std::string_view, Direction>, 3> directions{
+    {{"in", Direction::in}, {"out", Direction::out}, {"routed", Direction::routed}}};
+constexpr std::array<std::pair<std::string_view, Logging>, 5> levels{{{"off", Logging::off},
+                                                                      {"low", Logging::low},
+                                                                      {"medium", Logging::medium},
+                                                                      {"high", Logging::high},
+                                                                      {"full", Logging::full}}};
 constexpr std::array<std::pair<std::string_view, Traffic>, 3> traffics{
     {{"incoming", Traffic::incoming},
      {"outgoing", Traffic::outgoing},
@@ -32,8 +41,9 @@ std::string_view name_of(const Table& table, Value wanted) {
 
 bool Rule::same_meaning(const Rule& other) const {
   const auto meaning = [](const Rule& rule) {
-    return std::tie(rule.verdict, rule.direction, rule.log, rule.interfaces, rule.protocol,
-                    rule.from, rule.from_ports, rule.to, rule.ports);
+    return std::tie(rule.verdict, rule.direction, rule.log, rule.rate, rule.interfaces,
+                    rule.out_interfaces, rule.protocol, rule.icmp_types, rule.from, rule.from_ports,
+                    rule.to, rule.ports);
   };
   return meaning(*this) == meaning(other);
 }
@@ -45,10 +55,28 @@ std::string_view text(Traffic traffic) {
   return name_of(traffics, traffic);
 }
 std::string_view text(Direction direction) {
-  return direction == Direction::in ? "in" : "out";
+  return name_of(directions, direction);
+}
+std::string_view text(Log log) {
+  constexpr std::array names{"off", "fresh", "all"};
+  return names[static_cast<std::size_t>(log)];
 }
 std::string_view text(Logging logging) {
-  return logging == Logging::off ? "off" : "low";
+  return name_of(levels, logging);
+}
+Traffic traffic(Direction direction) {
+  constexpr std::array of{Traffic::incoming, Traffic::outgoing, Traffic::routed};
+  return of[static_cast<std::size_t>(direction)];
+}
+std::optional<Verdict> parse_default(std::string_view text) {
+  const auto verdict = parse_verdict(text);
+  return verdict == Verdict::limit ? std::nullopt : verdict;
+}
+std::optional<Direction> parse_direction(std::string_view text) {
+  return value_of(directions, text);
+}
+std::optional<Logging> parse_logging(std::string_view text) {
+  return value_of(levels, text);
 }
 std::optional<Verdict> parse_verdict(std::string_view text) {
   return value_of(verdicts, text);

@@ -15,10 +15,24 @@
 
 namespace fwctl::policy {
 
-enum class Verdict : std::uint8_t { allow, deny, reject };
-enum class Direction : std::uint8_t { in, out };
+// `limit` allows each source so many connections and rejects those beyond.
+enum class Verdict : std::uint8_t { allow, deny, reject, limit };
+// Which of the three kinds of traffic a rule is about.
+enum class Direction : std::uint8_t { in, out, routed };
 // What a packet is to this host; each has its own default verdict.
 enum class Traffic : std::uint8_t { incoming, outgoing, routed };
+
+// What a rule writes to the log: nothing, what begins a connection, or all that it decides.
+enum class Log : std::uint8_t { off, fresh, all };
+
+// A token bucket for each source: `burst` connections at once, then `count` in `seconds`. Sources
+// are IPv4 addresses and IPv6 /64 prefixes.
+struct Rate {
+  std::uint32_t count = 12;
+  std::uint32_t seconds = 60;  // 1, 60, 3600 or 86400
+  std::uint32_t burst = 6;
+  auto operator<=>(const Rate&) const = default;
+};
 
 struct ServiceName {
   std::string name;
@@ -41,11 +55,15 @@ struct PortItem {
   }
 };
 
-// "10.0.0.0/8", "10.0.0.1-10.0.0.9", "@office".
+// "10.0.0.0/8", "10.0.0.1-10.0.0.9", "@office", each also with a ! before it. In one list all are
+// negated or none is; a negated list matches every address, of either family, that no item names.
 struct AddressItem {
   std::variant<AddressRange, SetName> what;
+  bool negated = false;
   Span at;  // takes no part in comparisons
-  bool operator==(const AddressItem& other) const { return what == other.what; }
+  bool operator==(const AddressItem& other) const {
+    return what == other.what && negated == other.negated;
+  }
 };
 
 // Where a rule stands in the one list (design: before, then people's files, then what was added).
@@ -54,11 +72,16 @@ enum class Layer : std::uint8_t { before, managed, added };
 struct Rule {
   Verdict verdict = Verdict::deny;
   Direction direction = Direction::in;
-  bool log = false;
-  std::vector<std::string> interfaces;  // names, or patterns ending in *; empty: any
+  Log log = Log::off;
+  Rate rate;  // with Verdict::limit
+  // Names, or patterns ending in *; empty: any. Where a packet comes in, or with Direction::out
+  // goes out.
+  std::vector<std::string> interfaces;
+  std::vector<std::string> out_interfaces;  // of routed rules: where a packet goes out
   // Only where no item below has ports; items carry their own protocol.
   std::optional<Protocol> protocol;
-  std::vector<AddressItem> from;  // empty: any
+  std::vector<std::uint8_t> icmp_types;  // with protocol icmp or icmpv6; empty: any
+  std::vector<AddressItem> from;         // empty: any
   std::vector<PortItem> from_ports;
   std::vector<AddressItem> to;
   std::vector<PortItem> ports;
@@ -91,7 +114,10 @@ struct Service {
   Span at;
 };
 
-enum class Logging : std::uint8_t { off, low };
+// Each level logs what the one before it does. As of ufw: `low` what rules with a log and defaults
+// that block decide; `medium` also what defaults allow, invalid packets and new connections;
+// `high` blocks without a limit, and all packets; `full` those without a limit too.
+enum class Logging : std::uint8_t { off, low, medium, high, full };
 
 struct Policy {
   // Indexed by Traffic.
@@ -108,7 +134,13 @@ std::string_view text(Verdict verdict);
 std::string_view text(Direction direction);
 std::string_view text(Traffic traffic);
 std::string_view text(Logging logging);
+std::string_view text(Log log);
+Traffic traffic(Direction direction);
 std::optional<Verdict> parse_verdict(std::string_view text);
+// Not limit.
+std::optional<Verdict> parse_default(std::string_view text);
+std::optional<Logging> parse_logging(std::string_view text);
 std::optional<Traffic> parse_traffic(std::string_view text);
+std::optional<Direction> parse_direction(std::string_view text);
 
 }  // namespace fwctl::policy

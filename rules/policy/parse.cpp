@@ -31,13 +31,16 @@ class FileReader {
         added_(added),
         diagnostics_(diagnostics) {}
 
-  // Traffic whose default an earlier file of the same kind has set, and where.
-  using DefaultPlaces = std::map<Traffic, std::string>;
+  // What may be said once, and where an earlier file of the same kind has said it.
+  struct Places {
+    std::map<Traffic, std::string> defaults;
+    std::string logging;
+  };
 
-  void read(DefaultPlaces& default_places) {
+  void read(Places& places) {
     const auto root = yaml::parse(source_, diagnostics_);
     if (!root || root->kind == Kind::null) return;
-    default_places_ = &default_places;
+    places_ = &places;
     each_entry(*root, "a policy file is a map: version, defaults, logging, sets, services, rules",
                {{"version", [this](const Node& value) { read_version(value); }},
                 {"defaults", [this](const Node& value) { read_defaults(value); }},
@@ -159,10 +162,9 @@ class FileReader {
   void read_default(Traffic traffic, const Node& node) {
     const auto* word = scalar(node, "a default");
     if (word == nullptr) return;
-    const auto verdict = parse_verdict(*word);
+    const auto verdict = parse_default(*word);
     if (!verdict) return complain(node.at, "a default is allow, deny or reject");
-    const auto [place, fresh] =
-        default_places_->emplace(traffic, source_.name + ":" + std::to_string(node.at.line));
+    const auto [place, fresh] = places_->defaults.emplace(traffic, place_of(node));
     if (!fresh)
       return complain(node.at, "the default for " + std::string(text(traffic)) +
                                    " is already set at " + place->second);
@@ -170,15 +172,20 @@ class FileReader {
     if (machine_) added_.defaults[static_cast<std::size_t>(traffic)] = verdict;
   }
 
+  std::string place_of(const Node& node) const {
+    return source_.name + ":" + std::to_string(node.at.line);
+  }
+
   void read_logging(const Node& node) {
     const auto* word = scalar(node, "logging");
     if (word == nullptr) return;
-    if (*word == "off")
-      policy_.logging = Logging::off;
-    else if (*word == "low")
-      policy_.logging = Logging::low;
-    else
-      complain(node.at, "logging is off or low");
+    const auto level = parse_logging(*word);
+    if (!level) return complain(node.at, "logging is off, low, medium, high or full");
+    if (!places_->logging.empty())
+      return complain(node.at, "logging is already set at " + places_->logging);
+    places_->logging = place_of(node);
+    policy_.logging = *level;
+    if (machine_) added_.logging = level;
   }
 
   void read_sets(const Node& value) {
@@ -297,33 +304,69 @@ class FileReader {
                     [&](const Node& item) { append(item, parse_addresses(item.scalar), into); });
       };
     };
+    std::optional<Span> rate_at;
+    std::optional<Span> out_at;
+    const Node* icmp_types = nullptr;
     const std::size_t before = diagnostics_.size();
-    each_entry(
-        node,
-        "a rule is a map that begins with allow, deny or reject, or a text as on the command line",
-        {{"allow", verdict(Verdict::allow)},
-         {"deny", verdict(Verdict::deny)},
-         {"reject", verdict(Verdict::reject)},
-         {"from", addresses(rule.from)},
-         {"to", addresses(rule.to)},
-         {"from-port",
-          [&](const Node& value) {
-            each_scalar(value, "a port", [&](const Node& item) {
-              append(item, parse_ports(item.scalar), rule.from_ports);
-            });
-          }},
-         {"protocol", [&](const Node& value) { read_protocol(value, rule); }},
-         {"interface",
-          [&](const Node& value) {
-            each_scalar(value, "an interface", [&](const Node& item) {
-              append(item, parse_interfaces(item.scalar), rule.interfaces);
-            });
-          }},
-         {"direction", [&](const Node& value) { read_direction(value, rule); }},
-         {"log", [&](const Node& value) { read_log(value, rule); }},
-         {"comment", [&](const Node& value) { read_comment(value, rule); }}});
+    each_entry(node,
+               "a rule is a map that begins with allow, deny, reject or limit, or a text as on the "
+               "command line",
+               {{"allow", verdict(Verdict::allow)},
+                {"deny", verdict(Verdict::deny)},
+                {"reject", verdict(Verdict::reject)},
+                {"limit", verdict(Verdict::limit)},
+                {"rate",
+                 [&](const Node& value) {
+                   rate_at = value.at;
+                   if (const auto* word = scalar(value, "a rate"))
+                     if (const auto rate = accept(value, parse_rate(*word, rule.rate)))
+                       rule.rate = *rate;
+                 }},
+                {"burst",
+                 [&](const Node& value) {
+                   rate_at = value.at;
+                   if (const auto* word = scalar(value, "a burst"))
+                     if (const auto burst = accept(value, parse_burst(*word)))
+                       rule.rate.burst = *burst;
+                 }},
+                {"from", addresses(rule.from)},
+                {"to", addresses(rule.to)},
+                {"from-port",
+                 [&](const Node& value) {
+                   each_scalar(value, "a port", [&](const Node& item) {
+                     append(item, parse_ports(item.scalar), rule.from_ports);
+                   });
+                 }},
+                {"protocol", [&](const Node& value) { read_protocol(value, rule); }},
+                {"interface",
+                 [&](const Node& value) {
+                   each_scalar(value, "an interface", [&](const Node& item) {
+                     append(item, parse_interfaces(item.scalar), rule.interfaces);
+                   });
+                 }},
+                {"out-interface",
+                 [&](const Node& value) {
+                   out_at = value.at;
+                   each_scalar(value, "an interface", [&](const Node& item) {
+                     append(item, parse_interfaces(item.scalar), rule.out_interfaces);
+                   });
+                 }},
+                {"icmp-type", [&](const Node& value) { icmp_types = &value; }},
+                {"direction", [&](const Node& value) { read_direction(value, rule); }},
+                {"log", [&](const Node& value) { read_log(value, rule); }},
+                {"comment", [&](const Node& value) { read_comment(value, rule); }}});
     if (verdicts == 0 && diagnostics_.size() == before)
-      complain(node.at, "a rule needs a verdict: allow, deny or reject");
+      complain(node.at, "a rule needs a verdict: allow, deny, reject or limit");
+    if (rate_at && rule.verdict != Verdict::limit)
+      complain(*rate_at, "rate and burst go with limit only");
+    if (out_at && rule.direction != Direction::routed)
+      complain(*out_at,
+               "out-interface goes with 'direction: routed'; 'interface' is where packets go out "
+               "with 'direction: out'");
+    if (icmp_types != nullptr) read_icmp_types(*icmp_types, rule);
+    for (const auto* addresses_of : {&rule.from, &rule.to})
+      if (const auto* odd = mixed_negation(*addresses_of))
+        complain(odd->at, "in one list all addresses have a ! before them or none has");
     if (diagnostics_.size() != before) return {};
     if (const auto disagreement = settle_protocol(rule)) {
       complain(disagreement->at, disagreement->message);
@@ -338,22 +381,34 @@ class FileReader {
     if (const auto protocol = accept(value, parse_protocol(*word))) rule.protocol = *protocol;
   }
 
+  void read_icmp_types(const Node& value, Rule& rule) {
+    if (rule.protocol != icmp && rule.protocol != icmpv6)
+      return complain(value.at, "icmp-type goes with 'protocol: icmp' or 'protocol: icmpv6'");
+    each_scalar(value, "an ICMP type", [&](const Node& item) {
+      append(item, parse_icmp_types(*rule.protocol, item.scalar), rule.icmp_types);
+    });
+    if (!rule.ports.empty() || !rule.from_ports.empty())
+      complain(value.at, "a rule with ICMP types has no ports");
+  }
+
   void read_direction(const Node& value, Rule& rule) {
     const auto* word = scalar(value, "a direction");
     if (word == nullptr) return;
-    if (*word == "out")
-      rule.direction = Direction::out;
-    else if (*word != "in")
-      complain(value.at, "a direction is in or out");
+    if (const auto direction = parse_direction(*word))
+      rule.direction = *direction;
+    else
+      complain(value.at, "a direction is in, out or routed");
   }
 
   void read_log(const Node& value, Rule& rule) {
     const auto* word = scalar(value, "log");
     if (word == nullptr) return;
     if (*word == "true")
-      rule.log = true;
+      rule.log = Log::fresh;
+    else if (*word == "all")
+      rule.log = Log::all;
     else if (*word != "false")
-      complain(value.at, "log is true or false");
+      complain(value.at, "log is true, false or all");
   }
 
   void read_comment(const Node& value, Rule& rule) {
@@ -370,15 +425,15 @@ class FileReader {
   Policy& policy_;
   Added& added_;
   Diagnostics& diagnostics_;
-  DefaultPlaces* default_places_ = nullptr;
+  Places* places_ = nullptr;
 };
 
 }  // namespace
 
 ParsedPolicy parse(const Sources& sources, Diagnostics& diagnostics) {
   ParsedPolicy result;
-  FileReader::DefaultPlaces managed_places;
-  FileReader::DefaultPlaces added_places;
+  FileReader::Places managed_places;
+  FileReader::Places added_places;
   for (std::size_t index = 0; index < sources.managed.size(); ++index)
     FileReader(sources, index, false, result.policy, result.added, diagnostics)
         .read(managed_places);

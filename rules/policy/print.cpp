@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "rules/icmp.h"
 #include "rules/policy/items.h"
 #include "rules/yaml.h"
 
@@ -60,6 +61,13 @@ std::string addresses_text(const std::vector<AddressItem>& items) {
   return joined(pieces);
 }
 
+std::vector<std::string> type_texts(const Rule& rule) {
+  const auto family = rule.protocol == icmp ? Family::ipv4 : Family::ipv6;
+  std::vector<std::string> out;
+  for (const auto type : rule.icmp_types) out.push_back(icmp_type_text(family, type));
+  return out;
+}
+
 // What YAML reads as no value at all.
 bool null_word(const std::string& text) {
   return text == "null" || text == "Null" || text == "NULL";
@@ -106,20 +114,28 @@ std::string rules_text(std::string_view key, const std::vector<Rule>& rules) {
 }  // namespace
 
 std::string command_text(const Rule& rule) {
-  std::string out(text(rule.verdict));
+  const bool routed = rule.direction == Direction::routed;
+  std::string out = (routed ? "route " : "") + std::string(text(rule.verdict));
   if (!rule.interfaces.empty())
-    out += " " + std::string(text(rule.direction)) + " on " + joined(rule.interfaces);
+    out += (routed ? " in" : " " + std::string(text(rule.direction))) + " on " +
+           joined(rule.interfaces);
   else if (rule.direction == Direction::out)
     out += " out";
-  if (rule.log) out += " log";
+  if (!rule.out_interfaces.empty()) out += " out on " + joined(rule.out_interfaces);
+  if (rule.log != Log::off) out += rule.log == Log::all ? " log-all" : " log";
+  if (rule.verdict == Verdict::limit && rule.rate != Rate{}) {
+    out += " rate " + text(rule.rate);
+    if (rule.rate.burst != Rate{}.burst) out += " burst " + std::to_string(rule.rate.burst);
+  }
   if (simple(rule)) return out + " " + ports_text(rule.ports, true);
   const auto common = common_protocol(rule);
   const auto protocol = rule.protocol ? rule.protocol : common;
   if (protocol) out += " proto " + protocol->text();
+  if (!rule.icmp_types.empty()) out += " type " + joined(type_texts(rule));
   const bool has_to = !rule.to.empty() || !rule.ports.empty();
   const bool has_from = !rule.from.empty() || !rule.from_ports.empty();
-  if (has_from || (!has_to && (protocol || rule.interfaces.empty())))
-    out += " from " + addresses_text(rule.from);
+  const bool on = !rule.interfaces.empty() || !rule.out_interfaces.empty();
+  if (has_from || (!has_to && (protocol || !on))) out += " from " + addresses_text(rule.from);
   if (!rule.from_ports.empty()) out += " port " + ports_text(rule.from_ports, !common);
   if (has_to) out += " to " + addresses_text(rule.to);
   if (!rule.ports.empty()) out += " port " + ports_text(rule.ports, !common);
@@ -128,7 +144,8 @@ std::string command_text(const Rule& rule) {
 
 std::string what_text(const Rule& rule) {
   if (!rule.ports.empty()) return ports_text(rule.ports, true);
-  if (rule.protocol) return rule.protocol->text();
+  if (rule.protocol)
+    return rule.protocol->text() + (rule.icmp_types.empty() ? "" : " " + joined(type_texts(rule)));
   if (const auto common = common_protocol(rule)) return common->text();
   return "any";
 }
@@ -147,12 +164,18 @@ std::string yaml_text(const Rule& rule) {
     out += "    " + std::string(key) + ": " + value + "\n";
   };
   if (rule.protocol) line("protocol", rule.protocol->text());
+  if (!rule.icmp_types.empty()) line("icmp-type", list(type_texts(rule)));
   if (!rule.from.empty()) line("from", list(texts(rule.from)));
   if (!rule.from_ports.empty()) line("from-port", list(texts(rule.from_ports)));
   if (!rule.to.empty()) line("to", list(texts(rule.to)));
   if (!rule.interfaces.empty()) line("interface", list(rule.interfaces));
-  if (rule.direction == Direction::out) line("direction", "out");
-  if (rule.log) line("log", "true");
+  if (!rule.out_interfaces.empty()) line("out-interface", list(rule.out_interfaces));
+  if (rule.direction != Direction::in) line("direction", std::string(text(rule.direction)));
+  if (rule.log != Log::off) line("log", rule.log == Log::all ? "all" : "true");
+  if (rule.verdict == Verdict::limit && rule.rate != Rate{}) {
+    line("rate", text(rule.rate));
+    line("burst", std::to_string(rule.rate.burst));
+  }
   if (!rule.comment.empty()) line("comment", yaml::quote(rule.comment));
   return out;
 }
@@ -165,6 +188,7 @@ std::string yaml_text(const Added& added) {
     if (const auto verdict = added.defaults[static_cast<std::size_t>(traffic)])
       defaults += "  " + std::string(text(traffic)) + ": " + std::string(text(*verdict)) + "\n";
   if (!defaults.empty()) out += "defaults:\n" + defaults;
+  if (added.logging) out += "logging: " + yaml::quote(text(*added.logging)) + "\n";
   return out + rules_text("before", added.before) + rules_text("rules", added.rules);
 }
 

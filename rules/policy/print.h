@@ -19,11 +19,13 @@ std::string from_text(const Rule& rule);
 // One rule as an item of a YAML list, indented by two, ending with a newline.
 std::string yaml_text(const Rule& rule);
 
-// The whole of rules.yaml: what fwctl itself added, and the defaults it was told to override.
+// The whole of rules.yaml: what fwctl itself added, and the defaults and the
+// level of logging it was told to override.
 struct Added {
   std::vector<Rule> before;
   std::vector<Rule> rules;
   std::array<std::optional<Verdict>, 3> defaults;  // by Traffic
+  std::optional<Logging> logging;
 };
 std::string yaml_text(const Added& added);
 

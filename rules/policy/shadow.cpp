@@ -43,7 +43,8 @@ bool covers(const CheckedRule& wide, const CheckedRule& narrow) {
   return wide.conditions.states == 0 && covers(wide.conditions.flows, narrow.conditions.flows) &&
          covers(wide.conditions.from, narrow.conditions.from) &&
          covers(wide.conditions.to, narrow.conditions.to) &&
-         covers(wide.conditions.interfaces, narrow.conditions.interfaces);
+         covers(wide.conditions.interfaces, narrow.conditions.interfaces) &&
+         covers(wide.conditions.out_interfaces, narrow.conditions.out_interfaces);
 }
 
 // One protocol and one destination port, the commonest shape: found by key, so that 10,000 rules

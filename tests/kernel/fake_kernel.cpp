@@ -44,6 +44,7 @@ bool refers_to_set(const nft::Rule& rule, const std::string& set) {
   return std::ranges::any_of(rule.statements, [&](const nft::Statement& statement) {
     if (const auto* lookup = std::get_if<nft::SetLookup>(&statement)) return lookup->set == set;
     if (const auto* lookup = std::get_if<nft::MapLookup>(&statement)) return lookup->map == set;
+    if (const auto* meter = std::get_if<nft::Meter>(&statement)) return meter->set == set;
     return false;
   });
 }
@@ -194,6 +195,11 @@ class FakeKernel::Transaction {
       const StoredSet* map = find_set(lookup->map);
       if (map == nullptr) return ENOENT;
       return map->definition.map ? 0 : EINVAL;
+    }
+    if (const auto* meter = std::get_if<nft::Meter>(&statement)) {
+      const StoredSet* set = find_set(meter->set);
+      if (set == nullptr) return ENOENT;
+      return set->definition.dynamic() ? 0 : EINVAL;
     }
     return 0;
   }

@@ -2,9 +2,13 @@
 // isn't ours.
 #include <gtest/gtest.h>
 
+#include "rules/compile/compile.h"
 #include "rules/nft/text.h"
+#include "rules/policy/print.h"
 #include "tests/kernel/listing.h"
 #include "tests/kernel/sample_rulesets.h"
+#include "tests/unit/policies.h"
+#include "tests/unit/random_policy.h"
 
 namespace fwctl::testing {
 namespace {
@@ -24,6 +28,19 @@ TEST_P(RoundTrip, WhatNftListsOfOursLoadsAgain) {
   const auto ours = list_sent(GetParam().ruleset);
   ASSERT_EQ(ours.error, "");
   EXPECT_EQ(list_loaded(ours.text).error, "") << ours.text;
+}
+
+TEST(RandomRoundTrip, OurBatchAndOurTextLoadedByNftListTheSame) {
+  for (std::uint64_t seed = 1; seed <= 15; ++seed) {
+    const auto policy = RandomPolicy(seed).policy();
+    const auto ruleset = compile::compile(load(policy));
+    const auto told = [&] { return "seed " + std::to_string(seed) + "\n" + yaml_text(policy); };
+    const auto ours = list_sent(ruleset);
+    ASSERT_EQ(ours.error, "") << told();
+    const auto witness = list_loaded(nft::text(ruleset));
+    ASSERT_EQ(witness.error, "") << told();
+    ASSERT_EQ(ours.text, witness.text) << told();
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Samples, RoundTrip, ::testing::ValuesIn(sample_rulesets()),

@@ -250,6 +250,37 @@ nft::Ruleset concatenated_intervals() {
            chain("datagrams", {rule({drop()})})}};
 }
 
+nft::Ruleset meters() {
+  const auto limit = [](std::uint64_t rate, bool over) {
+    return nft::Limit{.rate = rate, .seconds = 60, .burst = 6, .over = over};
+  };
+  std::vector<Set> sets;
+  sets.push_back(
+      {.name = "sources", .key = {Field::ip_saddr}, .timeout_seconds = 60, .size = 1000});
+  sets.push_back(
+      {.name = "sources6", .key = {Field::ip6_saddr}, .timeout_seconds = 90061, .size = 65535});
+  sets.push_back({.name = "ports", .key = {Field::th_dport}, .timeout_seconds = 1, .size = 1});
+  sets.push_back({.name = "arrivals", .key = {Field::iif}, .timeout_seconds = 4294967, .size = 9});
+  return {sets,
+          {input_chain({
+              rule({nft::Limit{12, 60, 6, true}, drop()}, "over"),
+              rule({is_ipv4, is_tcp, match(Field::th_dport, port(22)),
+                    nft::Meter{Field::ip_saddr, {}, "sources", limit(12, true)}, drop()}),
+              rule({is_ipv4, nft::Meter{Field::ip_saddr, {}, "sources", limit(12, true)}, drop()}),
+              rule({is_ipv4,
+                    nft::Meter{Field::ip_saddr, ip("255.255.255.0"), "sources", limit(9, false)},
+                    accept()}),
+              rule({is_ipv6,
+                    nft::Meter{Field::ip6_saddr, ip("ffff:ffff:ffff:ffff::"), "sources6",
+                               limit(12, true)},
+                    nft::Counter{}, drop()},
+                   "r1"),
+              rule({is_tcp, nft::Meter{Field::th_dport, {}, "ports", limit(1, true)}, accept()}),
+              rule({nft::Meter{Field::iif, {}, "arrivals", limit(1, true)}, accept()}),
+              rule({is_ipv4, nft::SetLookup{{Field::ip_saddr}, "sources"}, nft::Counter{}}),
+          })}};
+}
+
 }  // namespace
 
 std::vector<Sample> sample_rulesets() {
@@ -260,6 +291,7 @@ std::vector<Sample> sample_rulesets() {
                               {"statements", statements()},
                               {"hash_sets", hash_sets()},
                               {"interval_sets", interval_sets()},
+                              {"meters", meters()},
                               {"concatenated_intervals", concatenated_intervals()}};
   for (Sample& sample : samples) {
     std::ranges::sort(sample.ruleset.sets, {}, &Set::name);

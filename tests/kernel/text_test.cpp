@@ -44,19 +44,35 @@ TEST(RuleText, NamesAMapByItsFields) {
             "meta l4proto . th dport vmap @ports");
 }
 
+TEST(RuleText, LeavesOutTheFamilyThatAMeteredAddressImplies) {
+  EXPECT_EQ(nft::text(rule({is(Field::nfproto, byte(10)),
+                            nft::Meter{Field::ip6_saddr,
+                                       ip("ffff:ffff:ffff:ffff::"),
+                                       "sources",
+                                       {.rate = 12, .seconds = 60, .burst = 6, .over = true}},
+                            drop()})),
+            "update @sources { ip6 saddr & ffff:ffff:ffff:ffff:: limit rate over 12/minute burst 6 "
+            "packets } drop");
+}
+
 TEST(ChangesText, SaysOneLineAChange) {
   nft::Set set{.name = "s", .key = {Field::ip_saddr}};
   set.elements = {{ip("192.0.2.1"), {}, {}, "r1", {}}, {ip("192.0.2.2"), {}, {}, {}, {}}};
-  EXPECT_EQ(nft::text(nft::Changes{nft::AddTable{}, nft::AddChain{input_chain()}, nft::AddSet{set},
-                                   nft::AddElements{set}, nft::FlushChain{"input"},
-                                   nft::AddRule{"input", rule({accept()})}, nft::DeleteSet{"s"}}),
-            "add table inet fwctl\n"
-            "add chain inet fwctl input { type filter hook input priority 0; policy accept; }\n"
-            "add set inet fwctl s { type ipv4_addr; }\n"
-            "add element inet fwctl s { 192.0.2.1 comment \"r1\", 192.0.2.2 }\n"
-            "flush chain inet fwctl input\n"
-            "add rule inet fwctl input accept\n"
-            "delete set inet fwctl s\n");
+  EXPECT_EQ(
+      nft::text(nft::Changes{
+          nft::AddTable{}, nft::AddChain{input_chain()}, nft::AddSet{set}, nft::AddElements{set},
+          nft::FlushChain{"input"}, nft::AddRule{"input", rule({accept()})}, nft::DeleteSet{"s"},
+          nft::AddSet{
+              {.name = "sources", .key = {Field::ip_saddr}, .timeout_seconds = 60, .size = 9}}}),
+      "add table inet fwctl\n"
+      "add chain inet fwctl input { type filter hook input priority 0; policy accept; }\n"
+      "add set inet fwctl s { type ipv4_addr; }\n"
+      "add element inet fwctl s { 192.0.2.1 comment \"r1\", 192.0.2.2 }\n"
+      "flush chain inet fwctl input\n"
+      "add rule inet fwctl input accept\n"
+      "delete set inet fwctl s\n"
+      "add set inet fwctl sources { type ipv4_addr; flags dynamic,timeout; timeout 60s; size "
+      "9; }\n");
 }
 
 }  // namespace

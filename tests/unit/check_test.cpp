@@ -126,7 +126,7 @@ TEST(Check, AHiddenRuleNeverDecides) {
       }
       found += static_cast<int>(hidden.size());
       for (int packets = 0; packets < 200; ++packets) {
-        const auto* rule = evaluate(policy, random.packet(policy.policy())).rule;
+        const auto* rule = evaluate(policy, random.packet(policy)).rule;
         EXPECT_FALSE(rule != nullptr && hidden.contains(rule)) << rule->id;
       }
     }
@@ -163,7 +163,7 @@ TEST(Check, SetsAreWhatTheirRangesAre) {
     const auto policy = load(random.policy(0));
     for (std::size_t index = 0; index < policy.sets().size(); ++index)
       for (int probes = 0; probes < 50; ++probes) {
-        const auto probe = random.packet(policy.policy()).from;
+        const auto probe = random.packet(policy).from;
         bool expected = false;
         for (const auto& range : policy.policy().sets[index].ranges)
           expected = expected || range.contains(probe);

@@ -163,7 +163,7 @@ TEST(Compile, NoPacketGetsAnotherVerdict) {
     const auto policy = load(random.policy());
     const auto ruleset = compile::compile(policy);
     for (int packets = 0; packets < 300; ++packets) {
-      const auto packet = random.packet(policy.policy());
+      const auto packet = random.packet(policy);
       const auto meant = evaluate(policy, packet);
       const auto found = judge(ruleset, packet);
       const auto by =

@@ -204,6 +204,36 @@ TEST(Plan, NamesNeverCollide) {
                 1);  // a caller that forgot to count
 }
 
+// Limits every source of packets to port 22, and lets the rest in.
+Ruleset metered(std::uint32_t size, nft::VerdictKind rest) {
+  const nft::Meter meter{nft::Field::ip_saddr, {}, "sources", {.rate = 12, .over = true}};
+  const nft::Rule limited{.statements = {nft::Match{nft::Field::nfproto, false, "\2", {}}, meter,
+                                         nft::Verdict{nft::VerdictKind::drop, {}}}};
+  const nft::Rule others{.statements = {nft::Verdict{rest, {}}}};
+  const nft::Rule jump{.statements = {nft::Verdict{nft::VerdictKind::jump, "incoming"}}};
+  return {.sets = {{.name = "sources",
+                    .key = {nft::Field::ip_saddr},
+                    .timeout_seconds = 60,
+                    .size = size}},
+          .chains = {{.name = "incoming", .rules = {limited, others}},
+                     {.name = "input", .hook = nft::Hook{}, .rules = {jump}}}};
+}
+
+TEST(Plan, ADynamicSetKeepsItsElementsUnlessItChangesItself) {
+  Loaded kernel;
+  kernel.load(metered(10, nft::VerdictKind::accept), 1);
+  const Plan around = kernel.load(metered(10, nft::VerdictKind::drop), 2);
+  EXPECT_TRUE(around.prepare.empty());
+  EXPECT_NE(kernel.now()->find_chain("incoming.2"), nullptr);
+  EXPECT_EQ(kernel.now()->sets.size(), 1U) << nft::text(around.changes);
+  const Plan itself = kernel.load(metered(20, nft::VerdictKind::drop), 3);
+  EXPECT_TRUE(itself.prepare.empty());
+  EXPECT_NE(kernel.now()->find_set("sources.3"), nullptr) << nft::text(itself.changes);
+  EXPECT_EQ(kernel.now()->find_set("sources")->size, 10U) << "for packets under way";
+  kernel.collect();
+  EXPECT_EQ(kernel.now()->sets.size(), 1U);
+}
+
 // What leads to something new is new itself, however long the way there.
 TEST(Plan, ExchangesTheWholeWayThere) {
   const auto ruleset = [](nft::VerdictKind end) {

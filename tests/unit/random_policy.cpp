@@ -23,8 +23,11 @@ constexpr std::array all_protocols{tcp,  udp,          icmp,         icmpv6,
 // "null" is a word of YAML's own.
 constexpr std::array<std::string_view, 4> set_names{"office", "drop", "null", "nobody"};
 constexpr std::array<std::string_view, 3> service_names{"myapp", "game", "Null"};
-constexpr std::array<std::string_view, 10> devices{
-    "eth0", "eth1", "wg0", "wg10", "lo", "br-lan", "null", "en.7", "docker0", "abcdefghijklmno"};
+constexpr std::array<std::string_view, 11> devices{
+    "eth0",   "eth1", "wg0",  "wg1",     "wg10",           "lo",
+    "br-lan", "null", "en.7", "docker0", "abcdefghijklmno"};
+// No rule names them, but with some of them one begins alike.
+constexpr std::array<std::string_view, 3> other_devices{"unknown0", "lo0", "eth0.5"};
 constexpr std::array<std::string_view, 5> patterns{"eth*", "wg*", "e*", "wg1*", "abcdefghijklmn*"};
 constexpr std::array<std::string_view, 22> fragments{
     "nginx", " ", "'", "\"", "\\", "#", ": ", "- ",  "{}",   "[",  "ü",
@@ -86,6 +89,12 @@ Verdict RandomPolicy::verdict() {
 
 std::string RandomPolicy::interface() {
   return std::string(pick(devices));
+}
+
+std::vector<std::string> RandomPolicy::interfaces() {
+  std::vector<std::string> all(devices.begin(), devices.end());
+  all.insert(all.end(), other_devices.begin(), other_devices.end());
+  return all;
 }
 
 std::string RandomPolicy::comment() {
@@ -195,56 +204,6 @@ policy::Policy RandomPolicy::policy(std::size_t most) {
   }
   for (std::size_t count = below(most + 1); count != 0; --count) policy.rules.push_back(rule());
   return policy;
-}
-
-Address RandomPolicy::near(const std::vector<AddressRange>& ranges, Family family) {
-  std::vector<AddressRange> usable;
-  std::copy_if(ranges.begin(), ranges.end(), std::back_inserter(usable),
-               [&](const AddressRange& one) { return one.family() == family; });
-  if (usable.empty() || one_in(4)) return address(family);
-  const auto chosen = pick(usable);
-  const auto edge = one_in(2) ? chosen.first : chosen.last;
-  if (one_in(3)) return successor(edge).value_or(edge);
-  return edge;
-}
-
-Packet RandomPolicy::packet(const policy::Policy& policy) {
-  std::vector<AddressRange> ranges;
-  std::vector<PortRange> ports;
-  for (const auto& set : policy.sets)
-    ranges.insert(ranges.end(), set.ranges.begin(), set.ranges.end());
-  for (const auto& rule : policy.rules) {
-    for (const auto* items : {&rule.from, &rule.to})
-      for (const auto& item : *items)
-        if (const auto* one = std::get_if<AddressRange>(&item.what)) ranges.push_back(*one);
-    for (const auto* items : {&rule.ports, &rule.from_ports})
-      for (const auto& item : *items)
-        if (const auto* one = std::get_if<PortRange>(&item.what)) ports.push_back(*one);
-  }
-  const auto near_port = [&] {
-    if (ports.empty() || one_in(4)) return port();
-    const auto chosen = pick(ports);
-    return static_cast<std::uint16_t>((one_in(2) ? chosen.first : chosen.last) + below(3) - 1);
-  };
-  using policy::State;
-  using policy::Traffic;
-  Packet packet{.traffic = pick(std::array{Traffic::incoming, Traffic::incoming, Traffic::incoming,
-                                           Traffic::outgoing, Traffic::outgoing, Traffic::routed})};
-  const Family family = one_in(2) ? Family::ipv4 : Family::ipv6;
-  packet.from = near(ranges, family);
-  packet.to = near(ranges, family);
-  packet.protocol = one_in(3) ? pick(all_protocols) : pick(with_ports);
-  packet.interface = one_in(5) ? std::string("unknown0") : interface();
-  if (packet.protocol.has_ports()) {
-    packet.from_port = near_port();
-    packet.to_port = near_port();
-  } else {
-    packet.icmp_type =
-        pick(std::array<std::uint8_t, 12>{0, 1, 2, 3, 5, 8, 11, 128, 130, 133, 135, 149});
-  }
-  packet.state = one_in(8) ? pick(std::array{State::invalid, State::established, State::related})
-                           : State::fresh;
-  return packet;
 }
 
 }  // namespace fwctl::testing

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "rules/evaluate.h"
-#include "rules/policy/model.h"
+#include "rules/policy/check.h"
 
 namespace fwctl::testing {
 
@@ -23,12 +23,15 @@ class RandomPolicy {
   policy::Rule rule();
   // One line of text, at most 200 bytes, with what quoting and YAML may stumble over.
   std::string comment();
-  // Likely at the edge of something `policy` is about.
-  Packet packet(const policy::Policy& policy);
+  // Aimed at one of the rules, the baseline's among them: what a field must be, the first or last
+  // of it, or the neighbours of these. Such as a network may carry: nothing on lo is routed.
+  Packet packet(const policy::CheckedPolicy& policy);
   Address address(Family family);
   std::uint16_t port();
   // Of a device, not a pattern.
   std::string interface();
+  // All that packets come in on or go out on, some more than rules know of.
+  static std::vector<std::string> interfaces();
 
   std::size_t below(std::size_t end) { return engine_() % end; }
   bool one_in(std::size_t chances) { return below(chances) == 0; }
@@ -46,7 +49,15 @@ class RandomPolicy {
   policy::AddressItem address_item(Family family);
   void add_flow(policy::Rule& rule);
   void add_addresses(policy::Rule& rule);
-  Address near(const std::vector<AddressRange>& ranges, Family family);
+
+  // Of a packet, given what the rule it is aimed at asks for.
+  void aim_flow(Packet& packet, const std::vector<policy::Flow>& flows);
+  Family family_for(const Packet& packet, const policy::CheckedPolicy& policy,
+                    const policy::Conditions& aim);
+  Address near(const policy::CheckedPolicy& policy,
+               const std::vector<policy::AddressMatch>& matches, Family family);
+  std::uint16_t near(PortRange ports);
+  std::string near(const std::vector<std::string>& patterns);
 
   std::mt19937_64 engine_;
 };

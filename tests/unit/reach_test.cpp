@@ -142,7 +142,7 @@ TEST(Reach, TheLastEntryHoldsForWhoeverNoOtherNames) {
   int held = 0;
   for (int count = 0; count < 1500; ++count) {
     const auto policy = load(random.policy(12));
-    Packet packet = random.packet(policy.policy());
+    Packet packet = random.packet(policy);
     packet.traffic = policy::Traffic::incoming;
     packet.state = policy::State::fresh;
     packet.protocol = random.one_in(2) ? tcp : udp;
@@ -153,7 +153,7 @@ TEST(Reach, TheLastEntryHoldsForWhoeverNoOtherNames) {
     const auto entries = reach(policy, listener);
     ASSERT_EQ(entries.back().sources, "anyone");
     for (int probes = 0; probes < 40; ++probes) {
-      const Packet other = random.packet(policy.policy());
+      const Packet other = random.packet(policy);
       if (other.from.family() == packet.to.family()) packet.from = other.from;
       packet.from_port = random.port();
       const bool named = std::any_of(
@@ -174,7 +174,7 @@ TEST(Reach, EntriesStandInTheOrderThatDecides) {
   RandomPolicy random(18);
   for (int count = 0; count < 1500; ++count) {
     const auto policy = load(random.policy(12));
-    Packet packet = random.packet(policy.policy());
+    Packet packet = random.packet(policy);
     packet.traffic = policy::Traffic::incoming;
     packet.state = policy::State::fresh;
     packet.protocol = random.one_in(2) ? tcp : udp;

@@ -1,0 +1,38 @@
+// A Packet of rules/evaluate.h as the bytes of an IP packet, and back: which packet is this that
+// the kernel shows, or answers?
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "rules/evaluate.h"
+
+namespace fwctl::testing {
+
+// `id` (not 0) is carried where the kernel hands it on: IPv4's identification or IPv6's flow label,
+// and in what a TCP reset repeats. `route` is the DSCP, below 64. Whole, with right checksums, and
+// such as connection tracking takes for `packet.state`, as far as one packet can be.
+std::string bytes_of(const Packet& packet, std::uint16_t id, std::uint8_t route = 0);
+
+// What must pass first so that connection tracking finds `packet.state`; nullopt where nothing must
+// or nothing would help. Has id 0.
+std::optional<std::string> opener_of(const Packet& packet);
+
+// The id of a packet; of anything else, any number. 0 when it is none.
+std::uint16_t id_of(std::string_view bytes);
+// Same id, addresses and protocol.
+bool same_packet(std::string_view a, std::string_view b);
+
+// The id of the packet that this TCP reset or ICMP "port unreachable" refuses.
+struct Answer {
+  bool reset = false;  // else ICMP
+  std::uint16_t id = 0;
+};
+std::optional<Answer> answer_in(std::string_view bytes);
+
+// For people: "incoming on eth0, tcp 10.0.0.1 port 1024 to 10.0.0.2 port 22, new".
+std::string in_words(const Packet& packet);
+
+}  // namespace fwctl::testing

@@ -1,0 +1,80 @@
+// A host of the test's own, in a new network namespace, on which every address is local, and what
+// the real kernel there does with packets under a ruleset.
+//
+// Packets from outside come in through veth pairs named like the interfaces; those of the host
+// itself come from raw sockets. Which way a packet goes (to the host, or out on an interface) is in
+// its DSCP, from which the witness makes the mark that routes it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/kernel.h"
+#include "rules/evaluate.h"
+#include "rules/nft/ruleset.h"
+
+namespace fwctl::testing {
+
+class Witness;
+
+// What became of a packet.
+struct Fate {
+  // By connection tracking, as the firewall met it. nullopt: the packet never reached the hook, or
+  // not on its interface (a source that cannot be, for instance).
+  std::optional<policy::State> state;
+  bool passed = false;
+  bool reset = false;        // a TCP reset went back
+  bool unreachable = false;  // ICMP "port unreachable" went back
+};
+
+class PacketLab {
+ public:
+  // Moves this process into a namespace with these interfaces, apart from lo, which is there too.
+  // nullptr, and `problem` says why. The process then stays on one CPU.
+  static std::unique_ptr<PacketLab> open(const std::vector<std::string>& interfaces,
+                                         std::string& problem);
+  PacketLab(const PacketLab&) = delete;
+  PacketLab& operator=(const PacketLab&) = delete;
+  ~PacketLab();
+
+  // Replaces what is loaded, as the daemon does. Empty, or what the kernel said; then packets go on
+  // meeting what was loaded before.
+  std::string load(const nft::Ruleset& ruleset);
+
+  // One fate for each packet, in order. Before them goes what gives connection tracking the state
+  // that a packet wants, as far as possible.
+  std::vector<Fate> send(const std::vector<Packet>& packets);
+
+ private:
+  PacketLab() = default;
+  std::string set_up(const std::vector<std::string>& interfaces);
+  std::string open_sockets();
+  void open_flow(const Packet& packet);
+  void emit(const Packet& packet, const std::string& bytes);
+  void emit_from_outside(std::size_t interface, Family family, const std::string& bytes);
+  void emit_from_host(std::uint32_t mark, const Packet& packet, const std::string& bytes);
+  std::uint8_t route_of(const Packet& packet) const;
+  std::size_t number_of(const std::string& interface) const;
+  unsigned index_of(const std::string& interface) const;
+  // Reads sightings until everything sent so far has been dealt with.
+  void settle(const std::vector<std::string>& sent, const std::vector<Packet>& packets,
+              std::vector<Fate>& fates);
+
+  std::vector<std::string> interfaces_;
+  std::vector<unsigned> indices_;
+  std::vector<unsigned> outer_indices_;  // of the other ends of the veth pairs
+  unsigned lo_ = 0;
+  std::unique_ptr<Kernel> kernel_;
+  std::unique_ptr<Witness> witness_;
+  std::optional<nft::Ruleset> loaded_;
+  std::uint64_t version_ = 0;
+  std::uint16_t last_marker_ = 0;
+  int outside_ = -1;  // packet socket
+  int ipv4_ = -1;     // raw sockets
+  int ipv6_ = -1;
+};
+
+}  // namespace fwctl::testing

@@ -1,0 +1,99 @@
+#include "tests/kernel/planted_bugs.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace fwctl::testing {
+namespace {
+
+using nft::Bytes;
+using nft::Field;
+
+bool is_port(Field field) {
+  return field == Field::th_dport || field == Field::th_sport;
+}
+
+bool is_address(Field field) {
+  return field == Field::ip_saddr || field == Field::ip_daddr || field == Field::ip6_saddr ||
+         field == Field::ip6_daddr;
+}
+
+Bytes next(Bytes value) {
+  for (auto at = value.size(); at-- != 0;)
+    if (static_cast<unsigned char>(++value[at]) != 0) break;
+  return value;
+}
+
+// In a concatenation, the last field ends late.
+void end_elements_late(nft::Set& set) {
+  for (std::size_t index = 0; index < set.elements.size(); ++index) {
+    auto& element = set.elements[index];
+    if (element.key_end.empty()) continue;
+    const Bytes later = next(element.key_end);
+    const bool room = index + 1 == set.elements.size() || later < set.elements[index + 1].key;
+    if (room && later > element.key_end) element.key_end = later;
+  }
+}
+
+void end_late(nft::Ruleset& ruleset, bool (*concerns)(Field)) {
+  for (auto& chain : ruleset.chains)
+    for (auto& rule : chain.rules)
+      for (auto& statement : rule.statements)
+        if (auto* range = std::get_if<nft::RangeMatch>(&statement);
+            range != nullptr && concerns(range->field) && next(range->high) > range->high)
+          range->high = next(range->high);
+  for (auto& set : ruleset.sets)
+    if (set.interval && concerns(set.key.back())) end_elements_late(set);
+}
+
+const nft::Verdict* verdict_of(const nft::Rule& rule) {
+  return rule.statements.empty() ? nullptr : std::get_if<nft::Verdict>(&rule.statements.back());
+}
+
+}  // namespace
+
+void end_port_ranges_late(nft::Ruleset& ruleset) {
+  end_late(ruleset, is_port);
+}
+
+void end_address_ranges_late(nft::Ruleset& ruleset) {
+  end_late(ruleset, is_address);
+}
+
+void match_names_by_their_beginning(nft::Ruleset& ruleset) {
+  for (auto& chain : ruleset.chains)
+    for (auto& rule : chain.rules)
+      for (auto& statement : rule.statements)
+        if (auto* match = std::get_if<nft::Match>(&statement);
+            match != nullptr && (match->field == Field::iifname || match->field == Field::oifname))
+          match->value.resize(std::min(match->value.size(), match->value.find('\0')));
+}
+
+void swap_two_rules(nft::Ruleset& ruleset) {
+  for (auto& chain : ruleset.chains) {
+    const auto differ = [](const nft::Rule& a, const nft::Rule& b) {
+      const auto* first = verdict_of(a);
+      const auto* second = verdict_of(b);
+      // Not the baseline's, which hardly overlap.
+      return a.comment.starts_with('r') && b.comment.starts_with('r') && first != nullptr &&
+             second != nullptr && *first != *second;
+    };
+    const auto found = std::adjacent_find(chain.rules.begin(), chain.rules.end(), differ);
+    if (found == chain.rules.end()) continue;
+    std::swap(*found, *std::next(found));
+    return;
+  }
+}
+
+void claim_an_element_twice(nft::Ruleset& ruleset) {
+  for (auto& set : ruleset.sets) {
+    if (!set.map || !set.name.starts_with("incoming-ports")) continue;
+    nft::Element other = set.elements.front();
+    const bool drops = other.verdict->kind == nft::VerdictKind::drop;
+    other.verdict = {drops ? nft::VerdictKind::accept : nft::VerdictKind::drop, {}};
+    set.elements.push_back(other);
+  }
+}
+
+}  // namespace fwctl::testing

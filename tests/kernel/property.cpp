@@ -1,0 +1,174 @@
+#include "tests/kernel/property.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "rules/compile/compile.h"
+#include "rules/policy/print.h"
+#include "tests/kernel/packet_bytes.h"
+#include "tests/kernel/shrink.h"
+#include "tests/unit/policies.h"
+#include "tests/unit/random_policy.h"
+
+namespace fwctl::testing {
+namespace {
+
+using policy::CheckedPolicy;
+using policy::Policy;
+using policy::Verdict;
+
+constexpr std::uint64_t packets_a_policy = 100;
+
+// An address to which, and for which, errors are sent.
+bool ordinary(const Address& address) {
+  const auto first = address.bytes()[0];
+  if (address.family() == Family::ipv4) return first != 0 && first != 127 && first < 224;
+  return first != 0 && first < 0xfe;
+}
+
+// Whether it is certain that the kernel answers a packet that is refused. It never answers errors,
+// nor ICMP types it does not know, nor what comes from nobody or goes to many. A reset of what
+// belongs to no connection belongs to none itself: the rules for outgoing packets decide on it.
+bool answerable(const Packet& packet) {
+  if (!ordinary(packet.from) || !ordinary(packet.to)) return false;
+  const auto type = packet.icmp_type;
+  const bool v6 = packet.from.family() == Family::ipv6;
+  if (packet.protocol == tcp) return packet.state != policy::State::invalid;
+  if (v6 && packet.protocol == icmpv6) return type >= 128;
+  if (!v6 && packet.protocol == icmp) return type == 0 || type == 8 || (type >= 13 && type <= 18);
+  return true;
+}
+
+std::string described(const Fate& fate) {
+  std::string out = fate.passed ? "let it pass" : "dropped it";
+  if (fate.reset) out += ", with a TCP reset";
+  if (fate.unreachable) out += ", with ICMP port unreachable";
+  return out;
+}
+
+bool is_as_meant(Verdict verdict, const Packet& packet, const Fate& fate) {
+  if (fate.passed != (verdict == Verdict::allow)) return false;
+  if (verdict != Verdict::reject) return !fate.reset && !fate.unreachable;
+  const bool by_reset = packet.protocol == tcp;
+  if (by_reset ? fate.unreachable : fate.reset) return false;
+  return !answerable(packet) || fate.reset || fate.unreachable;
+}
+
+std::optional<CheckedPolicy> checked(const Policy& policy) {
+  Diagnostics diagnostics;
+  return policy::load(sources(yaml_text(policy)), etc_services, diagnostics);
+}
+
+// As the firewall met it.
+Packet met(Packet packet, const Fate& fate) {
+  packet.state = *fate.state;
+  return packet;
+}
+
+class Comparison {
+ public:
+  Comparison(PacketLab& lab, const Alteration& alter) : lab_(lab), alter_(alter) {}
+
+  Findings run(std::uint64_t seed, std::uint64_t pairs) {
+    for (; findings_.pairs < pairs && !findings_.difference; ++seed)
+      try_policy(seed, std::min(pairs - findings_.pairs, packets_a_policy));
+    return std::move(findings_);
+  }
+
+ private:
+  void try_policy(std::uint64_t seed, std::uint64_t count) {
+    RandomPolicy random(seed);
+    const auto policy = random.policy();
+    const auto right = testing::load(policy);
+    if (const auto problem = load(right); !problem.empty()) {
+      report(seed, shrink(policy, [&](const Policy& one) { return is_refused(one); }), {},
+             "the kernel refuses the policy: " + problem);
+      return;
+    }
+    std::vector<Packet> packets;
+    while (packets.size() < count) packets.push_back(random.packet(right));
+    const auto fates = lab_.send(packets);
+    findings_.pairs += count;
+    for (std::size_t index = 0; index < packets.size() && !findings_.difference; ++index) {
+      if (!fates[index].state) continue;
+      if (note(right, packets[index], fates[index])) continue;
+      found(seed, policy, packets[index]);
+    }
+  }
+
+  // False where the two disagree.
+  bool note(const CheckedPolicy& policy, const Packet& packet, const Fate& fate) {
+    const auto seen = met(packet, fate);
+    const auto meant = evaluate(policy, seen).verdict;
+    ++findings_.arrived;
+    ++findings_.states[static_cast<std::size_t>(*fate.state)];
+    ++findings_.verdicts[static_cast<std::size_t>(meant)];
+    if (meant == Verdict::reject && (fate.reset || fate.unreachable)) ++findings_.answered;
+    return is_as_meant(meant, seen, fate);
+  }
+
+  void found(std::uint64_t seed, const Policy& policy, const Packet& packet) {
+    std::string last;
+    const auto differs = [&](const Policy& one) {
+      const auto text = difference(one, packet);
+      if (!text.empty()) last = text;
+      return !text.empty();
+    };
+    if (differs(policy))
+      report(seed, shrink(policy, differs), packet, last);
+    else
+      report(seed, policy, packet, "only behind the packets before it");
+  }
+
+  // What differs when the packet goes alone; empty when nothing does, or the policy is none.
+  std::string difference(const Policy& policy, const Packet& packet) {
+    const auto right = checked(policy);
+    if (!right || !load(*right).empty()) return {};
+    const auto fate = lab_.send({packet}).front();
+    if (!fate.state) return {};
+    const auto seen = met(packet, fate);
+    const auto meant = evaluate(*right, seen);
+    if (is_as_meant(meant.verdict, seen, fate)) return {};
+    return "meant: " + std::string(text(meant.verdict)) + " by " +
+           (meant.rule == nullptr ? "default" : meant.rule->id) + "\nthe kernel " +
+           described(fate) + "\nas met: " + in_words(seen);
+  }
+
+  // By the kernel, not by check().
+  bool is_refused(const Policy& policy) {
+    const auto right = checked(policy);
+    return right && !load(*right).empty();
+  }
+
+  // What the kernel says against it.
+  std::string load(const CheckedPolicy& policy) {
+    auto ruleset = compile::compile(policy);
+    if (alter_) alter_(ruleset);
+    return lab_.load(ruleset);
+  }
+
+  // Without a packet where the policy alone is wrong.
+  void report(std::uint64_t seed, const Policy& policy, const std::optional<Packet>& packet,
+              const std::string& text) {
+    findings_.difference = {.policy = policy,
+                            .packet = packet,
+                            .text = "again: FWCTL_SEED=" + std::to_string(seed) +
+                                    " FWCTL_PAIRS=" + std::to_string(packets_a_policy) + "\n" +
+                                    (packet ? "packet: " + in_words(*packet) + "\n" : "") + text +
+                                    "\npolicy:\n" + yaml_text(policy)};
+  }
+
+  PacketLab& lab_;
+  const Alteration& alter_;
+  Findings findings_;
+};
+
+}  // namespace
+
+Findings compare_with_kernel(PacketLab& lab, std::uint64_t seed, std::uint64_t pairs,
+                             const Alteration& alter) {
+  return Comparison(lab, alter).run(seed, pairs);
+}
+
+}  // namespace fwctl::testing

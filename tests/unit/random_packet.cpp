@@ -1,0 +1,130 @@
+// Packets aimed at the edges of a policy. One function for each field of a packet.
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <optional>
+
+#include "tests/unit/random_policy.h"
+
+namespace fwctl::testing {
+namespace {
+
+using policy::AddressMatch;
+using policy::CheckedPolicy;
+using policy::Conditions;
+using policy::State;
+using policy::Traffic;
+
+constexpr std::array protocols{tcp,           tcp,          udp,           udp,
+                               icmp,          icmpv6,       Protocol{132}, Protocol{33},
+                               Protocol{136}, Protocol{2},  Protocol{47},  Protocol{50},
+                               Protocol{51},  Protocol{200}};
+// Those a host meets, and those behind the ones that mean something to it.
+constexpr std::array<std::uint8_t, 22> icmp_types{
+    0, 1, 2, 3, 4, 5, 8, 11, 12, 13, 14, 18, 128, 129, 130, 133, 137, 140, 143, 148, 149, 255};
+
+std::optional<Address> predecessor(const Address& address) {
+  auto bytes = address.bytes();
+  for (auto at = address.size(); at-- != 0;)
+    if (bytes[at]-- != 0) return Address(address.family(), bytes);
+  return {};
+}
+
+std::vector<AddressRange> ranges(const CheckedPolicy& policy, const AddressMatch& match) {
+  if (const auto* range = std::get_if<AddressRange>(&match)) return {*range};
+  const auto& set = policy.sets()[std::get<policy::SetIndex>(match).index];
+  auto all = set.ipv4;
+  all.insert(all.end(), set.ipv6.begin(), set.ipv6.end());
+  return all;
+}
+
+}  // namespace
+
+std::uint16_t RandomPolicy::near(PortRange ports) {
+  if (ports == all_ports || one_in(8)) return port();
+  const auto edge = one_in(2) ? ports.first : ports.last;
+  if (one_in(2)) return edge;
+  return static_cast<std::uint16_t>(edge + below(3) - 1);
+}
+
+Address RandomPolicy::near(const CheckedPolicy& policy, const std::vector<AddressMatch>& matches,
+                           Family family) {
+  std::vector<AddressRange> usable;
+  if (!matches.empty())
+    for (const auto& one : ranges(policy, pick(matches)))
+      if (one.family() == family && one != everything(family)) usable.push_back(one);
+  if (usable.empty() || one_in(8)) return address(family);
+  const auto chosen = pick(usable);
+  const auto edge = one_in(2) ? chosen.first : chosen.last;
+  switch (below(6)) {
+    case 0:
+      return successor(edge).value_or(edge);
+    case 1:
+      return predecessor(edge).value_or(edge);
+    default:
+      return edge;
+  }
+}
+
+std::string RandomPolicy::near(const std::vector<std::string>& patterns) {
+  auto all = interfaces();
+  if (!patterns.empty() && !one_in(5)) {
+    auto stem = pick(patterns);
+    if (stem.ends_with('*')) stem.pop_back();
+    // Those that match, and those that merely begin like a name.
+    std::vector<std::string> fitting;
+    std::copy_if(all.begin(), all.end(), std::back_inserter(fitting),
+                 [&](const std::string& name) { return name.starts_with(stem); });
+    if (!fitting.empty()) return pick(fitting);
+  }
+  return pick(all);
+}
+
+void RandomPolicy::aim_flow(Packet& packet, const std::vector<policy::Flow>& flows) {
+  policy::Flow flow{.protocol = pick(protocols)};
+  if (!flows.empty() && !one_in(8)) {
+    flow = pick(flows);
+  } else if (!flow.protocol.has_ports()) {
+    flow.icmp_type = one_in(2) ? pick(icmp_types) : static_cast<std::uint8_t>(below(256));
+  }
+  packet.protocol = flow.protocol;
+  if (flow.protocol.has_ports()) {
+    packet.from_port = near(flow.from);
+    packet.to_port = near(flow.to);
+  } else if (flow.icmp_type) {
+    const auto step = one_in(2) ? 1 : below(3);
+    packet.icmp_type = static_cast<std::uint8_t>(*flow.icmp_type + step - 1);
+  } else {
+    packet.icmp_type = pick(icmp_types);
+  }
+}
+
+Family RandomPolicy::family_for(const Packet& packet, const CheckedPolicy& policy,
+                                const Conditions& aim) {
+  std::vector<Family> candidates;
+  for (const auto* matches : {&aim.from, &aim.to})
+    for (const auto& match : *matches)
+      for (const auto& range : ranges(policy, match)) candidates.push_back(range.family());
+  if (candidates.empty() && packet.protocol == icmp) candidates.push_back(Family::ipv4);
+  if (candidates.empty() && packet.protocol == icmpv6) candidates.push_back(Family::ipv6);
+  if (candidates.empty() || one_in(8)) return one_in(2) ? Family::ipv4 : Family::ipv6;
+  return pick(candidates);
+}
+
+Packet RandomPolicy::packet(const CheckedPolicy& policy) {
+  Packet packet{.traffic = pick(std::array{Traffic::incoming, Traffic::incoming, Traffic::incoming,
+                                           Traffic::outgoing, Traffic::outgoing, Traffic::routed})};
+  const auto& rules = policy.rules(packet.traffic);
+  const Conditions aim = one_in(8) ? Conditions{} : pick(rules).conditions;
+  aim_flow(packet, aim.flows);
+  const Family family = family_for(packet, policy, aim);
+  packet.from = near(policy, aim.from, family);
+  packet.to = near(policy, aim.to, family);
+  do packet.interface = near(aim.interfaces);
+  while (packet.traffic == Traffic::routed && packet.interface == "lo");
+  packet.state = one_in(8) ? pick(std::array{State::invalid, State::established, State::related})
+                           : State::fresh;
+  return packet;
+}
+
+}  // namespace fwctl::testing
