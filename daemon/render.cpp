@@ -86,9 +86,10 @@ Json access_json(const Firewall& firewall, const std::vector<Reachability>& entr
 constexpr std::size_t most_passed = 1000;
 
 // The values of Condition, by fwctl::Condition.
-constexpr std::array<std::string_view, 9> conditions{"state",    "protocol",    "family",
-                                                     "icmpType", "port",        "sourcePort",
-                                                     "source",   "destination", "interface"};
+constexpr std::array<std::string_view, condition_count> conditions{
+    "state",      "protocol", "family",      "icmpType",  "port",
+    "sourcePort", "source",   "destination", "interface", "outInterface"};
+static_assert(!conditions.back().empty());
 
 Json passed_json(const Firewall& firewall, const Passed& passed) {
   Json json = rule_members(firewall, passed.rule);

@@ -12,7 +12,7 @@ namespace fwctl {
 struct Passed {
   const policy::CheckedRule* rule = nullptr;  // in the policy
   // By Condition: the first that is not met, of each kind of packet.
-  std::bitset<9> unmet;
+  std::bitset<condition_count> unmet;
 };
 
 // Of all kinds of packet of which the same rules decide.
