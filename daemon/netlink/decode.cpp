@@ -25,6 +25,7 @@ std::optional<nft::HookPoint> hook_point(std::uint32_t number) {
   if (number == NF_INET_LOCAL_IN) return nft::HookPoint::input;
   if (number == NF_INET_FORWARD) return nft::HookPoint::forward;
   if (number == NF_INET_LOCAL_OUT) return nft::HookPoint::output;
+  if (number == NF_INET_POST_ROUTING) return nft::HookPoint::postrouting;
   return std::nullopt;
 }
 
@@ -86,12 +87,16 @@ std::string comment_of(Object& object) {
 
 Result<nft::Hook> decode_hook(const nftnl_chain& chain, const std::string& name) {
   const auto point = hook_point(nftnl_chain_get_u32(&chain, NFTNL_CHAIN_HOOKNUM));
-  if (!point || text(nftnl_chain_get_str(&chain, NFTNL_CHAIN_TYPE)) != "filter")
-    return not_ours("chain " + name + " of another type or hook");
+  const std::string type = text(nftnl_chain_get_str(&chain, NFTNL_CHAIN_TYPE));
+  const bool nat = type == "nat";
+  const bool drop = nftnl_chain_is_set(&chain, NFTNL_CHAIN_POLICY) &&
+                    nftnl_chain_get_u32(&chain, NFTNL_CHAIN_POLICY) == NF_DROP;
+  if (!point || (!nat && type != "filter") || (nat && drop))
+    return not_ours("chain " + name + " of another type, hook or policy");
   return nft::Hook{.point = *point,
                    .priority = nftnl_chain_get_s32(&chain, NFTNL_CHAIN_PRIO),
-                   .policy_drop = nftnl_chain_is_set(&chain, NFTNL_CHAIN_POLICY) &&
-                                  nftnl_chain_get_u32(&chain, NFTNL_CHAIN_POLICY) == NF_DROP};
+                   .policy_drop = drop,
+                   .type = nat ? nft::ChainType::nat : nft::ChainType::filter};
 }
 
 std::optional<nft::Verdict> verdict_of(nftnl_set_elem& element) {

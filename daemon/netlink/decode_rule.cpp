@@ -3,6 +3,8 @@
 #include <netinet/in.h>  // before linux/netfilter.h
 
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
+#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <syslog.h>
 
@@ -41,6 +43,13 @@ bool is_zero(const Bytes& bytes) {
   return std::ranges::all_of(bytes, [](char byte) { return byte == '\0'; });
 }
 
+std::optional<Source> header_at(std::optional<std::uint32_t> base) {
+  if (base == NFT_PAYLOAD_LL_HEADER) return Source::link_header;
+  if (base == NFT_PAYLOAD_NETWORK_HEADER) return Source::network_header;
+  if (base == NFT_PAYLOAD_TRANSPORT_HEADER) return Source::transport_header;
+  return std::nullopt;
+}
+
 bool is_whole(const Load& loaded, Field field) {
   return loaded.width == 0 || loaded.width == nft::width(field);
 }
@@ -64,7 +73,7 @@ class RuleReader {
   bool read_all() {
     while (position_ < expressions_.size())
       if (!read_one()) return false;
-    return loads_.empty();
+    return loads_.empty() && constants_.empty();
   }
 
   std::string offender() const {
@@ -93,6 +102,9 @@ class RuleReader {
                                         Entry{"dynset", &RuleReader::meter},
                                         Entry{"log", &RuleReader::log},
                                         Entry{"reject", &RuleReader::reject},
+                                        Entry{"nat", &RuleReader::nat},
+                                        Entry{"redir", &RuleReader::redirect},
+                                        Entry{"masq", &RuleReader::masquerade},
                                         Entry{"immediate", &RuleReader::immediate}};
     const Expression& expression = expressions_[position_];
     const auto* const entry = std::ranges::find(readers, expression.name(), &Entry::name);
@@ -115,19 +127,18 @@ class RuleReader {
   }
 
   bool ct(const Expression& data) {
-    if (data.has(NFTNL_EXPR_CT_SREG) || data.has(NFTNL_EXPR_CT_DIR)) return false;
-    return load(Source::ct, data.u32(NFTNL_EXPR_CT_KEY), 0, data.u32(NFTNL_EXPR_CT_DREG));
+    const auto direction = data.u8(NFTNL_EXPR_CT_DIR);
+    if (data.has(NFTNL_EXPR_CT_SREG) || (direction && direction != IP_CT_DIR_ORIGINAL))
+      return false;
+    return load(direction ? Source::ct_original : Source::ct, data.u32(NFTNL_EXPR_CT_KEY), 0,
+                data.u32(NFTNL_EXPR_CT_DREG));
   }
 
   bool payload(const Expression& data) {
-    const auto base = data.u32(NFTNL_EXPR_PAYLOAD_BASE);
+    const auto source = header_at(data.u32(NFTNL_EXPR_PAYLOAD_BASE));
     const auto width = data.u32(NFTNL_EXPR_PAYLOAD_LEN);
-    if (data.has(NFTNL_EXPR_PAYLOAD_SREG) || !width ||
-        (base != NFT_PAYLOAD_NETWORK_HEADER && base != NFT_PAYLOAD_TRANSPORT_HEADER))
-      return false;
-    const Source source =
-        base == NFT_PAYLOAD_NETWORK_HEADER ? Source::network_header : Source::transport_header;
-    return load(source, data.u32(NFTNL_EXPR_PAYLOAD_OFFSET), *width,
+    if (data.has(NFTNL_EXPR_PAYLOAD_SREG) || !width || !source) return false;
+    return load(*source, data.u32(NFTNL_EXPR_PAYLOAD_OFFSET), *width,
                 data.u32(NFTNL_EXPR_PAYLOAD_DREG));
   }
 
@@ -240,10 +251,12 @@ class RuleReader {
   }
 
   bool log(const Expression& data) {
-    if (data.u32(NFTNL_EXPR_LOG_LEVEL).value_or(LOG_WARNING) != LOG_INFO ||
-        data.has(NFTNL_EXPR_LOG_GROUP) || data.u32(NFTNL_EXPR_LOG_FLAGS).value_or(0) != 0)
-      return false;
-    statements_.emplace_back(nft::Log{data.text(NFTNL_EXPR_LOG_PREFIX)});
+    const auto group = data.u16(NFTNL_EXPR_LOG_GROUP);
+    const bool ours = group ? data.u32(NFTNL_EXPR_LOG_SNAPLEN).value_or(0) == 0 &&
+                                  data.u16(NFTNL_EXPR_LOG_QTHRESHOLD).value_or(0) == 0
+                            : data.u32(NFTNL_EXPR_LOG_LEVEL).value_or(LOG_WARNING) == LOG_INFO;
+    if (!ours || data.u32(NFTNL_EXPR_LOG_FLAGS).value_or(0) != 0) return false;
+    statements_.emplace_back(nft::Log{data.text(NFTNL_EXPR_LOG_PREFIX), group});
     return true;
   }
 
@@ -262,16 +275,89 @@ class RuleReader {
 
   bool immediate(const Expression& data) {
     const auto code = data.u32(NFTNL_EXPR_IMM_VERDICT);
-    if (!code || data.u32(NFTNL_EXPR_IMM_DREG) != NFT_REG_VERDICT) return false;
+    if (!code) return constant(data);
+    if (data.u32(NFTNL_EXPR_IMM_DREG) != NFT_REG_VERDICT) return false;
     auto verdict = decode_verdict(*code, data.text(NFTNL_EXPR_IMM_CHAIN));
     if (!verdict) return false;
     statements_.emplace_back(std::move(*verdict));
     return true;
   }
 
+  bool constant(const Expression& data) {
+    const auto word = word_of(data.u32(NFTNL_EXPR_IMM_DREG));
+    if (!word) return false;
+    constants_.push_back({*word, data.bytes(NFTNL_EXPR_IMM_DATA)});
+    return true;
+  }
+
+  // What an earlier expression put into that register; nullopt for one that was not used for this.
+  std::optional<Bytes> take_constant(std::optional<std::uint32_t> number) {
+    const auto word = word_of(number);
+    const auto found = std::ranges::find(constants_, word, &Constant::word);
+    if (!word || found == constants_.end()) return std::nullopt;
+    Bytes value = std::move(found->value);
+    constants_.erase(found);
+    return value;
+  }
+
+  std::optional<std::uint16_t> take_port(std::optional<std::uint32_t> number) {
+    const auto value = take_constant(number);
+    if (!value || value->size() != 2) return std::nullopt;
+    return static_cast<std::uint16_t>(static_cast<std::uint8_t>(value->at(0)) << 8 |
+                                      static_cast<std::uint8_t>(value->at(1)));
+  }
+
+  // The kernel says both ends of a range, also where they are one.
+  static bool is_range(const Expression& data, std::uint16_t low, std::uint16_t high) {
+    return data.has(high) && data.u32(low) != data.u32(high);
+  }
+
+  bool nat(const Expression& data) {
+    const auto family = data.u32(NFTNL_EXPR_NAT_FAMILY);
+    const bool to_port = data.has(NFTNL_EXPR_NAT_REG_PROTO_MIN);
+    const std::uint32_t flags =
+        NF_NAT_RANGE_MAP_IPS | (to_port ? NF_NAT_RANGE_PROTO_SPECIFIED : 0U);
+    if (data.u32(NFTNL_EXPR_NAT_TYPE) != NFT_NAT_DNAT ||
+        (data.u32(NFTNL_EXPR_NAT_FLAGS).value_or(0) | NF_NAT_RANGE_MAP_IPS) != flags ||
+        is_range(data, NFTNL_EXPR_NAT_REG_ADDR_MIN, NFTNL_EXPR_NAT_REG_ADDR_MAX) ||
+        is_range(data, NFTNL_EXPR_NAT_REG_PROTO_MIN, NFTNL_EXPR_NAT_REG_PROTO_MAX))
+      return false;
+    nft::Dnat dnat{.ipv6 = family == NFPROTO_IPV6, .address = {}, .port = {}};
+    auto address = take_constant(data.u32(NFTNL_EXPR_NAT_REG_ADDR_MIN));
+    if (to_port) dnat.port = take_port(data.u32(NFTNL_EXPR_NAT_REG_PROTO_MIN));
+    if (!address || address->size() != (dnat.ipv6 ? 16 : 4) || to_port != dnat.port.has_value() ||
+        (!dnat.ipv6 && family != NFPROTO_IPV4))
+      return false;
+    dnat.address = std::move(*address);
+    statements_.emplace_back(std::move(dnat));
+    return true;
+  }
+
+  bool redirect(const Expression& data) {
+    if (data.u32(NFTNL_EXPR_REDIR_FLAGS) != NF_NAT_RANGE_PROTO_SPECIFIED ||
+        is_range(data, NFTNL_EXPR_REDIR_REG_PROTO_MIN, NFTNL_EXPR_REDIR_REG_PROTO_MAX))
+      return false;
+    const auto port = take_port(data.u32(NFTNL_EXPR_REDIR_REG_PROTO_MIN));
+    if (port) statements_.emplace_back(nft::Redirect{*port});
+    return port.has_value();
+  }
+
+  bool masquerade(const Expression& data) {
+    if (data.u32(NFTNL_EXPR_MASQ_FLAGS).value_or(0) != 0 || data.has(NFTNL_EXPR_MASQ_REG_PROTO_MIN))
+      return false;
+    statements_.emplace_back(nft::Masquerade{});
+    return true;
+  }
+
+  struct Constant {
+    std::uint32_t word;  // the register, as in Load
+    Bytes value;
+  };
+
   std::vector<Expression> expressions_;
   std::size_t position_ = 0;
   std::vector<Load> loads_;
+  std::vector<Constant> constants_;
   std::uint8_t l4proto_ = 0;
   std::vector<nft::Statement> statements_;
 };

@@ -7,6 +7,8 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 
+#include <cassert>
+
 #include "daemon/netlink/encode_rule.h"
 #include "daemon/netlink/encode_set.h"
 #include "daemon/netlink/userdata.h"
@@ -24,18 +26,22 @@ std::uint32_t hook_number(nft::HookPoint point) {
       return NF_INET_FORWARD;
     case nft::HookPoint::output:
       return NF_INET_LOCAL_OUT;
+    case nft::HookPoint::postrouting:
+      return NF_INET_POST_ROUTING;
   }
   return NF_INET_NUMHOOKS;
 }
 
 void put_hook(MessageWriter& out, const nft::Hook& hook) {
+  const bool nat = hook.type == nft::ChainType::nat;
+  assert(!nat || !hook.policy_drop);
   {
     const Nest nest(out, NFTA_CHAIN_HOOK);
     out.put_be32(NFTA_HOOK_HOOKNUM, hook_number(hook.point));
     out.put_be32(NFTA_HOOK_PRIORITY, static_cast<std::uint32_t>(hook.priority));
   }
   out.put_be32(NFTA_CHAIN_POLICY, hook.policy_drop ? NF_DROP : NF_ACCEPT);
-  out.put_text(NFTA_CHAIN_TYPE, "filter");
+  out.put_text(NFTA_CHAIN_TYPE, nat ? "nat" : "filter");
 }
 
 void put_comment(MessageWriter& out, std::uint16_t attribute, std::string_view comment) {

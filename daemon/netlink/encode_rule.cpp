@@ -3,6 +3,8 @@
 #include <netinet/in.h>  // before linux/netfilter.h
 
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
+#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <syslog.h>
 
@@ -40,6 +42,12 @@ void put_value(MessageWriter& out, std::uint16_t attribute, const Bytes& value) 
   out.put(NFTA_DATA_VALUE, value);
 }
 
+std::uint32_t header_number(Source source) {
+  if (source == Source::link_header) return NFT_PAYLOAD_LL_HEADER;
+  return source == Source::network_header ? NFT_PAYLOAD_NETWORK_HEADER
+                                          : NFT_PAYLOAD_TRANSPORT_HEADER;
+}
+
 void put_load(MessageWriter& out, Field field, std::size_t width, std::uint32_t into) {
   const FieldLayout& place = layout(field);
   switch (place.source) {
@@ -49,24 +57,36 @@ void put_load(MessageWriter& out, Field field, std::size_t width, std::uint32_t 
       out.put_be32(NFTA_META_DREG, into);
       return;
     }
-    case Source::ct: {
+    case Source::ct:
+    case Source::ct_original: {
       const Expression expression(out, "ct");
       out.put_be32(NFTA_CT_KEY, place.where);
       out.put_be32(NFTA_CT_DREG, into);
+      if (place.source == Source::ct_original) out.put_u8(NFTA_CT_DIRECTION, IP_CT_DIR_ORIGINAL);
       return;
     }
+    case Source::link_header:
     case Source::network_header:
     case Source::transport_header: {
       const Expression expression(out, "payload");
       out.put_be32(NFTA_PAYLOAD_DREG, into);
-      out.put_be32(NFTA_PAYLOAD_BASE, place.source == Source::network_header
-                                          ? NFT_PAYLOAD_NETWORK_HEADER
-                                          : NFT_PAYLOAD_TRANSPORT_HEADER);
+      out.put_be32(NFTA_PAYLOAD_BASE, header_number(place.source));
       out.put_be32(NFTA_PAYLOAD_OFFSET, place.where);
       out.put_be32(NFTA_PAYLOAD_LEN, static_cast<std::uint32_t>(width));
       return;
     }
   }
+}
+
+// Into a register of four words.
+void put_constant(MessageWriter& out, std::uint32_t into, const Bytes& value) {
+  const Expression expression(out, "immediate");
+  out.put_be32(NFTA_IMMEDIATE_DREG, into);
+  put_value(out, NFTA_IMMEDIATE_DATA, value);
+}
+
+Bytes network_order(std::uint16_t number) {
+  return {static_cast<char>(number >> 8), static_cast<char>(number & 0xff)};
 }
 
 void put_compare(MessageWriter& out, std::uint32_t operation, const Bytes& value) {
@@ -189,7 +209,10 @@ class StatementWriter {
   void operator()(const nft::Log& log) const {
     const Expression expression(out_, "log");
     if (!log.prefix.empty()) out_.put_text(NFTA_LOG_PREFIX, log.prefix);
-    out_.put_be32(NFTA_LOG_LEVEL, LOG_INFO);
+    if (log.group)
+      out_.put_be16(NFTA_LOG_GROUP, *log.group);
+    else
+      out_.put_be32(NFTA_LOG_LEVEL, LOG_INFO);
   }
 
   void operator()(const nft::Reject& reject) const {
@@ -205,6 +228,28 @@ class StatementWriter {
     const Nest data(out_, NFTA_IMMEDIATE_DATA);
     put_verdict(out_, verdict);
   }
+
+  void operator()(const nft::Dnat& dnat) const {
+    assert(dnat.address.size() == (dnat.ipv6 ? 16 : 4));
+    put_constant(out_, NFT_REG_1, dnat.address);
+    if (dnat.port) put_constant(out_, NFT_REG_2, network_order(*dnat.port));
+    const Expression expression(out_, "nat");
+    out_.put_be32(NFTA_NAT_TYPE, NFT_NAT_DNAT);
+    out_.put_be32(NFTA_NAT_FAMILY, dnat.ipv6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
+    out_.put_be32(NFTA_NAT_REG_ADDR_MIN, NFT_REG_1);
+    if (!dnat.port) return;
+    out_.put_be32(NFTA_NAT_REG_PROTO_MIN, NFT_REG_2);
+    out_.put_be32(NFTA_NAT_FLAGS, NF_NAT_RANGE_PROTO_SPECIFIED);
+  }
+
+  void operator()(const nft::Redirect& redirect) const {
+    put_constant(out_, NFT_REG_1, network_order(redirect.port));
+    const Expression expression(out_, "redir");
+    out_.put_be32(NFTA_REDIR_REG_PROTO_MIN, NFT_REG_1);
+    out_.put_be32(NFTA_REDIR_FLAGS, NF_NAT_RANGE_PROTO_SPECIFIED);
+  }
+
+  void operator()(const nft::Masquerade& /*none*/) const { const Expression all(out_, "masq"); }
 
  private:
   MessageWriter& out_;

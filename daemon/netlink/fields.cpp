@@ -28,9 +28,25 @@ constexpr std::array layouts{
     FieldLayout{Field::th_dport, "th_dport", Source::transport_header, 2, 13, false},
     FieldLayout{Field::icmp_type, "icmp_type", Source::transport_header, 0, 14, false},
     FieldLayout{Field::icmpv6_type, "icmpv6_type", Source::transport_header, 0, 29, false},
+    FieldLayout{Field::iiftype, "iiftype", Source::meta, NFT_META_IIFTYPE, 21, true},
+    FieldLayout{Field::ether_saddr, "ether_saddr", Source::link_header, 6, 9, false},
+    FieldLayout{Field::skuid, "skuid", Source::meta, NFT_META_SKUID, 24, true},
+    FieldLayout{Field::skgid, "skgid", Source::meta, NFT_META_SKGID, 25, true},
+    FieldLayout{Field::ct_status, "ct_status", Source::ct, NFT_CT_STATUS, 28, true},
+    FieldLayout{Field::ct_original_dport, "ct_original_dport", Source::ct_original,
+                NFT_CT_PROTO_DST, 13, false},
+    FieldLayout{Field::ct_original_daddr4, "ct_original_daddr4", Source::ct_original, NFT_CT_DST_IP,
+                7, false},
+    FieldLayout{Field::ct_original_daddr6, "ct_original_daddr6", Source::ct_original,
+                NFT_CT_DST_IP6, 8, false},
 };
 
 constexpr std::uint8_t icmpv6 = 58;
+
+bool is_header(Source source) {
+  return source == Source::link_header || source == Source::network_header ||
+         source == Source::transport_header;
+}
 
 // A prefix of a header field may be loaded alone (10.0.0.0/8 is one byte); the rest comes whole.
 bool may_be_shorter(const FieldLayout& entry) {
@@ -49,8 +65,8 @@ std::optional<Field> field_at(Source source, std::uint32_t where, std::size_t wi
     if (entry.source != source || entry.where != where) continue;
     if (entry.field == Field::icmp_type && l4proto == icmpv6) continue;
     const std::size_t whole = nft::width(entry.field);
-    const bool headers = source == Source::network_header || source == Source::transport_header;
-    if (!headers || width == whole || (width < whole && may_be_shorter(entry))) return entry.field;
+    if (!is_header(source) || width == whole || (width < whole && may_be_shorter(entry)))
+      return entry.field;
   }
   return std::nullopt;
 }

@@ -12,7 +12,14 @@
 
 namespace fwctl::netlink {
 
-enum class Source : std::uint8_t { meta, ct, network_header, transport_header };
+enum class Source : std::uint8_t {
+  meta,
+  ct,
+  ct_original,  // of the direction that began the connection
+  link_header,
+  network_header,
+  transport_header
+};
 
 struct FieldLayout {
   nft::Field field;

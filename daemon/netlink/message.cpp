@@ -70,6 +70,10 @@ void MessageWriter::put_u8(std::uint16_t attribute, std::uint8_t value) {
   put(attribute, bytes_of(value));
 }
 
+void MessageWriter::put_be16(std::uint16_t attribute, std::uint16_t value) {
+  put(attribute, bytes_of(static_cast<const std::uint16_t&>(htobe16(value))));
+}
+
 void MessageWriter::put_be32(std::uint16_t attribute, std::uint32_t value) {
   put(attribute, bytes_of(static_cast<const std::uint32_t&>(htobe32(value))));
 }

@@ -34,6 +34,7 @@ class MessageWriter {
   void put(std::uint16_t attribute, std::string_view payload);
   void put_text(std::uint16_t attribute, std::string_view text);  // adds the NUL
   void put_u8(std::uint16_t attribute, std::uint8_t value);
+  void put_be16(std::uint16_t attribute, std::uint16_t value);
   void put_be32(std::uint16_t attribute, std::uint32_t value);
   void put_be64(std::uint16_t attribute, std::uint64_t value);
 

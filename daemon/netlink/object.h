@@ -73,6 +73,10 @@ class Expression {
   std::optional<std::uint8_t> u8(std::uint16_t attribute) const {
     return has(attribute) ? std::optional(nftnl_expr_get_u8(expression_, attribute)) : std::nullopt;
   }
+  std::optional<std::uint16_t> u16(std::uint16_t attribute) const {
+    return has(attribute) ? std::optional(nftnl_expr_get_u16(expression_, attribute))
+                          : std::nullopt;
+  }
   std::optional<std::uint32_t> u32(std::uint16_t attribute) const {
     return has(attribute) ? std::optional(nftnl_expr_get_u32(expression_, attribute))
                           : std::nullopt;

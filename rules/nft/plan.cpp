@@ -230,7 +230,9 @@ class Replacement {
     remove_other_base_chains();
     for (const auto& wanted : wanted_.chains) {
       if (!wanted.hook) continue;
+      if (!physical_.contains(wanted.name)) make_fresh(wanted.name);
       Chain chain = wanted;
+      chain.name = physical(wanted.name);
       rename_references(chain, [this](const std::string& name) { return physical(name); });
       const auto there = std::find_if(plan_.result.chains.begin(), plan_.result.chains.end(),
                                       [&](const Chain& one) { return one.name == chain.name; });
@@ -247,19 +249,37 @@ class Replacement {
     }
   }
 
-  // Chains that another program hung into our table, and those at another place than wanted.
+  // Chains that are not wanted, here or at all, among them what another program hung into our
+  // table.
   void remove_other_base_chains() {
-    std::erase_if(plan_.result.chains, [this](const Chain& chain) {
-      if (!chain.hook) return false;
-      const Chain* wanted = wanted_.find_chain(chain.name);
-      const bool stays = wanted != nullptr && wanted->hook &&
-                         wanted->hook->point == chain.hook->point &&
-                         wanted->hook->priority == chain.hook->priority;
-      if (stays) return false;
+    std::erase_if(plan_.result.chains, [this](Chain& chain) {
+      if (!chain.hook || stays(chain)) return false;
+      const auto known = physical_.find(std::string(plain_name(chain.name)));
+      if (known != physical_.end() && known->second == chain.name) physical_.erase(known);
+      const bool goes_at_once = !chain.hook->policy_drop;
       plan_.changes.emplace_back(FlushChain{chain.name});
-      plan_.changes.emplace_back(DeleteChain{chain.name});
-      return true;
+      if (goes_at_once)
+        plan_.changes.emplace_back(DeleteChain{chain.name});
+      else
+        retire(chain);
+      return goes_at_once;
     });
+  }
+
+  bool stays(const Chain& base) const {
+    const std::string plain(plain_name(base.name));
+    const Chain* wanted = wanted_.find_chain(plain);
+    return wanted != nullptr && wanted->hook && physical(plain) == base.name &&
+           wanted->hook->point == base.hook->point &&
+           wanted->hook->priority == base.hook->priority && wanted->hook->type == base.hook->type &&
+           wanted->comment == base.comment;
+  }
+
+  void retire(Chain& flushed) {
+    flushed = retired(flushed);
+    plan_.changes.emplace_back(AddChain{
+        {.name = flushed.name, .hook = flushed.hook, .comment = flushed.comment, .rules = {}}});
+    plan_.changes.emplace_back(AddRule{flushed.name, flushed.rules.front()});
   }
 
   void exchange_marker() {

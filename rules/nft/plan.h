@@ -9,6 +9,12 @@
 // unedited, until a later transaction. The exception: when all that differs is the elements of one
 // set, they are edited in place, since one lookup sees the old set or the new one.
 //
+// Base chains come and go in the transaction that counts. The kernel empties a base chain a moment
+// before it takes it off its hook, and meanwhile its policy judges: where that is to accept, the
+// chain goes at once. One that drops is first told to accept everything, and is collected as other
+// retired objects are. One that is not where it is wanted (another program moved it) is such a
+// chain that goes, and one that comes under a new name.
+//
 // The kernel exchanges the rules first and fills new sets of intervals a moment later. So when
 // there are such, everything new is loaded in a transaction of its own, in which nothing leads to
 // it yet; what a crash leaves of that, no packet reaches, and a later plan collects it.

@@ -45,11 +45,22 @@ std::set<std::string> referenced_sets(const Ruleset& ruleset) {
   return out;
 }
 
+Chain retired(const Chain& base) {
+  Chain chain = base;
+  chain.hook->policy_drop = false;
+  chain.rules = {{.statements = {Verdict{VerdictKind::accept, {}}}, .comment = "retired"}};
+  return chain;
+}
+
+bool is_retired(const Chain& chain) {
+  return chain.hook && chain == retired(chain);
+}
+
 References reachable(const Ruleset& ruleset) {
   References found;
   std::vector<std::string> chains;
   for (const auto& chain : ruleset.chains)
-    if (chain.hook) chains.push_back(chain.name);
+    if (chain.hook && !is_retired(chain)) chains.push_back(chain.name);
   const auto visit = [&](const References& mentioned) {
     for (const auto& name : mentioned.chains) chains.push_back(name);
   };

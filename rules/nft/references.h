@@ -20,7 +20,12 @@ References references(const Set& set);
 // Names of the sets that any rule looks into or fills.
 std::set<std::string> referenced_sets(const Ruleset& ruleset);
 
-// What packets can get to: base chains, whatever those reach, and nothing else.
+// What is left of a base chain that drops, where it is no longer wanted: it accepts everything, and
+// waits to be collected.
+Chain retired(const Chain& base);
+bool is_retired(const Chain& chain);
+
+// What packets can get to: base chains but retired ones, whatever those reach, and nothing else.
 References reachable(const Ruleset& ruleset);
 
 // Replaces every name that the object mentions (not its own) by rename(name).

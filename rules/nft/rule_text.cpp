@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <span>
 
@@ -25,6 +26,9 @@ std::span<const Field> fields_of(const Statement& statement) {
     std::span<const Field> operator()(const Log& /*none*/) const { return {}; }
     std::span<const Field> operator()(const Reject& /*none*/) const { return {}; }
     std::span<const Field> operator()(const Verdict& /*none*/) const { return {}; }
+    std::span<const Field> operator()(const Dnat& /*none*/) const { return {}; }
+    std::span<const Field> operator()(const Redirect& /*none*/) const { return {}; }
+    std::span<const Field> operator()(const Masquerade& /*none*/) const { return {}; }
   };
   return std::visit(Fields{}, statement);
 }
@@ -35,6 +39,16 @@ std::optional<std::uint8_t> required(const Statement& statement, Field field) {
   if (match == nullptr || match->field != field || match->negated || !match->mask.empty())
     return std::nullopt;
   return static_cast<std::uint8_t>(match->value.front());
+}
+
+// Required of the link: without it, nft does not read what a link-layer field is.
+bool requires_ethernet(const Statement& statement) {
+  const auto* match = std::get_if<Match>(&statement);
+  if (match == nullptr || match->field != Field::iiftype || match->negated || !match->mask.empty())
+    return false;
+  std::uint16_t type = 0;
+  std::memcpy(&type, match->value.data(), std::min(match->value.size(), sizeof(type)));
+  return type == iiftype_ether;
 }
 
 // The protocol family without which nft reads the field as something else.
@@ -63,6 +77,7 @@ class RuleText {
     for (std::size_t i = 0; i < statements.size(); ++i) {
       if (const auto family = required(statements[i], Field::nfproto)) family_ = family;
       if (const auto protocol = required(statements[i], Field::l4proto)) protocol_ = protocol;
+      if (requires_ethernet(statements[i])) ethernet_ = true;
       if (implied_by_next(i)) continue;
       if (!text_.empty()) text_ += ' ';
       text_ +=
@@ -78,8 +93,10 @@ class RuleText {
     const auto& statements = rule_.statements;
     if (index + 1 >= statements.size()) return false;
     const Statement& next = statements[index + 1];
+    if (requires_ethernet(statements[index])) return contains(fields_of(next), Field::ether_saddr);
     if (required(statements[index], Field::l4proto)) return needs_protocol(next);
-    if (!required(statements[index], Field::nfproto)) return false;
+    // Of a frame it would add a match of the EtherType instead.
+    if (ethernet_ || !required(statements[index], Field::nfproto)) return false;
     const auto protocol = required(next, Field::l4proto);
     if (protocol && index + 2 < statements.size()) {
       const auto fields = fields_of(statements[index + 2]);
@@ -144,6 +161,22 @@ class RuleText {
         return known && protocol_ == icmp ? "icmp type" : "@th,0,8";
       case Field::icmpv6_type:
         return known && protocol_ == icmpv6 ? "icmpv6 type" : "@th,0,8";
+      case Field::iiftype:
+        return "meta iiftype";
+      case Field::ether_saddr:
+        return ethernet_ ? "ether saddr" : "@ll,48,48";
+      case Field::skuid:
+        return "meta skuid";
+      case Field::skgid:
+        return "meta skgid";
+      case Field::ct_status:
+        return "ct status";
+      case Field::ct_original_dport:
+        return "ct original proto-dst";
+      case Field::ct_original_daddr4:
+        return "ct original ip daddr";
+      case Field::ct_original_daddr6:
+        return "ct original ip6 daddr";
     }
     return {};
   }
@@ -163,8 +196,9 @@ class RuleText {
     const std::string field = name(match.field) + ' ';
     if (!match.mask.empty())
       return field + masked_text(match.field, match.negated, match.value, match.mask);
-    // Without an operator, nft takes states as bits of which one must be set.
-    const std::string_view equal = match.field == Field::ct_state ? "== " : "";
+    // Without an operator, nft takes these as bits of which one must be set.
+    const bool bits = match.field == Field::ct_state || match.field == Field::ct_status;
+    const std::string_view equal = bits ? "== " : "";
     return field + std::string(match.negated ? "!= " : equal) +
            value_text(match.field, match.value);
   }
@@ -216,7 +250,8 @@ class RuleText {
   }
 
   static std::string print(const Log& log) {
-    return (log.prefix.empty() ? "log" : "log prefix \"" + log.prefix + '"') + " level info";
+    return (log.prefix.empty() ? "log" : "log prefix \"" + log.prefix + '"') +
+           (log.group ? " group " + std::to_string(*log.group) : " level info");
   }
 
   static std::string print(const Reject& reject) {
@@ -226,10 +261,24 @@ class RuleText {
 
   static std::string print(const Verdict& verdict) { return text(verdict); }
 
+  static std::string print(const Dnat& dnat) {
+    std::string address = value_text(dnat.ipv6 ? Field::ip6_daddr : Field::ip_daddr, dnat.address);
+    if (dnat.ipv6 && dnat.port) address = '[' + address + ']';
+    return (dnat.ipv6 ? "dnat ip6 to " : "dnat ip to ") + address +
+           (dnat.port ? ':' + std::to_string(*dnat.port) : "");
+  }
+
+  static std::string print(const Redirect& redirect) {
+    return "redirect to :" + std::to_string(redirect.port);
+  }
+
+  static std::string print(const Masquerade& /*none*/) { return "masquerade"; }
+
   const Rule& rule_;
   std::string text_;
   std::optional<std::uint8_t> family_;
   std::optional<std::uint8_t> protocol_;
+  bool ethernet_ = false;
 };
 
 }  // namespace

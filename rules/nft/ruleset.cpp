@@ -23,6 +23,8 @@ std::size_t width(Field field) {
       return 1;
     case Field::th_sport:
     case Field::th_dport:
+    case Field::iiftype:
+    case Field::ct_original_dport:
       return 2;
     case Field::iif:
     case Field::oif:
@@ -30,11 +32,18 @@ std::size_t width(Field field) {
     case Field::ct_state:
     case Field::ip_saddr:
     case Field::ip_daddr:
+    case Field::skuid:
+    case Field::skgid:
+    case Field::ct_status:
+    case Field::ct_original_daddr4:
       return 4;
+    case Field::ether_saddr:
+      return 6;
     case Field::iifname:
     case Field::oifname:
     case Field::ip6_saddr:
     case Field::ip6_daddr:
+    case Field::ct_original_daddr6:
       return 16;
   }
   return 0;

@@ -34,6 +34,16 @@ enum class Field : std::uint8_t {
   th_dport,      // transport header + 2, 2 bytes
   icmp_type,     // transport header + 0, 1 byte, of ICMP
   icmpv6_type,   // transport header + 0, 1 byte, of ICMPv6
+  iiftype,       // meta iiftype, the kind of the link, 2 bytes, host order
+  ether_saddr,   // link-layer header + 6, 6 bytes; meaningful where iiftype is Ethernet
+  skuid,         // meta skuid, user of the sending socket, 4 bytes, host order
+  skgid,         // meta skgid, 4 bytes, host order
+  ct_status,     // ct status, bit mask, 4 bytes, host order
+  // Of the connection's first packet, as it was before any translation. nft reads the port only
+  // after a match of one l4proto, and not concatenated with it.
+  ct_original_dport,   // 2 bytes, network order
+  ct_original_daddr4,  // 4 bytes, network order
+  ct_original_daddr6,  // 16 bytes, network order
 };
 
 // Bytes the field occupies in a register before padding to 4.
@@ -44,6 +54,13 @@ constexpr std::uint32_t ct_invalid = 1;
 constexpr std::uint32_t ct_established = 2;
 constexpr std::uint32_t ct_related = 4;
 constexpr std::uint32_t ct_new = 8;
+
+// Bits of `ct status`.
+constexpr std::uint32_t ct_status_snat = 0x10;
+constexpr std::uint32_t ct_status_dnat = 0x20;
+
+// The `iiftype` of Ethernet, and of what looks like it (bridges, veth, wireless).
+constexpr std::uint16_t iiftype_ether = 1;
 
 // (field & mask) == value, or != value. An empty mask compares all of it. When `value` is shorter
 // than the field (an interface name pattern, or a prefix of whole bytes in a network header field,
@@ -106,9 +123,11 @@ struct Meter {
   bool operator==(const Meter&) const = default;
 };
 
-// A line in the kernel log at level info.
+// A message about the packet to whoever listens to the NFLOG `group`; without one, a line in the
+// kernel log at level info.
 struct Log {
   std::string prefix;
+  std::optional<std::uint16_t> group = std::nullopt;
   bool operator==(const Log&) const = default;
 };
 
@@ -127,8 +146,29 @@ struct Verdict {
   bool operator==(const Verdict&) const = default;
 };
 
+// Of a connection's first packet, in a nat chain of prerouting or output: the connection goes to
+// `address` instead. It ends the rules, as a verdict does. nft reads a port only after a match of
+// one l4proto.
+struct Dnat {
+  bool ipv6 = false;
+  Bytes address;  // never empty; 4 or 16 bytes
+  std::optional<std::uint16_t> port;
+  bool operator==(const Dnat&) const = default;
+};
+
+// As Dnat, to that port of this machine.
+struct Redirect {
+  std::uint16_t port = 0;
+  bool operator==(const Redirect&) const = default;
+};
+
+// In a nat chain of postrouting: the connection comes from the outgoing interface's address.
+struct Masquerade {
+  bool operator==(const Masquerade&) const = default;
+};
+
 using Statement = std::variant<Match, RangeMatch, SetLookup, MapLookup, Counter, Limit, Meter, Log,
-                               Reject, Verdict>;
+                               Reject, Verdict, Dnat, Redirect, Masquerade>;
 
 struct Rule {
   std::vector<Statement> statements;
@@ -136,12 +176,16 @@ struct Rule {
   bool operator==(const Rule&) const = default;
 };
 
-enum class HookPoint : std::uint8_t { prerouting, input, forward, output };
+enum class HookPoint : std::uint8_t { prerouting, input, forward, output, postrouting };
+
+// A nat chain sees the first packet of each connection only.
+enum class ChainType : std::uint8_t { filter, nat };
 
 struct Hook {
   HookPoint point = HookPoint::input;
   int priority = 0;
-  bool policy_drop = true;  // else accept
+  bool policy_drop = true;  // else accept, as it always is of a nat chain
+  ChainType type = ChainType::filter;
   bool operator==(const Hook&) const = default;
 };
 

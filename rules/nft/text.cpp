@@ -71,13 +71,16 @@ std::string_view hook_name(HookPoint point) {
       return "forward";
     case HookPoint::output:
       return "output";
+    case HookPoint::postrouting:
+      return "postrouting";
   }
   return {};
 }
 
 std::string hook_text(const Hook& hook) {
-  return "type filter hook " + std::string(hook_name(hook.point)) + " priority " +
-         std::to_string(hook.priority) + "; policy " + (hook.policy_drop ? "drop" : "accept") + ';';
+  return (hook.type == ChainType::nat ? "type nat hook " : "type filter hook ") +
+         std::string(hook_name(hook.point)) + " priority " + std::to_string(hook.priority) +
+         "; policy " + (hook.policy_drop ? "drop" : "accept") + ';';
 }
 
 void print(std::string& out, const Chain& chain) {

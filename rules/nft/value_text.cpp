@@ -48,6 +48,12 @@ std::uint32_t host_number(std::string_view value) {
   return number;
 }
 
+std::uint16_t host_half(std::string_view value) {
+  std::uint16_t number = 0;
+  std::memcpy(&number, value.data(), std::min(value.size(), sizeof(number)));
+  return number;
+}
+
 std::string hexadecimal(std::uint32_t number) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string text = "0x";
@@ -68,26 +74,41 @@ std::string interface_name(std::string_view value) {
   return '"' + std::string(value.substr(0, end)) + '"';
 }
 
-std::string states(std::uint32_t mask) {
-  constexpr std::array<std::pair<std::uint32_t, std::string_view>, 5> names{
-      {{ct_invalid, "invalid"},
-       {ct_established, "established"},
-       {ct_related, "related"},
-       {ct_new, "new"},
-       {64, "untracked"}}};
+using BitName = std::pair<std::uint32_t, std::string_view>;
+
+constexpr std::array<BitName, 5> state_names{{{ct_invalid, "invalid"},
+                                              {ct_established, "established"},
+                                              {ct_related, "related"},
+                                              {ct_new, "new"},
+                                              {64, "untracked"}}};
+constexpr std::array<BitName, 7> status_names{{{1, "expected"},
+                                               {2, "seen-reply"},
+                                               {4, "assured"},
+                                               {8, "confirmed"},
+                                               {ct_status_snat, "snat"},
+                                               {ct_status_dnat, "dnat"},
+                                               {0x200, "dying"}}};
+
+bool is_bits(Field field) {
+  return field == Field::ct_state || field == Field::ct_status;
+}
+
+std::string bits(Field field, std::uint32_t mask) {
+  const std::span<const BitName> names =
+      field == Field::ct_state ? std::span<const BitName>(state_names) : status_names;
   std::string text;
+  std::uint32_t left = mask;
   for (const auto& [bit, name] : names) {
-    if ((mask & bit) == 0) continue;
+    if ((left & bit) == 0) continue;
     if (!text.empty()) text += ',';
     text += name;
-    mask &= ~bit;
+    left &= ~bit;
   }
-  return mask == 0 && !text.empty() ? text : hexadecimal(mask);
+  return left == 0 && !text.empty() ? text : hexadecimal(mask);
 }
 
 bool is_address(Field field) {
-  return field == Field::ip_saddr || field == Field::ip_daddr || field == Field::ip6_saddr ||
-         field == Field::ip6_daddr;
+  return type_name(field) == "ipv4_addr" || type_name(field) == "ipv6_addr";
 }
 
 bool is_interface_name(Field field) {
@@ -102,6 +123,17 @@ std::string address(Field field, std::string_view value) {
   std::string result = text.data();
   if (value.size() < width(field)) result += '/' + std::to_string(value.size() * 8);
   return result;
+}
+
+std::string ethernet_address(std::string_view value) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (const char byte : value) {
+    if (!text.empty()) text += ':';
+    text += digits[static_cast<std::uint8_t>(byte) >> 4];
+    text += digits[static_cast<std::uint8_t>(byte) & 0xf];
+  }
+  return text;
 }
 
 bool bit_at(std::string_view bytes, std::size_t bit) {
@@ -145,16 +177,27 @@ std::string value_text(Field field, std::string_view value) {
     case Field::mark:
       return hexadecimal(host_number(value));
     case Field::ct_state:
-      return states(host_number(value));
+    case Field::ct_status:
+      return bits(field, host_number(value));
+    case Field::iiftype:
+      return std::to_string(host_half(value));
+    case Field::skuid:
+    case Field::skgid:
+      return std::to_string(host_number(value));
+    case Field::ether_saddr:
+      return ethernet_address(value);
     case Field::ip_saddr:
     case Field::ip_daddr:
     case Field::ip6_saddr:
     case Field::ip6_daddr:
+    case Field::ct_original_daddr4:
+    case Field::ct_original_daddr6:
       return address(field, value);
     case Field::ip6_hoplimit:
       return std::to_string(static_cast<std::uint8_t>(value.front()));
     case Field::th_sport:
     case Field::th_dport:
+    case Field::ct_original_dport:
       return std::to_string(static_cast<std::uint8_t>(value[0]) << 8 |
                             static_cast<std::uint8_t>(value[1]));
     case Field::icmp_type:
@@ -175,7 +218,7 @@ std::string end_text(Field field, std::string_view value) {
 }  // namespace
 
 std::string range_text(Field field, std::string_view low, std::string_view high) {
-  if (low == high) return value_text(field, low);
+  if (low == high) return is_bits(field) ? hexadecimal(host_number(low)) : value_text(field, low);
   if (is_address(field))
     if (const auto length = prefix_length(low, high))
       return address(field, low) + '/' + std::to_string(*length);
@@ -192,10 +235,9 @@ std::string masked_text(Field field, bool negated, std::string_view value, std::
     if (const auto length = prefix_length(mask))
       return equal + address(field, value) + '/' + std::to_string(*length);
   const bool any_of = negated && std::ranges::all_of(value, [](char byte) { return byte == '\0'; });
-  if (field == Field::ct_state && any_of) return states(host_number(mask));
-  const bool numbers = field == Field::ct_state;
+  if (is_bits(field) && any_of) return bits(field, host_number(mask));
   const auto operand = [&](std::string_view bytes) {
-    return numbers ? hexadecimal(host_number(bytes)) : value_text(field, bytes);
+    return is_bits(field) ? hexadecimal(host_number(bytes)) : value_text(field, bytes);
   };
   return "& " + operand(mask) + (negated ? " != " : " == ") + operand(value);
 }
@@ -216,16 +258,29 @@ std::string_view type_name(Field field) {
       return "mark";
     case Field::ct_state:
       return "ct_state";
+    case Field::ct_status:
+      return "ct_status";
+    case Field::iiftype:
+      return "iface_type";
+    case Field::ether_saddr:
+      return "ether_addr";
+    case Field::skuid:
+      return "uid";
+    case Field::skgid:
+      return "gid";
     case Field::ip_saddr:
     case Field::ip_daddr:
+    case Field::ct_original_daddr4:
       return "ipv4_addr";
     case Field::ip6_saddr:
     case Field::ip6_daddr:
+    case Field::ct_original_daddr6:
       return "ipv6_addr";
     case Field::ip6_hoplimit:
       return "integer";
     case Field::th_sport:
     case Field::th_dport:
+    case Field::ct_original_dport:
       return "inet_service";
     case Field::icmp_type:
       return "icmp_type";

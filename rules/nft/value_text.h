@@ -12,7 +12,7 @@ namespace fwctl::nft {
 std::string value_text(Field field, std::string_view value);
 
 // Both ends included: a prefix or pattern where it is one, else "low-high" with numbers for names:
-// nft reads "tcp-udp" as one word.
+// nft reads "tcp-udp" as one word. Bits are a number, since in a set a comma ends the element.
 std::string range_text(Field field, std::string_view low, std::string_view high);
 
 // "10.0.0.0/8", or "& MASK == VALUE" with its own spaces when the mask is no prefix.

@@ -170,6 +170,27 @@ TEST_P(KernelContract, ReadsBackWhatWasApplied) {
   }
 }
 
+TEST_P(KernelContract, TakesThePlanFromAnySampleToAnyOther) {
+  std::uint64_t version = 0;
+  const auto go_to = [&](const Sample& sample) {
+    const Ruleset wanted = nft::live(sample.ruleset);  // a sample may have a set that nothing uses
+    const auto planned = nft::plan(read(), wanted, ++version);
+    apply(planned.prepare);
+    apply(planned.changes);
+    const auto there = read();
+    ASSERT_TRUE(there) << sample.name;
+    EXPECT_EQ(nft::live(*there), wanted) << sample.name;
+  };
+  const auto samples = sample_rulesets();
+  for (const Sample& from : samples) {
+    for (const Sample& to : samples) {
+      go_to(from);
+      go_to(to);
+      ASSERT_FALSE(HasFailure()) << from.name << " to " << to.name;
+    }
+  }
+}
+
 TEST_P(KernelContract, TheRevisionChangesWithEveryTransactionAndOnlyThen) {
   const auto before = kernel_->revision().value();
   EXPECT_EQ(kernel_->revision().value(), before);
@@ -257,10 +278,12 @@ TEST_P(KernelContract, BaseChainKeepsItsHookAndPriority) {
   elsewhere.hook->priority = 5;
   nft::Chain output = input_chain();
   output.hook->point = nft::HookPoint::output;
+  nft::Chain nat = input_chain();
+  nat.hook->type = nft::ChainType::nat;
   nft::Chain hooked = input_chain();
   hooked.name = "plain";
   // Kernels do not agree on the errno.
-  for (const nft::Chain& other : {elsewhere, output, hooked}) {
+  for (const nft::Chain& other : {elsewhere, output, nat, hooked}) {
     const auto applied = kernel_->apply({nft::AddChain{other}});
     ASSERT_FALSE(applied);
     EXPECT_EQ(applied.error().refusals.size(), 1U);
@@ -517,7 +540,8 @@ TEST_F(RealKernel, ForeignTablesAreNeitherReadNorTouched) {
 TEST_F(RealKernel, ForeignObjectsInOurTableAreNamed) {
   expect_foreign("add rule inet fwctl input meta cpu 1 accept comment \"alien\"", "alien");
   expect_foreign("add rule inet fwctl input tcp dport { 1, 2 } accept", "__set");
-  expect_foreign("add rule inet fwctl input meta mark set 1", "immediate");
+  expect_foreign("add rule inet fwctl input meta mark set 1", "meta");
+  expect_foreign("add rule inet fwctl input log group 4 snaplen 9", "log");
   expect_foreign("add rule inet fwctl input reject with icmp host-prohibited", "reject");
   expect_foreign("add set inet fwctl mine { type ipv4_addr; }", "mine");
   expect_foreign(
@@ -525,8 +549,15 @@ TEST_F(RealKernel, ForeignObjectsInOurTableAreNamed) {
       "add rule inet fwctl input update @mine { ip saddr limit rate 1/minute }",
       "mine");
   expect_foreign("add counter inet fwctl mine", "object");
-  expect_foreign("add chain inet fwctl source { type nat hook postrouting priority 100; }",
-                 "source");
+  expect_foreign("add chain inet fwctl route { type route hook output priority 0; }", "route");
+  const std::string nat = "add chain inet fwctl to { type nat hook output priority 0; }\n";
+  expect_foreign(nat + "add rule inet fwctl to dnat ip to 10.0.0.1-10.0.0.9", "nat");
+  expect_foreign(nat + "add rule inet fwctl to dnat ip to 10.0.0.1 random", "nat");
+  expect_foreign(nat + "add rule inet fwctl to redirect", "redir");
+  expect_foreign(nat + "add rule inet fwctl to tcp dport 1 redirect to :1-9", "redir");
+  const std::string from = "add chain inet fwctl from { type nat hook postrouting priority 0; }\n";
+  expect_foreign(from + "add rule inet fwctl from masquerade random", "masq");
+  expect_foreign(from + "add rule inet fwctl from snat ip to 10.0.0.1", "nat");
 }
 
 TEST_F(RealKernel, ForeignChangesThatWeCouldHaveMadeAreRead) {

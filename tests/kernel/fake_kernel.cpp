@@ -81,7 +81,8 @@ class FakeKernel::Transaction {
     }
     auto& hook = there->second.hook;
     if (!chain.hook) return EEXIST;
-    if (!hook || chain.hook->point != hook->point || chain.hook->priority != hook->priority)
+    if (!hook || chain.hook->point != hook->point || chain.hook->priority != hook->priority ||
+        chain.hook->type != hook->type)
       return EOPNOTSUPP;  // EEXIST in some kernels
     hook->policy_drop = chain.hook->policy_drop;
     return 0;

@@ -246,9 +246,7 @@ unsigned PacketLab::index_of(const std::string& interface) const {
 
 std::uint8_t PacketLab::route_of(const Packet& packet) const {
   if (packet.traffic != policy::Traffic::routed) return 0;
-  // Out on any other interface.
-  const auto out = (number_of(packet.interface) + 1) % interfaces_.size();
-  return static_cast<std::uint8_t>(first_route + out);
+  return static_cast<std::uint8_t>(first_route + static_cast<int>(number_of(packet.out_interface)));
 }
 
 void PacketLab::emit_from_outside(std::size_t interface, Family family, const std::string& bytes) {

@@ -23,7 +23,7 @@ using Alteration = std::function<void(nft::Ruleset&)>;
 struct Findings {
   std::uint64_t pairs = 0;
   std::uint64_t arrived = 0;
-  std::array<std::uint64_t, 3> verdicts{};  // meant, by policy::Verdict, of those that arrived
+  std::array<std::uint64_t, 4> verdicts{};  // meant, by policy::Verdict, of those that arrived
   std::uint64_t answered = 0;               // of those that were meant to be rejected
   std::array<std::uint64_t, 9> states{};    // by policy::State, as connection tracking saw them
 

@@ -123,6 +123,7 @@ nft::Ruleset statements() {
   const nft::Chain one =
       chain("one", {rule({nft::Counter{}, nft::Log{"fwctl r1: "}, drop()}, std::string(127, 'c')),
                     rule({nft::Limit{3, 60, 10}, nft::Log{}, accept()}),
+                    rule({nft::Log{"fwctl r2: ", 4}, nft::Log{{}, 0}, nft::Log{{}, 65535}}),
                     rule({nft::Limit{5, 1, 1}, accept()}), rule({nft::Limit{7, 3600, 9}, accept()}),
                     rule({nft::Limit{7, 86400, 5}, accept()}),
                     rule({is_tcp, nft::Reject{nft::RejectWith::tcp_reset}}),
@@ -250,6 +251,132 @@ nft::Ruleset concatenated_intervals() {
            chain("datagrams", {rule({drop()})})}};
 }
 
+nft::Ruleset links_and_sockets() {
+  const Match is_ether = match(Field::iiftype, half(nft::iiftype_ether));
+  const nft::Bytes mac = ethernet({0x00, 0x11, 0x22, 0xaa, 0xbb, 0xcc});
+  std::vector<Set> sets;
+  sets.push_back({.name = "cards", .key = {Field::ether_saddr}});
+  sets.back().elements = {single(mac, "printer")};
+  sets.push_back({.name = "groups", .key = {Field::skgid}});
+  sets.back().elements = {single(host(0)), single(host(3))};
+  sets.push_back({.name = "kinds", .key = {Field::iiftype}});
+  sets.back().elements = {single(half(1)), single(half(4))};
+  sets.push_back({.name = "pairs", .key = {Field::ether_saddr, Field::ip_saddr}});
+  sets.back().elements = {single(mac + ip("192.0.2.1"))};
+  sets.push_back({.name = "users", .key = {Field::skuid}, .map = true});
+  sets.back().elements = {mapped(single(host(5)), accept())};
+  sets.push_back({.name = "who", .key = {Field::ether_saddr}, .timeout_seconds = 60, .size = 9});
+  return {
+      sets,
+      {input_chain({
+          rule({is_ether, accept()}),
+          rule({differs(Field::iiftype, half(772)), accept()}),
+          rule({RangeMatch{Field::iiftype, half(1), half(0x301)}, accept()}),
+          rule({is_ether, match(Field::ether_saddr, mac), accept()}, "card"),
+          rule({is_ether, differs(Field::ether_saddr, mac), accept()}),
+          rule({is_ether,
+                Match{Field::ether_saddr, false, ethernet({0, 0x11, 0x22, 0, 0, 0}),
+                      ethernet({0xff, 0xff, 0xff, 0, 0, 0})},
+                accept()}),
+          rule({is_ether, match(Field::ether_saddr, mac), is_ipv4,
+                match(Field::ip_saddr, ip("192.0.2.1")), accept()}),
+          rule({is_ether, match(Field::ether_saddr, mac), is_ipv6, match(Field::l4proto, byte(58)),
+                match(Field::icmpv6_type, byte(135)), accept()}),
+          rule({is_ipv4, match(Field::ip_saddr, ip("192.0.2.1")), is_tcp,
+                match(Field::th_dport, port(22)), is_ether, match(Field::ether_saddr, mac),
+                accept()}),
+          rule({is_ipv4, is_ether, match(Field::ether_saddr, mac),
+                match(Field::ip_saddr, ip("192.0.2.1")), accept()}),
+          rule({is_ether, nft::SetLookup{{Field::ether_saddr}, "cards"}, accept()}),
+          rule({is_ipv4, is_ether, nft::SetLookup{{Field::ether_saddr, Field::ip_saddr}, "pairs"},
+                accept()}),
+          rule({is_ether, nft::Meter{Field::ether_saddr, {}, "who", {.rate = 1}}, accept()}),
+          rule({nft::SetLookup{{Field::iiftype}, "kinds"}, accept()}),
+          rule({match(Field::skuid, host(0)), accept()}),
+          rule({differs(Field::skuid, host(70000)), accept()}),
+          rule({RangeMatch{Field::skuid, host(1000), host(1999)}, accept()}),
+          rule({match(Field::skgid, host(4)), accept()}),
+          rule({RangeMatch{Field::skgid, host(4), host(0x10005)}, accept()}),
+          rule({nft::SetLookup{{Field::skgid}, "groups"}, accept()}),
+          rule({nft::MapLookup{{Field::skuid}, "users"}}),
+      })}};
+}
+
+nft::Ruleset connections() {
+  std::vector<Set> sets;
+  sets.push_back({.name = "nets", .key = {Field::ct_original_daddr4}, .interval = true});
+  sets.back().elements = {interval(ip("10.0.0.0"), ip("10.255.255.255"))};
+  sets.push_back({.name = "published", .key = {Field::ct_original_dport}});
+  sets.back().elements = {single(port(80)), single(port(443))};
+  sets.push_back({.name = "states", .key = {Field::ct_status}});
+  sets.back().elements = {single(host(nft::ct_status_dnat)), single(host(0x2a))};
+  const auto status = [](std::uint32_t bits) {
+    return Match{Field::ct_status, true, host(0), host(bits)};
+  };
+  return {
+      sets,
+      {input_chain({
+          rule({status(nft::ct_status_dnat), accept()}, "published"),
+          rule({status(nft::ct_status_dnat | nft::ct_status_snat), accept()}),
+          rule({status(0x1000), accept()}),
+          rule({status(0x1020), accept()}),
+          rule({Match{Field::ct_status, false, host(0), host(nft::ct_status_dnat)}, drop()}),
+          rule({Match{Field::ct_status, false, host(0x20), host(0x30)}, drop()}),
+          rule({match(Field::ct_status, host(nft::ct_status_dnat)), accept()}),
+          rule({differs(Field::ct_status, host(0x26)), accept()}),
+          rule({nft::SetLookup{{Field::ct_status}, "states"}, accept()}),
+          rule({is_tcp, match(Field::ct_original_dport, port(8080)), accept()}),
+          rule({is_udp, RangeMatch{Field::ct_original_dport, port(8080), port(8090)}, accept()}),
+          rule({is_tcp, match(Field::th_dport, port(80)), status(nft::ct_status_dnat),
+                match(Field::ct_original_dport, port(8080)), accept()}),
+          rule({is_tcp, nft::SetLookup{{Field::ct_original_dport}, "published"}, accept()}),
+          rule({match(Field::ct_original_daddr4, ip("192.0.2.1")), accept()}),
+          rule({match(Field::ct_original_daddr4, ip("10.0.0.0").substr(0, 1)), accept()}),
+          rule({Match{Field::ct_original_daddr4, false, ip("10.128.0.0"), ip("255.128.0.0")},
+                accept()}),
+          rule({is_ipv4, differs(Field::ct_original_daddr4, ip("192.0.2.1")), accept()}),
+          rule({RangeMatch{Field::ct_original_daddr4, ip("10.0.0.7"), ip("10.0.2.3")}, accept()}),
+          rule({nft::SetLookup{{Field::ct_original_daddr4}, "nets"}, accept()}),
+          rule({match(Field::ct_original_daddr6, ip("2001:db8::1")), accept()}),
+          rule({match(Field::ct_original_daddr6, ip("2001:db8::").substr(0, 4)), accept()}),
+          rule({RangeMatch{Field::ct_original_daddr6, ip("2001:db8::5"), ip("2001:db8::9")},
+                accept()}),
+      })}};
+}
+
+nft::Ruleset translations() {
+  const auto nat_chain = [](std::string name, nft::HookPoint point, int priority,
+                            std::vector<Rule> rules) {
+    nft::Chain made = chain(std::move(name), std::move(rules));
+    made.hook = nft::Hook{point, priority, false, nft::ChainType::nat};
+    return made;
+  };
+  nft::Chain mangle = chain("mangle", {rule({nft::Counter{}})});
+  mangle.hook = nft::Hook{nft::HookPoint::postrouting, -150, false};
+  const nft::Bytes here = ip("10.0.0.5");
+  const nft::Bytes here6 = ip("2001:db8::5");
+  return of_chains(
+      {input_chain(), mangle,
+       nat_chain(
+           "to", nft::HookPoint::prerouting, -100,
+           {rule({is_tcp, nft::Dnat{false, here, 80}}, "r1"),
+            rule({is_ipv4, is_tcp, match(Field::th_dport, port(8080)), nft::Dnat{false, here, 80}}),
+            rule({is_ipv4, nft::Counter{}, nft::Dnat{false, here, {}}}),
+            rule({is_udp, match(Field::th_dport, port(53)), nft::Dnat{true, here6, 53}}),
+            rule({is_ipv6, match(Field::ip6_daddr, ip("2001:db8::1")), nft::Dnat{true, here6, {}}}),
+            rule({is_tcp, match(Field::th_dport, port(80)), nft::Redirect{8080}}),
+            rule({is_tcp, nft::Redirect{65535}}), rule({nft::Verdict{VerdictKind::jump, "more"}})}),
+       chain("more", {rule({is_tcp, nft::Redirect{9}})}),
+       nat_chain("out", nft::HookPoint::output, -100,
+                 {rule({is_tcp, match(Field::th_dport, port(9)), nft::Redirect{90}})}),
+       nat_chain("in", nft::HookPoint::input, 100, {}),
+       nat_chain(
+           "from", nft::HookPoint::postrouting, 100,
+           {rule({match(Field::oifname, interface("eth0")), nft::Masquerade{}}, "share"),
+            rule({is_ipv4, match(Field::ip_saddr, ip("10.0.0.0").substr(0, 1)), nft::Masquerade{}}),
+            rule({match(Field::oifname, interface("eth1")), accept()})})});
+}
+
 nft::Ruleset meters() {
   const auto limit = [](std::uint64_t rate, bool over) {
     return nft::Limit{.rate = rate, .seconds = 60, .burst = 6, .over = over};
@@ -291,6 +418,9 @@ std::vector<Sample> sample_rulesets() {
                               {"statements", statements()},
                               {"hash_sets", hash_sets()},
                               {"interval_sets", interval_sets()},
+                              {"links_and_sockets", links_and_sockets()},
+                              {"connections", connections()},
+                              {"translations", translations()},
                               {"meters", meters()},
                               {"concatenated_intervals", concatenated_intervals()}};
   for (Sample& sample : samples) {
@@ -318,6 +448,14 @@ nft::Changes creation(const nft::Ruleset& ruleset) {
 
 nft::Bytes host(std::uint32_t number) {
   return {reinterpret_cast<const char*>(&number), sizeof(number)};
+}
+
+nft::Bytes half(std::uint16_t number) {
+  return {reinterpret_cast<const char*>(&number), sizeof(number)};
+}
+
+nft::Bytes ethernet(std::initializer_list<std::uint8_t> address) {
+  return {address.begin(), address.end()};
 }
 
 nft::Bytes port(std::uint16_t number) {

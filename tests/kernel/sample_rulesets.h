@@ -1,6 +1,7 @@
 // Rulesets that between them use everything nft/ruleset.h can say.
 #pragma once
 
+#include <initializer_list>
 #include <iosfwd>
 #include <string>
 #include <vector>
@@ -23,6 +24,8 @@ nft::Changes creation(const nft::Ruleset& ruleset);
 
 // Building blocks.
 nft::Bytes host(std::uint32_t number);
+nft::Bytes half(std::uint16_t number);  // host order
+nft::Bytes ethernet(std::initializer_list<std::uint8_t> address);
 nft::Bytes port(std::uint16_t number);
 nft::Bytes byte(std::uint8_t number);
 nft::Bytes ip(const std::string& address);      // either family

@@ -41,12 +41,15 @@ void smaller_rule(const Policy& policy, std::size_t index, Candidates& out) {
     return [index, member](Policy& one) -> auto& { return one.rules[index].*member; };
   };
   without_each(policy, out, at(&Rule::interfaces));
+  without_each(policy, out, at(&Rule::out_interfaces));
+  without_each(policy, out, at(&Rule::icmp_types));
   without_each(policy, out, at(&Rule::from));
   without_each(policy, out, at(&Rule::from_ports));
   without_each(policy, out, at(&Rule::to));
   without_each(policy, out, at(&Rule::ports));
   with_default(policy, out, at(&Rule::protocol));
   with_default(policy, out, at(&Rule::log));
+  with_default(policy, out, at(&Rule::direction));
   with_default(policy, out, at(&Rule::comment));
 }
 

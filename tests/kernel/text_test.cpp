@@ -39,6 +39,17 @@ TEST(RuleText, LeavesOutBothThatAnIcmpTypeImplies) {
             "icmp type echo-request accept");
 }
 
+TEST(RuleText, LeavesOutTheLinkThatItsAddressImplies) {
+  const Match ether = is(Field::iiftype, half(nft::iiftype_ether));
+  const Match card = is(Field::ether_saddr, ethernet({0, 0x11, 0x22, 0xaa, 0xbb, 0xcc}));
+  EXPECT_EQ(nft::text(rule({ether, card, accept()})), "ether saddr 00:11:22:aa:bb:cc accept");
+  EXPECT_EQ(nft::text(rule({ether, accept()})), "meta iiftype 1 accept");
+  EXPECT_EQ(nft::text(rule({ether, card, is(Field::nfproto, byte(2)),
+                            is(Field::ip_saddr, ip("192.0.2.1")), accept()})),
+            "ether saddr 00:11:22:aa:bb:cc meta nfproto ipv4 ip saddr 192.0.2.1 accept")
+      << "of a frame, nft would look at its type instead";
+}
+
 TEST(RuleText, NamesAMapByItsFields) {
   EXPECT_EQ(nft::text(rule({nft::MapLookup{{Field::l4proto, Field::th_dport}, "ports"}})),
             "meta l4proto . th dport vmap @ports");

@@ -374,7 +374,7 @@ TEST_F(FirewallTest, ABaseChainThatAnotherProgramHungIntoOurTableIsRemoved) {
   nft::Chain stranger{.name = "strangers", .hook = nft::Hook{.priority = -10}};
   ASSERT_TRUE(kernel_.apply({nft::AddChain{stranger}}));
   ASSERT_TRUE(allow("80/tcp"));
-  EXPECT_EQ(in_kernel()->find_chain("strangers"), nullptr);
+  EXPECT_EQ(nft::live(*in_kernel()).find_chain("strangers"), nullptr);
 }
 
 TEST_F(FirewallTest, ARuleThatAnotherProgramAddedDoesNotOutliveTheNextChange) {

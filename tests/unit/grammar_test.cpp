@@ -61,7 +61,7 @@ TEST(Grammar, ReadsEachClause) {
   EXPECT_EQ(rule("allow out 22").direction, Direction::out);
   EXPECT_EQ(rule("allow out on eth0,wg* 22").interfaces, (Words{"eth0", "wg*"}));
   EXPECT_EQ(rule("allow on eth0").interfaces, Words{"eth0"});
-  EXPECT_EQ(rule("allow in on eth0 log 22").log, Log::fresh);
+  EXPECT_EQ(rule("allow in on eth0 log 22").log, policy::Log::fresh);
   EXPECT_EQ(rule("allow 22 comment 'a b'").comment, "a b");
   EXPECT_EQ(rule("allow proto esp").protocol, Protocol{50});
   EXPECT_EQ(rule("allow from 10.0.0.0/8").from, std::vector{range("10.0.0.0", "10.255.255.255")});

@@ -66,6 +66,8 @@ class Judge {
         const auto* element = find(in_map->map, in_map->key);
         if (element == nullptr) return {};
         return apply(*element->verdict, element->comment);
+      } else if (const auto* meter = std::get_if<nft::Meter>(&statement)) {
+        check_meter(*meter);  // no source is ever beyond its limit here
       } else if (const auto* log = std::get_if<nft::Log>(&statement)) {
         result_.logged.push_back(log->prefix);
       } else if (std::holds_alternative<nft::Reject>(statement)) {
@@ -107,6 +109,14 @@ class Judge {
     return (value == match.value) != match.negated;
   }
 
+  void check_meter(const nft::Meter& meter) {
+    field(meter.field);
+    const auto* set = ruleset_.find_set(meter.set);
+    if (set == nullptr || !set->dynamic() || set->key != std::vector{meter.field} ||
+        meter.limit.over)
+      result_.misread = "no dynamic set " + meter.set + " of this type";
+  }
+
   const nft::Element* find(const std::string& name, const std::vector<Field>& key) {
     const auto* set = ruleset_.find_set(name);
     const auto same_type = [](Field a, Field b) { return nft::type_name(a) == nft::type_name(b); };
@@ -143,16 +153,19 @@ class Judge {
 
   // nft numbers addresses and states as the kernel does; interface names are padded.
   Bytes field(Field field) {
-    Bytes name = packet_.interface;
-    name.resize(nft::width(Field::iifname), '\0');
+    const auto padded = [](Bytes name) {
+      name.resize(nft::width(Field::iifname), '\0');
+      return name;
+    };
+    const bool routed = packet_.traffic == policy::Traffic::routed;
     const bool out = packet_.traffic == policy::Traffic::outgoing;
     switch (field) {
       case Field::iifname:
         if (out) result_.misread = "an incoming interface of an outgoing packet";
-        return name;
+        return padded(packet_.interface);
       case Field::oifname:
-        if (!out) result_.misread = "an outgoing interface of an incoming packet";
-        return name;
+        if (!out && !routed) result_.misread = "an outgoing interface of an incoming packet";
+        return padded(routed ? packet_.out_interface : packet_.interface);
       case Field::nfproto:
         return byte(packet_.from.family() == Family::ipv4 ? 2 : 10);
       case Field::l4proto:

@@ -281,6 +281,19 @@ void expect_exactly_live(const Ruleset& loaded) {
         << chain.name;
 }
 
+// Their elements are what packets were seen; a set of another name has none.
+void expect_unchanged_dynamic_sets_to_stay(const Ruleset& before, const Ruleset& after) {
+  const auto reached_before = nft::reachable(before).sets;
+  const auto reached_after = nft::reachable(after).sets;
+  const auto live_after = nft::live(after);
+  for (const auto& old : before.sets) {
+    const auto plain = nft::plain_name(old.name);
+    const nft::Set* now = live_after.find_set(plain);
+    if (!old.dynamic() || !reached_before.contains(old.name) || now == nullptr) continue;
+    EXPECT_EQ(reached_after.contains(old.name), now->size == old.size) << old.name;
+  }
+}
+
 // From any policy to any other, over and over on one kernel.
 TEST(Plan, WalksFromAnyPolicyToAnyOther) {
   RandomPolicy random(50);
@@ -355,7 +368,144 @@ TEST(Plan, RemovesBaseChainsOfOthersFromOurTable) {
             [](const auto& a, const auto& b) { return a.name < b.name; });
   kernel.load(strange, 1);
   kernel.load(wanted("rules: []\n", "2"), 2);
+  EXPECT_TRUE(nft::is_retired(*kernel.now()->find_chain("strangers")));
+  kernel.collect();
   EXPECT_EQ(kernel.now()->find_chain("strangers"), nullptr);
+}
+
+Ruleset with_base_chain(nft::Hook hook) {
+  const nft::Rule rule{.statements = {nft::Verdict{nft::VerdictKind::drop, {}}}};
+  return {.chains = {{.name = "one", .hook = hook, .rules = {rule}}}};
+}
+
+// Between the moment it has no rules and the moment it is off its hook, the policy judges.
+TEST(Plan, NoBaseChainIsEmptiedWhoseDropPolicyWouldJudge) {
+  Loaded kernel;
+  kernel.load(with_base_chain({.priority = 7, .policy_drop = true}), 1);
+  const Plan away = kernel.load({}, 2);
+  ASSERT_EQ(away.changes.size(), 3U) << nft::text(away.changes);
+  EXPECT_TRUE(std::holds_alternative<nft::AddRule>(away.changes[2])) << "accepts everything";
+  kernel.collect();
+  EXPECT_TRUE(kernel.now()->chains.empty());
+}
+
+TEST(Plan, ABaseChainWhosePolicyAcceptsGoesAtOnce) {
+  Loaded kernel;
+  kernel.load(with_base_chain({.policy_drop = false, .type = nft::ChainType::nat}), 1);
+  kernel.load({}, 2);
+  EXPECT_TRUE(kernel.now()->chains.empty());
+}
+
+TEST(Plan, ABaseChainThatIsNotWhereItIsWantedComesUnderANewName) {
+  for (const bool drop : {false, true}) {
+    Loaded kernel;
+    const nft::Hook here{.priority = 7, .policy_drop = drop};
+    kernel.load(with_base_chain(here), 1);
+    kernel.load(with_base_chain({.priority = 8, .policy_drop = drop}), 2);
+    EXPECT_NE(kernel.now()->find_chain("one.2"), nullptr);
+    kernel.load(with_base_chain(here), 3);
+    kernel.load(with_base_chain({.point = nft::HookPoint::output, .policy_drop = drop}), 4);
+    kernel.collect();
+    expect_exactly_live(*kernel.now());
+  }
+}
+
+// Base chains of both types at places that change, chains that lead to each other, and sets of
+// every kind; whatever nothing leads to is left out.
+class RandomRuleset {
+ public:
+  explicit RandomRuleset(std::uint64_t seed) : random_(seed) {}
+
+  Ruleset next() {
+    Ruleset ruleset;
+    for (const std::string name : {"dynamic-1", "dynamic-2", "list", "ranges"})
+      ruleset.sets.push_back(set(name));
+    for (const std::string name : {"a", "b", "c"})
+      ruleset.chains.push_back({.name = name, .rules = rules(name)});
+    for (const std::string name : {"filter-1", "filter-2", "nat-1", "nat-2"})
+      if (!random_.one_in(3)) ruleset.chains.push_back(base_chain(name));
+    ruleset.chains.push_back(
+        {.name = std::string(nft::marker_chain), .comment = std::to_string(random_.below(1000))});
+    std::sort(ruleset.chains.begin(), ruleset.chains.end(),
+              [](const auto& a, const auto& b) { return a.name < b.name; });
+    return nft::live(ruleset);
+  }
+
+ private:
+  nft::Set set(const std::string& name) {
+    nft::Set set{.name = name, .key = {nft::Field::ip_saddr}};
+    if (name.starts_with("dynamic")) {
+      set.timeout_seconds = 60;
+      set.size = static_cast<std::uint32_t>(random_.below(3)) + 1;
+      return set;
+    }
+    set.interval = name == "ranges";
+    for (char last = 1; last <= 3; ++last) {
+      if (random_.one_in(2)) continue;
+      nft::Element element{.key = {10, 0, last, 0}};
+      if (set.interval) element.key_end = {10, 0, last, 9};
+      set.elements.push_back(std::move(element));
+    }
+    return set;
+  }
+
+  nft::Chain base_chain(const std::string& name) {
+    const bool nat = name.starts_with("nat");
+    const auto point = random_.one_in(4) ? nft::HookPoint::output : nft::HookPoint::prerouting;
+    return {.name = name,
+            .hook = nft::Hook{.point = point,
+                              .priority = random_.one_in(4) ? 7 : 0,
+                              .policy_drop = !nat && random_.one_in(2),
+                              .type = nat ? nft::ChainType::nat : nft::ChainType::filter},
+            .rules = rules({})};
+  }
+
+  // Jumps to chains whose names come later.
+  std::vector<nft::Rule> rules(const std::string& from) {
+    std::vector<nft::Rule> rules;
+    for (auto left = random_.below(4); left > 0; --left) {
+      nft::Rule rule;
+      if (random_.one_in(3))
+        rule.statements.emplace_back(
+            nft::SetLookup{{nft::Field::ip_saddr}, pick({"list", "ranges"})});
+      if (random_.one_in(3))
+        rule.statements.emplace_back(
+            nft::Meter{nft::Field::ip_saddr, {}, pick({"dynamic-1", "dynamic-2"}), {.rate = 1}});
+      const std::string to = pick({"a", "b", "c"});
+      if (to > from)
+        rule.statements.emplace_back(nft::Verdict{nft::VerdictKind::jump, to});
+      else
+        rule.statements.emplace_back(nft::Verdict{nft::VerdictKind::accept, {}});
+      rules.push_back(std::move(rule));
+    }
+    return rules;
+  }
+
+  std::string pick(const std::vector<std::string>& from) {
+    return from[random_.below(from.size())];
+  }
+
+  RandomPolicy random_;
+};
+
+TEST(Plan, WalksFromAnyRulesetToAnyOther) {
+  RandomRuleset random(52);
+  RandomPolicy when(53);
+  for (int walk = 0; walk < 100; ++walk) {
+    Loaded kernel;
+    for (std::uint64_t step = 1; step <= 10; ++step) {
+      const auto before = kernel.now();
+      const auto target = random.next();
+      kernel.load(target, step);
+      ASSERT_TRUE(nft::plan(kernel.now(), target, step + 1).changes.empty());
+      if (before) expect_unchanged_dynamic_sets_to_stay(*before, *kernel.now());
+      if (when.one_in(3)) {
+        kernel.collect();
+        expect_exactly_live(*kernel.now());
+      }
+      ASSERT_FALSE(HasFailure()) << "walk " << walk << " step " << step;
+    }
+  }
 }
 
 }  // namespace

@@ -23,13 +23,6 @@ constexpr std::array protocols{tcp,           tcp,          udp,           udp,
 constexpr std::array<std::uint8_t, 22> icmp_types{
     0, 1, 2, 3, 4, 5, 8, 11, 12, 13, 14, 18, 128, 129, 130, 133, 137, 140, 143, 148, 149, 255};
 
-std::optional<Address> predecessor(const Address& address) {
-  auto bytes = address.bytes();
-  for (auto at = address.size(); at-- != 0;)
-    if (bytes[at]-- != 0) return Address(address.family(), bytes);
-  return {};
-}
-
 std::vector<AddressRange> ranges(const CheckedPolicy& policy, const AddressMatch& match) {
   if (const auto* range = std::get_if<AddressRange>(&match)) return {*range};
   const auto& set = policy.sets()[std::get<policy::SetIndex>(match).index];
@@ -122,6 +115,9 @@ Packet RandomPolicy::packet(const CheckedPolicy& policy) {
   packet.to = near(policy, aim.to, family);
   do packet.interface = near(aim.interfaces);
   while (packet.traffic == Traffic::routed && packet.interface == "lo");
+  if (packet.traffic == Traffic::routed) do
+      packet.out_interface = near(aim.out_interfaces);
+    while (packet.out_interface == "lo" || packet.out_interface == packet.interface);
   packet.state = one_in(8) ? pick(std::array{State::invalid, State::established, State::related})
                            : State::fresh;
   return packet;

@@ -33,6 +33,10 @@ constexpr std::array<std::string_view, 22> fragments{
     "nginx", " ", "'", "\"", "\\", "#", ": ", "- ",  "{}",   "[",  "ü",
     "日本",  "~", "%", "&",  "*",  "!", "|",  "\\n", "null", ", ", "@"};
 
+constexpr std::array<std::uint8_t, 5> icmp_types{0, 3, 8, 128, 135};
+// By the packets of a test: what a limit does then is a test of its own.
+constexpr policy::Rate never_reached{.count = 1'000'000, .seconds = 1, .burst = 1'000'000};
+
 // A known service and a protocol it is known for.
 constexpr std::array<std::pair<std::string_view, Protocol>, 7> known_services{{{"ssh", tcp},
                                                                                {"domain", tcp},
@@ -131,6 +135,8 @@ void RandomPolicy::add_flow(policy::Rule& rule) {
   if (one_in(8)) return;
   if (one_in(6)) {
     rule.protocol = pick(all_protocols);
+    while ((rule.protocol == icmp || rule.protocol == icmpv6) && one_in(2))
+      rule.icmp_types.push_back(pick(icmp_types));
     return;
   }
   if (!one_in(5)) rule.ports = port_items(4);
@@ -153,6 +159,16 @@ AddressItem RandomPolicy::address_item(Family family) {
   return {.what = range(family)};
 }
 
+// What is left must be something, and a set stands alone.
+void RandomPolicy::negate(std::vector<AddressItem>& items) {
+  const auto is_set = [](const AddressItem& item) {
+    return std::holds_alternative<SetName>(item.what);
+  };
+  if (items.size() > 1) std::erase_if(items, is_set);
+  if (items.empty()) items = {{.what = prefix(address(Family::ipv4), 16)}};
+  for (auto& item : items) item.negated = true;
+}
+
 void RandomPolicy::add_addresses(policy::Rule& rule) {
   const auto mode = below(3);  // IPv4, IPv6, both
   const auto family = [&] {
@@ -164,17 +180,25 @@ void RandomPolicy::add_addresses(policy::Rule& rule) {
     if (one_in(2)) continue;
     items->push_back(address_item(shared));
     while (one_in(2)) items->push_back(address_item(family()));
+    if (one_in(6)) negate(*items);
   }
+}
+
+void RandomPolicy::add_interfaces(std::vector<std::string>& into) {
+  do into.emplace_back(one_in(2) ? pick(devices) : pick(patterns));
+  while (one_in(3));
 }
 
 policy::Rule RandomPolicy::rule() {
   policy::Rule rule{.verdict = verdict()};
-  if (one_in(4)) rule.direction = policy::Direction::out;
-  rule.log = one_in(6);
-  if (one_in(4)) {
-    rule.interfaces.emplace_back(one_in(2) ? pick(devices) : pick(patterns));
-    while (one_in(3)) rule.interfaces.emplace_back(one_in(2) ? pick(devices) : pick(patterns));
+  if (one_in(6)) {
+    rule.verdict = Verdict::limit;
+    rule.rate = never_reached;
   }
+  if (one_in(3)) rule.direction = one_in(2) ? policy::Direction::out : policy::Direction::routed;
+  if (one_in(6)) rule.log = one_in(2) ? policy::Log::fresh : policy::Log::all;
+  if (one_in(4)) add_interfaces(rule.interfaces);
+  if (rule.direction == policy::Direction::routed && one_in(2)) add_interfaces(rule.out_interfaces);
   add_flow(rule);
   if (one_in(2)) add_addresses(rule);
   if (one_in(3)) rule.comment = comment();
@@ -184,7 +208,9 @@ policy::Rule RandomPolicy::rule() {
 policy::Policy RandomPolicy::policy(std::size_t most) {
   policy::Policy policy;
   for (auto& wanted : policy.defaults) wanted = verdict();
-  if (one_in(4)) policy.logging = policy::Logging::off;
+  using policy::Logging;
+  policy.logging = pick(std::array{Logging::off, Logging::low, Logging::low, Logging::medium,
+                                   Logging::high, Logging::full});
   for (const auto name : set_names) {
     policy::AddressSet set{.name = std::string(name)};
     if (name != "nobody")

@@ -49,6 +49,8 @@ class RandomPolicy {
   policy::AddressItem address_item(Family family);
   void add_flow(policy::Rule& rule);
   void add_addresses(policy::Rule& rule);
+  void negate(std::vector<policy::AddressItem>& items);
+  void add_interfaces(std::vector<std::string>& into);
 
   // Of a packet, given what the rule it is aimed at asks for.
   void aim_flow(Packet& packet, const std::vector<policy::Flow>& flows);
