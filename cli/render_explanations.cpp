@@ -23,11 +23,12 @@ std::string word_for(const std::array<std::pair<std::string_view, std::string_vi
   return name;
 }
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 3> participles{
-    {{"allow", "allowed"}, {"deny", "denied"}, {"reject", "rejected"}}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> participles{
+    {{"allow", "allowed"}, {"deny", "denied"}, {"reject", "rejected"}, {"limit", "limited"}}};
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 4> conditions{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 5> conditions{
     {{"family", "address family"},
+     {"outInterface", "outgoing interface"},
      {"icmpType", "ICMP type"},
      {"sourcePort", "source port"},
      {"state", "state of the connection"}}};

@@ -89,6 +89,7 @@ constexpr std::size_t most_passed = 1000;
 constexpr std::array<std::string_view, condition_count> conditions{
     "state",      "protocol", "family",      "icmpType",  "port",
     "sourcePort", "source",   "destination", "interface", "outInterface"};
+static_assert(!conditions.back().empty());
 
 Json passed_json(const Firewall& firewall, const Passed& passed) {
   Json json = rule_members(firewall, passed.rule);

@@ -65,7 +65,7 @@ enum class Condition : std::uint8_t {
   interface,
   out_interface,
 };
-constexpr std::size_t condition_count = 10;
+constexpr std::size_t condition_count = static_cast<std::size_t>(Condition::out_interface) + 1;
 
 struct Match {
   Share share = Share::all;

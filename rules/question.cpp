@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "rules/icmp.h"
 #include "rules/nearest.h"
 #include "rules/number.h"
 #include "rules/policy/grammar.h"
@@ -25,28 +26,12 @@ constexpr std::array<std::string_view, 8> clause_words{"from", "to",     "on",  
 constexpr std::array<std::pair<std::string_view, Traffic>, 3> traffic_words{
     {{"in", Traffic::incoming}, {"out", Traffic::outgoing}, {"routed", Traffic::routed}}};
 
-// By IANA's registries "ICMP Type Numbers" and "ICMPv6 type Numbers"; the names are nft's, and
-// "echo" for what ping sends.
-struct IcmpName {
-  std::string_view name;
-  std::optional<std::uint8_t> ipv4;
-  std::optional<std::uint8_t> ipv6;
-};
-constexpr std::array<IcmpName, 13> icmp_names{{
-    {"echo", 8, 128},
-    {"echo-request", 8, 128},
-    {"echo-reply", 0, 129},
-    {"destination-unreachable", 3, 1},
-    {"packet-too-big", {}, 2},
-    {"time-exceeded", 11, 3},
-    {"parameter-problem", 12, 4},
-    {"redirect", 5, 137},
-    {"router-solicitation", 10, 133},
-    {"router-advertisement", 9, 134},
-    {"timestamp-request", 13, {}},
-    {"nd-neighbor-solicit", {}, 135},
-    {"nd-neighbor-advert", {}, 136},
-}};
+// What ping sends, as people say it.
+constexpr std::string_view echo = "echo";
+
+std::optional<std::uint8_t> icmp_type(Family family, std::string_view word) {
+  return parse_icmp_type(family, word == echo ? "echo-request" : word);
+}
 
 template <std::size_t size>
 bool contains(const std::array<std::string_view, size>& words, std::string_view word) {
@@ -80,7 +65,10 @@ class Reader {
  public:
   Reader(const policy::Command& command, const policy::ServiceTable& services,
          Diagnostics& diagnostics)
-      : command_(command), services_(services), diagnostics_(diagnostics) {}
+      : command_(command),
+        services_(services),
+        diagnostics_(diagnostics),
+        routed_(std::ranges::find(command.words, "routed", &Word::text) != command.words.end()) {}
 
   std::optional<std::vector<Asked>> read() {
     while (!at_end() && !failed_) read_word(next());
@@ -138,7 +126,7 @@ class Reader {
   void read_word(const Word& word) {
     for (const auto& [name, traffic] : traffic_words)
       if (word.text == name) return read_traffic(word, traffic);
-    if (word.text == "on") return read_interface(word);
+    if (word.text == "on") return read_interface(word, interface_);
     if (word.text == "from") return read_side(word, seen_from_, from_);
     if (word.text == "to") return read_side(word, seen_to_, to_);
     if (word.text == "proto") return read_protocol(word);
@@ -147,18 +135,22 @@ class Reader {
     read_what(word);
   }
 
+  // Of a routed packet, "in" and "out" say which interface "on" names.
   void read_traffic(const Word& word, Traffic traffic) {
+    if (routed_ && traffic != Traffic::routed && take("on"))
+      return traffic == Traffic::incoming ? read_interface(word, interface_)
+                                          : read_interface(word, out_interface_);
     if (std::exchange(seen_traffic_, true))
       return complain(word.at, "a packet is one of in, out and routed");
     traffic_ = traffic;
   }
 
-  void read_interface(const Word& keyword) {
-    once(seen_interface_, keyword);
-    const Word* name = failed_ ? nullptr : argument("on", "an interface");
+  void read_interface(const Word& keyword, std::optional<std::string>& interface) {
+    if (interface) return complain(keyword.at, "a second interface");
+    const Word* name = argument("on", "an interface");
     if (name == nullptr) return;
-    interface_ = single(*name, policy::parse_interfaces(name->text), "interface");
-    if (interface_ && interface_->ends_with('*'))
+    interface = single(*name, policy::parse_interfaces(name->text), "interface");
+    if (interface && interface->ends_with('*'))
       complain(name->at, "ask about one interface, not about a pattern");
   }
 
@@ -208,18 +200,16 @@ class Reader {
     if (type) read_icmp_type(next(), protocol);
   }
 
+  // A number is of the protocol said; a name behind "icmp" is of both families.
   void read_icmp_type(const Word& word, Protocol protocol) {
     if (!kinds_.empty()) return complain(word.at, "ask about one port or protocol at a time");
-    if (const auto number = parse_number(word.text, 255)) {
-      kinds_.push_back({.protocol = protocol, .icmp_type = static_cast<std::uint8_t>(*number)});
-      return;
-    }
-    std::vector<std::string_view> known;
-    for (const auto& [name, ipv4, ipv6] : icmp_names) {
-      if (protocol == icmp || ipv6) known.push_back(name);
-      if (word.text != name) continue;
-      if (protocol == icmp && ipv4) kinds_.push_back({.protocol = icmp, .icmp_type = ipv4});
-      if (ipv6) kinds_.push_back({.protocol = icmpv6, .icmp_type = ipv6});
+    const bool number = parse_number(word.text, 255).has_value();
+    std::vector<std::string_view> known{echo};
+    for (const auto& [family, its] : {std::pair(Family::ipv4, icmp), {Family::ipv6, icmpv6}}) {
+      if (its != protocol && (number || protocol == icmpv6)) continue;
+      for (const auto name : icmp_type_names(family)) known.push_back(name);
+      if (const auto type = icmp_type(family, word.text))
+        kinds_.push_back({.protocol = its, .icmp_type = type});
     }
     if (kinds_.empty())
       complain(word.at, quoted(word.text) + " is no type of " + protocol.text() +
@@ -312,7 +302,8 @@ class Reader {
                 .from_ports = from_ports_.value_or(all_ports),
                 .to_ports = kind.ports,
                 .icmp_type = kind.icmp_type,
-                .interface = interface_};
+                .interface = interface_,
+                .out_interface = out_interface_};
     const bool loops = is_loopback(from_) || is_loopback(to_);
     if (loops && !out.interface) out.interface = "lo";
     return out;
@@ -321,10 +312,10 @@ class Reader {
   const policy::Command& command_;
   const policy::ServiceTable& services_;
   Diagnostics& diagnostics_;
+  bool routed_;
   std::size_t next_ = 0;
   bool failed_ = false;
   bool seen_traffic_ = false;
-  bool seen_interface_ = false;
   bool seen_from_ = false;
   bool seen_to_ = false;
 
@@ -333,6 +324,7 @@ class Reader {
   Span protocol_at_;
   Traffic traffic_ = Traffic::incoming;
   std::optional<std::string> interface_;
+  std::optional<std::string> out_interface_;
   std::optional<AddressRange> from_;
   std::optional<AddressRange> to_;
   std::optional<PortRange> from_ports_;

@@ -19,8 +19,8 @@ struct Word {
   std::uint32_t quote = 0;
 };
 
-// Where `length` bytes of the word stand in its source, `offset` behind its beginning.
-Span within(const Word& word, std::size_t offset, std::size_t length);
+// Where `length` bytes of the word `whole` stand in its source, `offset` behind its beginning.
+Span within(const Word& whole, std::size_t offset, std::size_t length);
 
 // Words as a shell splits them, placed in one line: joined by one blank each, file "command".
 struct Command {

@@ -38,6 +38,8 @@ rules:
   - deny: 26/tcp
     direction: out
     interface: eth0
+  - route deny in on eth0 out on eth1 81/tcp
+  - route allow in on eth0 81-82/tcp
 """
 
 
@@ -126,9 +128,12 @@ class Explain(lab.LabTest):
 
     def test_routed(self):
         self.lab.forwarding()
-        self.lab.listen(80, namespace="inner")
-        self.assertEqual(self.verdict("80/tcp", "routed"), "reject")
-        self.assert_reach("refused", 80, server=lab.INNER)
+        self.lab.listen(80, 81, 82, namespace="inner")
+        for port in (80, 81, 82):
+            seen = SEEN_AS[self.verdict(f"{port}/tcp", "routed", "in", "on", "eth0", "out", "on",
+                                        "eth1")]
+            self.assert_reach(seen, port, server=lab.INNER)
+            self.assertEqual(seen, {80: "refused", 81: "filtered", 82: "open"}[port])
 
     def test_for_anyone_each_source_is_answered(self):
         reply = self.daemon.json("explain", "84/tcp", "on", "eth0")

@@ -40,7 +40,8 @@ TEST(MethodRoles, OnlyTheseNeedLessThanChange) {
             (std::set<std::string>{
                 "org.varlink.service.GetInfo", "org.varlink.service.GetInterfaceDescription",
                 "org.fwctl.Firewall.Status", "org.fwctl.Firewall.Diff", "org.fwctl.Firewall.Show",
-                "org.fwctl.Firewall.Ports", "org.fwctl.Firewall.Services"}));
+                "org.fwctl.Firewall.Ports", "org.fwctl.Firewall.Services",
+                "org.fwctl.Firewall.Explain"}));
 }
 
 TEST(Authorise, RootMayAll) {

@@ -157,6 +157,30 @@ TEST_F(ExplainTest, OutgoingPacketsAreThisHosts) {
   EXPECT_EQ(ask({"25/tcp", "routed"}).parameters.at("traffic"), "routed");
 }
 
+TEST_F(ExplainTest, RoutedPacketsAndLimits) {
+  ASSERT_TRUE(
+      firewall_->apply("rules:\n"
+                       "  - limit ssh\n"
+                       "  - route deny in on eth0 out on eth1 80/tcp\n"
+                       "  - route allow in on eth0 80/tcp\n",
+                       "", {.reason = "test"}));
+  enable();
+  EXPECT_NE(said({"ssh"}).find("from anyone: limited\n  by rule 1, limit ssh ("),
+            std::string::npos);
+  EXPECT_EQ(said({"80/tcp", "routed", "in", "on", "eth0", "out", "on", "eth2"}),
+            "routed 80/tcp over IPv4 and IPv6 from anyone: allowed\n"
+            "  by rule 3, route allow in on eth0 80/tcp (policy.yaml:4, ra8cfa323)\n"
+            "  not matched:\n"
+            "    what is always there: established, invalid, icmp-errors\n"
+            "    rule 2, route deny in on eth0 out on eth1 80/tcp: other outgoing interface\n");
+  const auto access =
+      ask({"80/tcp", "routed", "on", "eth0"}).parameters.at("explanations").front().at("access");
+  ASSERT_EQ(access.size(), 2U);
+  EXPECT_EQ(access.at(0).at("sources"), "anyone out on eth1");
+  EXPECT_EQ(access.at(0).at("verdict"), "deny");
+  EXPECT_EQ(access.at(1).at("verdict"), "allow");
+}
+
 TEST_F(ExplainTest, SaysThatTheFirewallIsInactive) {
   const std::string text = said({"3000/tcp", "from", "203.0.113.9"});
   EXPECT_EQ(text.substr(0, text.find("  by rule")),

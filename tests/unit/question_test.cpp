@@ -99,6 +99,21 @@ TEST(Question, TheClausesNarrowItInAnyOrder) {
   EXPECT_EQ(ask("22/tcp in").front().packets.traffic, Traffic::incoming);
 }
 
+TEST(Question, ARoutedPacketHasTwoInterfaces) {
+  for (const char* line :
+       {"80/tcp routed in on eth0 out on eth1", "out on eth1 in on eth0 routed 80/tcp",
+        "80/tcp routed on eth0 out on eth1"}) {
+    const auto packets = ask(line).front().packets;
+    EXPECT_EQ(packets.traffic, Traffic::routed) << line;
+    EXPECT_EQ(packets.interface, "eth0");
+    EXPECT_EQ(packets.out_interface, "eth1");
+  }
+  const auto packets = ask("80/tcp out on eth1").front().packets;
+  EXPECT_EQ(packets.traffic, Traffic::outgoing);
+  EXPECT_EQ(packets.interface, "eth1");
+  EXPECT_FALSE(packets.out_interface);
+}
+
 TEST(Question, WhatIsLeftOutMayBeAnything) {
   const auto packets = ask("22/tcp from any").front().packets;
   EXPECT_EQ(packets.traffic, Traffic::incoming);
@@ -168,7 +183,9 @@ TEST(Question, SaysWhatIsWrong) {
       {"80 from any port 22/tcp", "a source port is a number"},
       {"80 from any port 1,2", "ask about one source port at a time"},
       {"80 in out", "a packet is one of in, out and routed"},
-      {"80 on eth0 on eth1", "'on' a second time"},
+      {"80 on eth0 on eth1", "a second interface"},
+      {"80 routed in", "a packet is one of in, out and routed"},
+      {"80 routed in on eth0 on eth1", "a second interface"},
       {"80 on eth0,eth1", "ask about one interface at a time"},
       {"80 on eth*", "ask about one interface, not about a pattern"},
       {"80 on toolongforaninterface", "interface names have at most 15 characters"},
