@@ -614,19 +614,19 @@ TEST_F(RealKernel, MeterLimitsEverySourceByItselfAndRemembersThroughChanges) {
   ASSERT_EQ(run("ip link set lo up").status, 0);
   Ruleset wanted = limited_sources(3);
   ASSERT_TRUE(kernel_->apply(nft::plan(std::nullopt, wanted, 1).changes));
-  const auto exceeded = [this] {
-    return std::get<nft::Counter>(
-               (*kernel_->read())->find_chain("input")->rules.at(0).statements.back())
-        .packets;
+  const auto read = [this] { return kernel_->read().value().value(); };
+  const auto exceeded = [&read] {
+    const Ruleset there = read();
+    return std::get<nft::Counter>(there.chains.at(0).rules.at(0).statements.back()).packets;
   };
   send_datagrams("127.0.0.1", 5);
   EXPECT_EQ(exceeded(), 2U);
   send_datagrams("127.0.0.2", 5);
   EXPECT_EQ(exceeded(), 4U) << "three more of another source";
-  EXPECT_TRUE((*kernel_->read())->sets.at(0).elements.empty()) << "they are state";
+  EXPECT_TRUE(read().sets.at(0).elements.empty()) << "they are state";
 
   wanted.chains.at(0).rules.push_back(rule({nft::Counter{}}, "one more rule"));
-  const auto planned = nft::plan(*kernel_->read(), wanted, 2);
+  const auto planned = nft::plan(read(), wanted, 2);
   ASSERT_FALSE(planned.changes.empty());
   ASSERT_TRUE(kernel_->apply(planned.changes));
   EXPECT_EQ(exceeded(), 0U) << "the rules are new";

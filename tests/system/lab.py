@@ -163,10 +163,12 @@ def normalised(listing):
 
 def live(listing):
     """What packets meet of our table: a change leaves what it replaced behind for a while (NAME.7 may
-    stand beside NAME), and chain `generation` only says what is loaded."""
+    stand beside NAME, and a base chain accept everything), and chain `generation` only says what is
+    loaded."""
     blocks = {(kind == "chain", name): f"{kind} {name} {{\n{body}}}\n" for kind, name, body in
               re.findall(r"^\t(\w+) (\S+) \{[^\n]*\n(.*?)^\t\}", listing, flags=re.M | re.S)}
-    queue = [key for key, text in blocks.items() if re.search(r"^\t\ttype \w+ hook ", text, re.M)]
+    queue = [key for key, text in blocks.items() if re.search(r"^\t\ttype \w+ hook ", text, re.M)
+             and not re.search(r'^\t\taccept comment "retired"$', text, re.M)]
     reached = set()
     while queue:
         key = queue.pop()

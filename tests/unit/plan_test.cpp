@@ -368,7 +368,10 @@ TEST(Plan, RemovesBaseChainsOfOthersFromOurTable) {
             [](const auto& a, const auto& b) { return a.name < b.name; });
   kernel.load(strange, 1);
   kernel.load(wanted("rules: []\n", "2"), 2);
-  EXPECT_TRUE(nft::is_retired(*kernel.now()->find_chain("strangers")));
+  const auto there = *kernel.now();
+  const nft::Chain* strangers = there.find_chain("strangers");
+  ASSERT_NE(strangers, nullptr);
+  EXPECT_TRUE(nft::is_retired(*strangers));
   kernel.collect();
   EXPECT_EQ(kernel.now()->find_chain("strangers"), nullptr);
 }
