@@ -88,6 +88,9 @@ TEST(ServiceTable, RanksPolicyThenEtcServicesThenProfilesThenBuiltIn) {
   table.define(
       {.name = "ssh", .title = {}, .description = {}, .ports = {{udp, {1, 2}}}, .file = {}});
   EXPECT_EQ(ports(table, "ssh"), (Ports{{udp, {1, 2}}}));
+  table.define(
+      {.name = "samba", .title = {}, .description = {}, .ports = {{udp, {3, 3}}}, .file = {}});
+  EXPECT_EQ(ports(table, "samba"), (Ports{{udp, {3, 3}}}));
 }
 
 TEST(ServiceTable, FindsAProfileWhateverItsCase) {
