@@ -348,7 +348,7 @@ TEST(Grammar, TakesNamesOfProfiles) {
   EXPECT_EQ(rule("allow to any app 'Web Server'"), rule("allow 'Web Server'"));
   EXPECT_EQ(rule("deny in on eth0 log from 10.0.0.0/8 app A to 10.0.0.1 app 'B c' comment x"),
             (Rule{.verdict = Verdict::deny,
-                  .log = true,
+                  .log = policy::Log::fresh,
                   .interfaces = {"eth0"},
                   .from = {range("10.0.0.0", "10.255.255.255")},
                   .from_ports = named("A"),

@@ -23,7 +23,7 @@ Words split(const std::string& line) {
 
 policy::ServiceTable services() {
   policy::ServiceTable table(etc_services);
-  table.define("myapp", {{tcp, {8080, 8080}}, {udp, {9000, 9010}}});
+  table.define({.name = "myapp", .ports = {{tcp, {8080, 8080}}, {udp, {9000, 9010}}}});
   return table;
 }
 
