@@ -263,7 +263,7 @@ TEST(Trail, HoldsForEveryPacketItIsAbout) {
   for (int count = 0; count < 400; ++count) {
     const auto policy = load(random.policy(12));
     for (int kinds = 0; kinds < 20; ++kinds) {
-      const Packet some = random.packet(policy.policy());
+      const Packet some = random.packet(policy);
       Packets packets{.traffic = some.traffic,
                       .from = {some.from, some.from},
                       .to = {some.to, some.to},
@@ -272,6 +272,7 @@ TEST(Trail, HoldsForEveryPacketItIsAbout) {
                       .to_ports = {some.to_port, some.to_port},
                       .icmp_type = some.icmp_type,
                       .interface = some.interface,
+                      .out_interface = some.out_interface,
                       .state = some.state};
       const Family family = packets.family();
       if (random.one_in(2)) packets.from = everything(family);
@@ -285,7 +286,7 @@ TEST(Trail, HoldsForEveryPacketItIsAbout) {
       const auto steps = trail(policy, packets);
       for (int members = 0; members < 20; ++members) {
         Packet one = some;
-        const Packet other = random.packet(policy.policy());
+        const Packet other = random.packet(policy);
         if (packets.from.contains(other.from)) one.from = other.from;
         if (packets.to.contains(other.to)) one.to = other.to;
         if (packets.from_ports.contains(other.from_port)) one.from_port = other.from_port;
