@@ -95,7 +95,7 @@ class Explanation {
   }
 
   std::string who(const Json& entry) const {
-    const std::string sources = string_at(entry, "sources");
+    std::string sources = string_at(entry, "sources");
     if (&entry != &access_.back()) return sources;
     return sources == "anyone" ? "anyone else" : "otherwise";
   }
@@ -138,7 +138,7 @@ class Explanation {
     return out.empty() ? out : "  not matched:\n" + out;
   }
 
-  static std::string run(Json::const_iterator first, Json::const_iterator end,
+  static std::string run(Json::const_iterator first, const Json::const_iterator& end,
                          const std::string& why) {
     const auto number = [](const Json& rule) {
       return std::to_string(rule.at("number").get<int>());

@@ -272,6 +272,7 @@ TEST(Trail, HoldsForEveryPacketItIsAbout) {
                       .to_ports = {some.to_port, some.to_port},
                       .icmp_type = some.icmp_type,
                       .interface = some.interface,
+                      .out_interface = some.out_interface,
                       .state = some.state};
       const Family family = packets.family();
       if (random.one_in(2)) packets.from = everything(family);
