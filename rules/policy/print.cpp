@@ -222,6 +222,7 @@ std::string yaml_text(const Policy& policy) {
     out += "  " + scalar(service.name) + ":\n";
     if (!service.ports.empty()) out += "    ports: " + list(texts(service.ports)) + "\n";
     std::vector<std::string> protocols;
+    protocols.reserve(service.protocols.size());
     for (const auto protocol : service.protocols) protocols.push_back(protocol.text());
     if (!protocols.empty()) out += "    protocols: " + list(protocols) + "\n";
     if (!service.description.empty())

@@ -220,17 +220,17 @@ std::vector<std::string> kept_difference(std::string_view before, std::string_vi
   std::vector<std::string> out;
   const auto old_names = kept_by_name(before);
   const auto new_names = kept_by_name(after);
-  const auto only = [&](std::string_view sign, const std::string& name, const auto& ports,
-                        const auto& others) {
+  const auto only = [&](char sign, const std::string& name, const auto& ports, const auto& others) {
     for (const auto& port : ports)
       if (!others.contains(port))
-        out.push_back(std::string(sign) + " service " + name + " " + port);
+        out.push_back(
+            std::string(1, sign).append(" service ").append(name).append(" ").append(port));
   };
   for (const auto& [name, ports] : old_names) {
     const auto now = new_names.find(name);
     if (now == new_names.end()) continue;
-    only("-", name, ports, now->second);
-    only("+", name, now->second, ports);
+    only('-', name, ports, now->second);
+    only('+', name, now->second, ports);
   }
   return out;
 }
