@@ -56,7 +56,8 @@ std::vector<Clause> clauses(const policy::CheckedPolicy& policy,
                             const policy::Conditions& conditions) {
   std::vector<Clause> out;
   const auto add = [&](const Clause& addresses) {
-    for (const auto& flow : each(conditions.flows))
+    for (const auto& flow : each(conditions.flows)) {
+      if (flow && addresses.family && !flow->possible_in(*addresses.family)) continue;
       for (const auto& interface : each(conditions.interfaces))
         for (const auto& out_interface : each(conditions.out_interfaces)) {
           Clause clause = addresses;
@@ -66,6 +67,7 @@ std::vector<Clause> clauses(const policy::CheckedPolicy& policy,
           clause.out_interface = out_interface;
           out.push_back(std::move(clause));
         }
+    }
   };
   if (conditions.from.empty() && conditions.to.empty()) {
     add({});

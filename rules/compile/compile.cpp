@@ -154,7 +154,9 @@ class ChainBuilder {
         continue;
       }
       for (const auto family : {Family::ipv4, Family::ipv6})
-        if (!part.family || *part.family == family) add_limited(rule, of_family(part, family));
+        if ((!part.family || *part.family == family) &&
+            (!part.flow || part.flow->possible_in(family)))
+          add_limited(rule, of_family(part, family));
     }
   }
 
@@ -318,12 +320,11 @@ class ChainBuilder {
       return;
     const std::uint64_t full = std::uint64_t{rate.burst} * rate.seconds / rate.count + 1;
     constexpr std::uint64_t longest = 86'400;
-    ruleset_.sets.push_back(
-        {.name = name,
-         .key = {source},
-         .elements = {},
-         .timeout_seconds = static_cast<std::uint32_t>(std::min(full, longest)),
-         .size = most_limited_sources});
+    ruleset_.sets.push_back({.name = name,
+                             .key = {source},
+                             .elements = {},
+                             .timeout_seconds = static_cast<std::uint32_t>(std::min(full, longest)),
+                             .size = most_limited_sources});
   }
 
   static std::string prefix(std::string_view verdict, std::string_view id) {

@@ -26,6 +26,11 @@ struct Flow {
   PortRange from = all_ports;
   PortRange to = all_ports;
   std::optional<std::uint8_t> icmp_type;  // of ICMP and ICMPv6
+
+  // A type of ICMP is of IPv4, one of ICMPv6 of IPv6.
+  bool possible_in(Family family) const {
+    return !icmp_type || (protocol == icmp) == (family == Family::ipv4);
+  }
   bool operator==(const Flow&) const = default;
 };
 

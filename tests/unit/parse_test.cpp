@@ -141,7 +141,7 @@ TEST(Parse, TellsAllProblemsAtOnce) {
       "policy.yaml:5:11: error: '10.0.0.300' is not an IPv4 or IPv6 address\n"
       "      from: 10.0.0.300\n"
       "            ^~~~~~~~~~\n"
-      "policy.yaml:6:5: error: 'alow' is not allow, deny or reject, did you mean 'allow'?\n"
+      "policy.yaml:6:5: error: 'alow' is not allow, deny, reject or limit, did you mean 'allow'?\n"
       "    - alow 22\n"
       "      ^~~~\n"
       "policy.yaml:7:12: error: '70000' is not a port: ports are 1 to 65535\n"
@@ -212,7 +212,7 @@ TEST(Parse, RefusesWhatIsEmpty) {
             "           ^\n");
   EXPECT_EQ(refusal("rules:\n  -\n").substr(0, 24), "policy.yaml:3:1: error: ");
   EXPECT_EQ(refusal("rules:\n  - from: 10.0.0.1\n"),
-            "policy.yaml:2:5: error: a rule needs a verdict: allow, deny or reject\n    - from: "
+            "policy.yaml:2:5: error: a rule needs a verdict: allow, deny, reject or limit\n    - from: "
             "10.0.0.1\n      ^\n");
 }
 
@@ -232,11 +232,11 @@ TEST(Parse, RefusesWordsItDoesNotKnow) {
             "policy.yaml:1:22: error: a default is allow, deny or reject\n"
             "  defaults: {incoming: drop}\n                       ^~~~\n");
   EXPECT_EQ(refusal("logging: loud\n"),
-            "policy.yaml:1:10: error: logging is off or low\n  logging: loud\n           ^~~~\n");
+            "policy.yaml:1:10: error: logging is off, low, medium, high or full\n  logging: loud\n           ^~~~\n");
   EXPECT_EQ(refusal("rules:\n  - allow: 22\n    log: yes\n"),
-            "policy.yaml:3:10: error: log is true or false\n      log: yes\n           ^~~\n");
+            "policy.yaml:3:10: error: log is true, false or all\n      log: yes\n           ^~~\n");
   EXPECT_EQ(refusal("rules:\n  - allow: 22\n    direction: sideways\n"),
-            "policy.yaml:3:16: error: a direction is in or out\n      direction: sideways\n        "
+            "policy.yaml:3:16: error: a direction is in, out or routed\n      direction: sideways\n        "
             "         ^~~~~~~~\n");
   EXPECT_EQ(refusal("sets: {9a: []}\n"),
             "policy.yaml:1:8: error: a set's name is a letter, then letters, digits, - or _\n  "

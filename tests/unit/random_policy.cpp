@@ -159,13 +159,17 @@ AddressItem RandomPolicy::address_item(Family family) {
   return {.what = range(family)};
 }
 
-// What is left must be something, and a set stands alone.
+// All but a set, or all but a few prefixes, which leaves some of each family.
 void RandomPolicy::negate(std::vector<AddressItem>& items) {
-  const auto is_set = [](const AddressItem& item) {
-    return std::holds_alternative<SetName>(item.what);
-  };
-  if (items.size() > 1) std::erase_if(items, is_set);
-  if (items.empty()) items = {{.what = prefix(address(Family::ipv4), 16)}};
+  if (one_in(3)) {
+    items = {{.what = SetName{std::string(pick(set_names))}}};
+  } else {
+    items.clear();
+    do {
+      const auto family = one_in(2) ? Family::ipv4 : Family::ipv6;
+      items.push_back({.what = prefix(address(family), pick(std::array{9, 16, 24, 31, 32}))});
+    } while (one_in(2));
+  }
   for (auto& item : items) item.negated = true;
 }
 

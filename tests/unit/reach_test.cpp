@@ -127,7 +127,8 @@ bool names(const policy::CheckedPolicy& policy, const policy::CheckedRule& rule,
   const auto matches = [&](const Address& address) {
     return [&](const policy::AddressMatch& match) {
       if (const auto* range = std::get_if<AddressRange>(&match)) return range->contains(address);
-      return policy.sets()[std::get<policy::SetIndex>(match).index].contains(address);
+      const auto& set = std::get<policy::SetIndex>(match);
+      return policy.sets()[set.index].contains(address) != set.negated;
     };
   };
   return any(conditions.from, matches(packet.from)) && any(conditions.to, matches(packet.to)) &&
