@@ -88,8 +88,10 @@ class Session {
         return show("Explain", {{"question", arguments_.words}},
                     [this](const Json& reply) { return render_explanations(reply, style_); });
       case Verb::show:
-        return show("Show", {{"what", arguments_.what}},
-                    [](const Json& reply) { return reply.at("text").get<std::string>(); });
+        return show("Show", {{"what", arguments_.what}}, [](const Json& reply) {
+          const auto text = reply.at("text").get<std::string>();
+          return text.empty() ? std::string("# fwctl has added no rules\n") : text;
+        });
       case Verb::check:
         return check_files(arguments_);
       case Verb::app_list:

@@ -160,8 +160,11 @@ const Definition* ServiceTable::find(const std::string& name) const {
     if (const auto found = definitions->find(name); found != definitions->end())
       return &found->second;
   if (const auto near = alike(name); near.size() == 1) return &profiles_.find(near.front())->second;
-  const auto found = built_in_.find(name);
-  return found == built_in_.end() ? nullptr : &found->second;
+  if (const auto found = built_in_.find(name); found != built_in_.end()) return &found->second;
+  // "SSH" and "LDAP", as ufw's own profiles are called.
+  std::string small = name;
+  std::ranges::transform(small, small.begin(), lower);
+  return small == name ? nullptr : find(small);
 }
 
 void ServiceTable::define(Definition definition) {
