@@ -76,6 +76,7 @@ std::string addresses_text(const std::vector<AddressItem>& items) {
 std::vector<std::string> type_texts(const Rule& rule) {
   const auto family = rule.protocol == icmp ? Family::ipv4 : Family::ipv6;
   std::vector<std::string> out;
+  out.reserve(rule.icmp_types.size());
   for (const auto type : rule.icmp_types) out.push_back(icmp_type_text(family, type));
   return out;
 }

@@ -156,15 +156,21 @@ std::vector<std::string_view> ServiceTable::alike(std::string_view name) const {
 }
 
 const Definition* ServiceTable::find(const std::string& name) const {
+  const auto in = [](const Definitions& definitions, const std::string& wanted) {
+    const auto found = definitions.find(wanted);
+    return found == definitions.end() ? nullptr : &found->second;
+  };
   for (const auto* definitions : {&known_, &profiles_})
-    if (const auto found = definitions->find(name); found != definitions->end())
-      return &found->second;
-  if (const auto near = alike(name); near.size() == 1) return &profiles_.find(near.front())->second;
-  if (const auto found = built_in_.find(name); found != built_in_.end()) return &found->second;
+    if (const auto* found = in(*definitions, name)) return found;
+  const auto near = alike(name);
+  if (near.size() == 1) return &profiles_.find(near.front())->second;
+  if (const auto* found = in(built_in_, name)) return found;
+  if (!near.empty()) return nullptr;
   // "SSH" and "LDAP", as ufw's own profiles are called.
   std::string small = name;
   std::ranges::transform(small, small.begin(), lower);
-  return small == name ? nullptr : find(small);
+  const auto* found = in(known_, small);
+  return found != nullptr ? found : in(built_in_, small);
 }
 
 void ServiceTable::define(Definition definition) {

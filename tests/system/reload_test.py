@@ -1,7 +1,11 @@
 """Files that people drop into the configuration directory: taken by reload, whole or not at all."""
 
+import itertools
+import pathlib
+
 import lab
 
+EVERYTHING = pathlib.Path(__file__).resolve().parents[1] / "cases/every-feature/policy.yaml"
 POLICY = """\
 version: 1
 defaults: {incoming: deny, outgoing: allow, routed: deny}
@@ -23,6 +27,9 @@ class Reload(lab.LabTest):
         directory.mkdir(exist_ok=True)
         (directory / name).write_text(text)
 
+    def replace(self, text):
+        (self.daemon.config / "policy.yaml").write_text(text)
+
     def test_a_file_dropped_in_is_in_force_after_reload(self):
         self.drop("50-web.yaml", "version: 1\nrules:\n  - allow: [80/tcp, 443/tcp]\n")
         self.assert_reach("filtered", 80)
@@ -31,6 +38,27 @@ class Reload(lab.LabTest):
         self.assert_reach("open", 443)
         self.daemon.restart()
         self.assert_reach("open", 80)
+
+    def test_a_policy_of_every_feature_is_reloaded_without_losing_a_connection(self):
+        """Connections that one policy let in go on under each of the others."""
+        self.lab.listen(5001)
+        texts = [EVERYTHING.read_text(), "rules:\n  - allow: 5001/tcp\n", "rules: []\n",
+                 EVERYTHING.read_text().replace("incoming: deny", "incoming: reject")]
+        self.replace(texts[0])
+        self.daemon.fwctl("reload")
+        self.assertIn("limit rate 30/minute burst 10", self.lab.table())
+        connections = [lab.connect(address[family], 5001, namespace=namespace)
+                       for family in lab.FAMILIES
+                       for namespace, address in (("client", lab.SERVER), ("inner", lab.SERVER_ETH1))]
+        for number, text in zip(range(24), itertools.cycle(texts[1:] + texts[:1])):
+            self.replace(text)
+            self.daemon.fwctl("reload")
+            for connection in connections:
+                word = f"after change {number}".encode()
+                connection.sendall(word)
+                self.assertEqual(connection.recv(64), word)
+        for connection in connections:
+            connection.close()
 
     def test_files_are_read_in_the_order_of_their_names(self):
         self.drop("20-deny.yaml", "version: 1\nrules:\n  - deny: 80/tcp\n")

@@ -261,7 +261,7 @@ class Units(unittest.TestCase):
 
     def test_an_existing_configuration_is_kept(self):
         policy = self.root / "etc/fwctl/policy.yaml"
-        self.assertIn("allow: ssh", policy.read_text())
+        self.assertIn("limit: ssh", policy.read_text())
         policy.write_text("version: 1\n")
         installed(self.root)
         self.assertEqual(policy.read_text(), "version: 1\n")

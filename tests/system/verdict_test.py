@@ -81,6 +81,54 @@ class Verdicts(lab.LabTest):
         self.assert_reach("filtered", 80)
 
 
+class Limits(lab.LabTest):
+    """So many connections from each source, and no more."""
+
+    def setUp(self):
+        super().setUp()
+        self.lab.listen(22, 80)
+        self.start(policy("limit: 22/tcp", "limit: 80/tcp\n    rate: 1/hour\n    burst: 2"))
+
+    def tries(self, port, count, family=4, **options):
+        return [lab.probe(lab.SERVER[family], port, **options) for _ in range(count)]
+
+    def test_six_at_once_then_refused(self):
+        for family in lab.FAMILIES:
+            self.assertEqual(self.tries(22, 8, family), ["open"] * 6 + ["refused"] * 2)
+
+    def test_ones_own_rate(self):
+        self.assertEqual(self.tries(80, 4), ["open"] * 2 + ["refused"] * 2)
+
+    def test_each_rule_counts_for_itself(self):
+        self.tries(80, 4)
+        self.assertEqual(self.tries(22, 6), ["open"] * 6)
+
+    def test_each_ipv4_source_counts_for_itself(self):
+        self.tries(80, 4)
+        self.assertEqual(self.tries(80, 2, source=lab.CLIENT_TOO[4]), ["open"] * 2)
+
+    def test_ipv6_sources_of_one_64_count_together(self):
+        self.assertEqual(self.tries(80, 2, 6), ["open"] * 2)
+        self.assertEqual(self.tries(80, 1, 6, source=lab.CLIENT_TOO[6]), ["refused"])
+
+    def test_it_fills_again(self):
+        self.tries(22, 7)
+        lab.until(lambda: self.tries(22, 1) == ["open"], "a token, after five seconds", 12)
+
+    def test_another_change_forgets_nothing(self):
+        self.tries(80, 2)
+        self.daemon.fwctl("allow", "8080/tcp")
+        self.daemon.restart()
+        self.assertEqual(self.tries(80, 1), ["refused"])
+
+    def test_what_is_established_is_not_limited(self):
+        connection = lab.connect(lab.SERVER[4], 80)
+        with connection:
+            self.tries(80, 4)
+            connection.sendall(b"still")
+            self.assertEqual(connection.recv(16), b"still")
+
+
 class Features(lab.LabTest):
     """What a rule can speak of."""
 
@@ -185,6 +233,16 @@ class Features(lab.LabTest):
         self.put("{allow: 80/tcp, interface: eth1}")
         self.assert_reach("open", 80, namespace="inner", server=lab.SERVER_ETH1)
         self.assert_reach("filtered", 80)
+
+    def test_all_addresses_but_one(self):
+        self.lab.listen(80, 81)
+        self.put(f"allow: 80/tcp\n    from: '!{lab.CLIENT[4]}'",
+                 f"allow: 81/tcp\n    from: '!{lab.CLIENT_TOO[4]}'")
+        self.assertEqual(lab.probe(lab.SERVER[4], 80), "filtered")
+        self.assertEqual(lab.probe(lab.SERVER[4], 81), "open")
+        self.assertEqual(lab.probe(lab.SERVER[4], 80, source=lab.CLIENT_TOO[4]), "open")
+        self.assertEqual(lab.probe(lab.SERVER[4], 81, source=lab.CLIENT_TOO[4]), "filtered")
+        self.assert_reach("open", 80, families=(6,))
 
     def test_interface_in_the_command_line(self):
         self.lab.listen(80)
