@@ -27,8 +27,10 @@ std::string readable_time(std::string time) {
 
 std::string action(const Json& rule) {
   std::string out = string_at(rule, "verdict");
-  if (string_at(rule, "direction") == "out") out += " out";
-  if (rule.value("log", false)) out += " log";
+  const std::string direction = string_at(rule, "direction");
+  if (direction != "in") out += " " + direction;
+  const std::string log = string_at(rule, "log");
+  if (log != "off") out += log == "all" ? " log-all" : " log";
   return out;
 }
 

@@ -206,6 +206,7 @@ class Checker {
     if (rule.protocol) {
       if (rule.icmp_types.empty()) return {Flow{.protocol = *rule.protocol}};
       std::vector<Flow> out;
+      out.reserve(rule.icmp_types.size());
       for (const auto type : rule.icmp_types)
         out.push_back({.protocol = *rule.protocol, .icmp_type = type});
       return out;

@@ -61,6 +61,7 @@ class Forms(lab.LabTest):
                                   f"routed: {verdict}}}\n")
                 self.daemon.call("Enable")
                 self.daemon.fwctl(*command)
+                self.assertIn("\n1 ", self.daemon.fwctl("status").stdout)
                 for expectation in packets.split(", "):
                     self.probe(expectation)
                 self.daemon.fwctl("--force", "reset")
