@@ -58,6 +58,16 @@ const std::map<std::string, std::string> directions{
     {"incoming", "incoming"}, {"input", "incoming"}, {"outgoing", "outgoing"},
     {"output", "outgoing"},   {"routed", "routed"},  {"forward", "routed"}};
 
+// Puts the one word in the place of the other.
+const CLI::Validator direction(
+    [](std::string& text) {
+      const auto known = directions.find(text);
+      if (known == directions.end()) return "'" + text + "' is none of: incoming, outgoing, routed";
+      text = known->second;
+      return std::string();
+    },
+    "");
+
 std::string lower(std::string word) {
   for (char& c : word)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
@@ -219,7 +229,7 @@ class CommandLine {
     defaults
         ->add_option("DIRECTION", arguments_.direction,
                      "incoming (if left out), outgoing or routed")
-        ->transform(CLI::CheckedTransformer(directions).description(""))
+        ->transform(direction)
         ->type_name("");
     CLI::App* logging = command("logging", "Set how much is written to the log", Verb::set_logging);
     logging->add_option("LEVEL", arguments_.what, "on, off, low, medium, high or full")

@@ -5,7 +5,7 @@ namespace fwctl::cli {
 using protocol::Json;
 
 Tint tint_of(const std::string& verdict) {
-  if (verdict == "allow") return Tint::good;
+  if (verdict == "allow" || verdict == "limit") return Tint::good;
   if (verdict == "deny") return Tint::bad;
   return Tint::warn;
 }

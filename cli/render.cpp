@@ -27,6 +27,7 @@ std::string readable_time(std::string time) {
 
 std::string action(const Json& rule) {
   std::string out = string_at(rule, "verdict");
+  if (out == "limit") out += " " + string_at(rule, "rate");
   const std::string direction = string_at(rule, "direction");
   if (direction != "in") out += " " + direction;
   const std::string log = string_at(rule, "log");
@@ -72,8 +73,9 @@ std::string access_text(const Json& entry, bool last) {
   const std::string sources = string_at(entry, "sources");
   const std::string verdict = string_at(entry, "verdict");
   std::string who = sources;
-  if (verdict != "allow") who = sources == "anyone" ? "nobody" : "not " + sources;
-  if (sources == "anyone" && !last) who = verdict == "allow" ? "anyone" : "nobody";
+  const bool lets_in = verdict == "allow" || verdict == "limit";
+  if (!lets_in) who = sources == "anyone" ? "nobody" : "not " + sources;
+  if (sources == "anyone" && !last) who = lets_in ? "anyone" : "nobody";
   const bool how = verdict == "reject";
   return who + ": " + reason(entry) + (how ? " (rejects)" : "");
 }

@@ -6,6 +6,7 @@
 #include "daemon/protocol/diagnostics.h"
 #include "rules/explain.h"
 #include "rules/policy/baseline.h"
+#include "rules/policy/items.h"
 #include "rules/policy/print.h"
 
 namespace fwctl {
@@ -37,6 +38,7 @@ Json rule_json(const Firewall& firewall, std::size_t index,
             {"on", on},
             {"direction", text(rule.direction)},
             {"log", text(rule.log)},
+            {"rate", rule.verdict == policy::Verdict::limit ? text(rule.rate) : std::string()},
             {"comment", rule.comment},
             {"managed", rule.layer == policy::Layer::managed},
             {"file", firewall.sources().at(rule.source).name},

@@ -96,6 +96,11 @@ class Limits(lab.LabTest):
         for family in lab.FAMILIES:
             self.assertEqual(self.tries(22, 8, family), ["open"] * 6 + ["refused"] * 2)
 
+    def test_ports_and_status_say_that_they_let_in(self):
+        ports = self.daemon.fwctl("ports").stdout
+        self.assertRegex(ports, r"22/tcp .* anyone: rule 1, limit 22/tcp")
+        self.assertRegex(self.daemon.fwctl("status").stdout, r"2 +limit 1/hour +80/tcp")
+
     def test_ones_own_rate(self):
         self.assertEqual(self.tries(80, 4), ["open"] * 2 + ["refused"] * 2)
 
