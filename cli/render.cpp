@@ -28,7 +28,8 @@ std::string readable_time(std::string time) {
 std::string action(const Json& rule) {
   std::string out = string_at(rule, "verdict");
   if (string_at(rule, "direction") == "out") out += " out";
-  if (rule.value("log", false)) out += " log";
+  const auto log = rule.value("log", std::string("off"));
+  if (log != "off") out += log == "all" ? " log-all" : " log";
   return out;
 }
 
