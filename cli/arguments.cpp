@@ -153,6 +153,7 @@ class CommandLine {
     add_policy();
     add_state();
     add_services();
+    add_sets();
     app_.footer(std::string(examples));  // last: commands take over what is set when they are added
   }
 
@@ -302,6 +303,34 @@ class CommandLine {
         ->required()
         ->check(one_of({"allow", "deny", "reject", "skip"}))
         ->type_name("");
+  }
+
+  void add_sets() {
+    CLI::App* sets = app_.add_subcommand("set", "Sets of addresses, @NAME in rules");
+    sets->require_subcommand(1);
+    const auto add = [&](const std::string& name, const std::string& description, Verb verb) {
+      CLI::App* added = sets->add_subcommand(name, description);
+      added->callback([this, verb, name] {
+        arguments_.verb = verb;
+        if (verb == Verb::set_edit) arguments_.what = name;
+      });
+      if (verb != Verb::set_list)
+        added->add_option("NAME", arguments_.name, "Of a set, without the @")
+            ->required()
+            ->type_name("");
+      return added;
+    };
+    const auto add_addresses = [&](CLI::App* to, const std::string& description) {
+      to->add_option("ADDRESS", arguments_.words, description)->required()->type_name("");
+    };
+    const std::string address = "192.0.2.7, 10.0.0.0/8, 10.0.0.1-10.0.0.9, ...";
+    add("list", "List all sets", Verb::set_list);
+    add("show", "Show what is in one", Verb::set_show);
+    add_addresses(add("add", "Put addresses into a set, new or there", Verb::set_edit), address);
+    add_addresses(add("remove", "Take addresses out of a set", Verb::set_edit), address);
+    add_addresses(add("replace", "Give a set new addresses for all it has", Verb::set_edit),
+                  "As for add, or a file with one a line; - for standard input");
+    add("delete", "Remove a set that no rule names", Verb::set_edit);
   }
 
   std::string explain(const CLI::ParseError& mistake, int argc, char** argv) const {

@@ -32,15 +32,19 @@ enum class Verb : std::uint8_t {
   app_info,
   app_update,
   app_default,
+  set_list,
+  set_show,
+  set_edit,
 };
 
 struct Arguments {
   Verb verb = Verb::status;
-  std::vector<std::string> words;  // of rules, selections and questions
+  std::vector<std::string> words;  // of rules, selections and questions; addresses of set
   std::int64_t position = 0;       // of insert
   std::string file;                // of check, apply, diff; may be empty for check and diff
-  std::string what;                // of show, logging, app default; the verdict of default
-  std::string name;                // of app info and app update: of a service, or "all"
+  std::string what;                // of show, logging, app default; the verdict of default; what
+                                   // is done to a set: add, remove, replace, delete
+  std::string name;                // of a set; of app info and app update: of a service, or "all"
   bool add_new = false;            // of app update
   std::string direction;           // of default
   bool verbose = false;            // of status

@@ -20,6 +20,8 @@ Result<policy::Sources> read(const std::string& path) {
   if (!*text) return failed("open", path, ENOENT);
   policy::Sources sources;
   sources.managed.push_back({.name = path, .text = std::move(**text)});
+  if (auto sets = ConfigFolder(default_folder).read_sets(sources); !sets)
+    return tl::unexpected(sets.error());
   return sources;
 }
 
@@ -46,8 +48,8 @@ int check_files(const Arguments& arguments) {
   }
   std::cerr << render(diagnostics);
   if (!policy) return exit_refused;
-  const auto files =
-      sources->managed.size() + sources->definitions.size() + (sources->added.text.empty() ? 0 : 1);
+  const auto files = sources->managed.size() + sources->definitions.size() +
+                     sources->set_files.size() + (sources->added.text.empty() ? 0 : 1);
   const auto rules = policy->policy().rules.size();
   std::cout << "Valid: " << rules << (rules == 1 ? " rule" : " rules") << " in " << files
             << (files == 1 ? " file.\n" : " files.\n");

@@ -14,6 +14,8 @@
 #include "daemon/files.h"
 #include "daemon/protocol/diagnostics.h"
 #include "rules/policy/grammar.h"
+#include "rules/policy/items.h"
+#include "rules/policy/set_file.h"
 
 namespace fwctl::cli {
 namespace {
@@ -103,6 +105,14 @@ class Session {
         return update_services();
       case Verb::app_default:
         return app_default();
+      case Verb::set_list:
+        return show("Sets", Json::object(),
+                    [this](const Json& reply) { return render_set_list(reply, style_); });
+      case Verb::set_show:
+        return show("Sets", {{"name", arguments_.name}},
+                    [](const Json& reply) { return render_sets(reply); });
+      case Verb::set_edit:
+        return edit_set();
     }
     return exit_usage;
   }
@@ -152,19 +162,24 @@ class Session {
     });
   }
 
-  // The file named, or standard input; nullopt after saying why.
-  std::optional<Json> policy_parameters() {
-    if (arguments_.file == "-") {
+  // The file named, or with - standard input; nullopt after saying why.
+  static std::optional<Source> source(const std::string& path) {
+    if (path == "-") {
       const std::string all((std::istreambuf_iterator<char>(std::cin)),
                             std::istreambuf_iterator<char>());
-      return Json{{"policy", all}, {"name", "standard input"}};
+      return Source{.name = "standard input", .text = all};
     }
-    const auto text = read_file(arguments_.file);
-    if (text && *text) return Json{{"policy", **text}, {"name", arguments_.file}};
-    std::cerr << "fwctl: "
-              << (text ? Error{"open", arguments_.file, ENOENT, {}} : text.error()).message()
+    auto text = read_file(path);
+    if (text && *text) return Source{.name = path, .text = std::move(**text)};
+    std::cerr << "fwctl: " << (text ? Error{"open", path, ENOENT, {}} : text.error()).message()
               << "\n";
     return {};
+  }
+
+  std::optional<Json> policy_parameters() const {
+    const auto policy = source(arguments_.file);
+    if (!policy) return {};
+    return Json{{"policy", policy->text}, {"name", policy->name}};
   }
 
   int with_policy(const std::string& method) {
@@ -217,6 +232,40 @@ class Session {
       }
     }
     return change("Delete", selection);
+  }
+
+  // Where `set replace` is given one word that is no address, it is a file of addresses.
+  bool names_a_file() const {
+    return arguments_.what == "replace" && arguments_.words.size() == 1 &&
+           arguments_.words.front().find(',') == std::string::npos &&
+           !policy::parse_address_range(arguments_.words.front());
+  }
+
+  int edit_set() {
+    Json parameters{{"action", arguments_.what}, {"name", arguments_.name}};
+    if (!arguments_.words.empty()) parameters["addresses"] = arguments_.words;
+    if (names_a_file()) {
+      const auto file = source(arguments_.words.front());
+      if (!file) return exit_refused;
+      Diagnostics diagnostics;
+      const auto ranges = policy::parse_set_file(*file, diagnostics);
+      if (!diagnostics.empty()) return refuse(diagnostics);
+      Json addresses = Json::array();
+      for (const auto& range : ranges) addresses.push_back(range.text());
+      parameters["addresses"] = std::move(addresses);
+    }
+    return change("EditSet", std::move(parameters));
+  }
+
+  // As the daemon says it of its own files.
+  int refuse(const Diagnostics& diagnostics) const {
+    const auto reply = protocol::firewall_error("InvalidPolicy",
+                                                {{"diagnostics", protocol::to_json(diagnostics)}});
+    if (arguments_.json)
+      std::cout << dump({{"error", reply.error}, {"parameters", reply.parameters}});
+    else
+      std::cerr << render_error(reply);
+    return exit_refused;
   }
 
   // One service, or all of them.

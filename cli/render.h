@@ -18,6 +18,9 @@ std::string render_explanations(const protocol::Json& reply, const Style& style)
 // Replies of Services: as a table, and at length.
 std::string render_service_list(const protocol::Json& reply, const Style& style);
 std::string render_services(const protocol::Json& reply);
+// Replies of Sets: as a table, and one by one as a file of addresses.
+std::string render_set_list(const protocol::Json& reply, const Style& style);
+std::string render_sets(const protocol::Json& reply);
 // `dry_run`: what would be.
 std::string render_outcome(const protocol::Json& outcome, bool dry_run, const Style& style);
 std::string render_difference(const protocol::Json& outcome, const Style& style);

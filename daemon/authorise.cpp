@@ -16,11 +16,13 @@ constexpr std::array table{
     MethodRole{"org.fwctl.Firewall.Ports", Role::look},
     MethodRole{"org.fwctl.Firewall.Explain", Role::look},
     MethodRole{"org.fwctl.Firewall.Services", Role::look},
+    MethodRole{"org.fwctl.Firewall.Sets", Role::look},
 
     MethodRole{"org.fwctl.Firewall.Add", Role::change},
     MethodRole{"org.fwctl.Firewall.Delete", Role::change},
     MethodRole{"org.fwctl.Firewall.SetDefault", Role::change},
     MethodRole{"org.fwctl.Firewall.SetLogging", Role::change},
+    MethodRole{"org.fwctl.Firewall.EditSet", Role::change},
     MethodRole{"org.fwctl.Firewall.Enable", Role::change},
     MethodRole{"org.fwctl.Firewall.Disable", Role::change},
     MethodRole{"org.fwctl.Firewall.Reload", Role::change},

@@ -13,6 +13,7 @@ namespace {
 using Paths = std::vector<std::filesystem::path>;
 
 constexpr std::size_t largest_services = 16UL << 20;
+constexpr std::size_t largest_set_file = 64UL << 20;
 constexpr std::size_t largest_profile_file = 1UL << 20;
 
 // In byte order; none where there is no such folder.
@@ -82,7 +83,26 @@ Result<policy::Sources> ConfigFolder::read() const {
   auto added = read_file(added_file());
   if (!added) return tl::unexpected(added.error());
   if (*added) sources.added.text = std::move(**added);
+  if (auto sets = read_sets(sources); !sets) return tl::unexpected(sets.error());
   return sources;
+}
+
+Result<void> ConfigFolder::read_sets(policy::Sources& sources) const {
+  sources.added.name = added_file().string();
+  std::vector<Source> files;
+  for (auto& path : policy::set_files(sources)) {
+    const auto known = std::find_if(sources.set_files.begin(), sources.set_files.end(),
+                                    [&](const Source& source) { return source.name == path; });
+    if (known != sources.set_files.end()) {
+      files.push_back(std::move(*known));
+      continue;
+    }
+    auto text = read_file(path, largest_set_file);
+    if (!text) return tl::unexpected(text.error());
+    if (*text) files.push_back({.name = std::move(path), .text = std::move(**text)});
+  }
+  sources.set_files = std::move(files);
+  return {};
 }
 
 ServicePlaces ServicePlaces::beside(const std::filesystem::path& config) {

@@ -18,10 +18,14 @@ class ConfigFolder {
   std::filesystem::path policy_file() const { return folder_ / "policy.yaml"; }
   std::filesystem::path added_file() const { return folder_ / "rules.yaml"; }
 
-  // policy.yaml, then policy.d/*.yaml in byte order of their names, services.d/*.yaml likewise, and
-  // rules.yaml; absent files are left out, an absent rules.yaml is empty. Sources bear their paths
-  // as names.
+  // policy.yaml, then policy.d/*.yaml in byte order of their names, services.d/*.yaml likewise,
+  // rules.yaml, and the files of sets; absent files are left out, an absent rules.yaml is empty.
+  // Sources bear their paths as names.
   Result<policy::Sources> read() const;
+
+  // Makes `sources.set_files` those that its sets are read from. Files that it has already stay as
+  // they are, others are read; absent ones are left out.
+  Result<void> read_sets(policy::Sources& sources) const;
 
  private:
   std::filesystem::path folder_;

@@ -138,6 +138,7 @@ std::vector<std::string> Firewall::problems() const {
   };
   compare_all(current_.sources.managed, files->managed);
   compare_all(current_.sources.definitions, files->definitions);
+  compare_all(current_.sources.set_files, files->set_files);
   compare(current_.sources.added, &files->added);
   const auto services = policy::kept_difference(
       current_.sources.services, policy::used_services(policy_->policy(), services_of_host()));
@@ -518,6 +519,21 @@ Change Firewall::set_logging(policy::Logging level, const Request& request) {
   return commit(std::move(candidate), request);
 }
 
+Change Firewall::edit_set(policy::SetAction action, const std::string& name,
+                          const std::vector<std::string>& addresses, const Request& request) {
+  Diagnostics diagnostics;
+  const auto wanted = policy::parse_set_edit(action, name, addresses, diagnostics);
+  if (!wanted) return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
+  if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
+  const auto added = policy::parse(current_.sources, diagnostics).added;
+  auto edit = policy::edit_set(policy_->policy(), current_.sources, added, *wanted);
+  if (!edit) return tl::unexpected(Failure(Refused{edit.error()}));
+  Candidate candidate = same_as_now();
+  candidate.notes = std::move(edit->notes);
+  if (edit->changed) write_added(candidate, edit->added);
+  return commit(std::move(candidate), request);
+}
+
 Change Firewall::enable(const Request& request) {
   if (fallback() && !current_.enabled)
     return tl::unexpected(
@@ -606,6 +622,8 @@ Change Firewall::apply(const std::string& text, const std::string& name, const R
     found->text = text;
   else
     managed.insert(managed.begin(), {.name = path, .text = text});
+  if (auto sets = config_.read_sets(candidate.sources); !sets)
+    return tl::unexpected(Failure(sets.error()));
   if (candidate.sources == current_.sources)
     candidate.notes.emplace_back("this policy is in force already");
   candidate.files.push_back({.name = path, .text = text});

@@ -24,6 +24,7 @@
 #include "rules/nft/plan.h"
 #include "rules/policy/check.h"
 #include "rules/policy/edit.h"
+#include "rules/policy/edit_set.h"
 
 namespace fwctl {
 
@@ -84,6 +85,9 @@ class Firewall {
   Change remove(const std::vector<std::string>& selection, const Request& request);
   Change set_default(policy::Traffic traffic, policy::Verdict verdict, const Request& request);
   Change set_logging(policy::Logging level, const Request& request);
+  // `addresses` as typed; none for SetAction::destroy.
+  Change edit_set(policy::SetAction action, const std::string& name,
+                  const std::vector<std::string>& addresses, const Request& request);
   Change enable(const Request& request);
   Change disable(const Request& request);
   Change reload(const Request& request);

@@ -6,6 +6,7 @@
 
 #include "daemon/render.h"
 #include "daemon/render_services.h"
+#include "daemon/render_sets.h"
 #include "daemon/sockets.h"
 #include "rules/nearest.h"
 #include "rules/policy/grammar.h"
@@ -127,6 +128,31 @@ Reply services(const Firewall& firewall, const Json& parameters) {
   return {.parameters = {{"services", std::move(list)}}};
 }
 
+Reply sets(const Firewall& firewall, const Json& parameters) {
+  const auto name = parameters.value("name", std::string());
+  auto list = sets_json(firewall, name);
+  if (!name.empty() && list.empty()) {
+    std::vector<std::string> names;
+    for (const auto& set : firewall.policy().sets()) names.push_back(set.name);
+    const std::vector<std::string_view> views(names.begin(), names.end());
+    return refuse("no set is called '" + name + "'" + suggestion(name, views));
+  }
+  return {.parameters = {{"sets", std::move(list)}}};
+}
+
+Reply edit_set(Firewall& firewall, const Peer& peer, const Json& parameters) {
+  const auto name = parameters.at("name").get<std::string>();
+  const auto word = parameters.at("action").get<std::string>();
+  const auto action = policy::parse_set_action(word);
+  if (!action) return refuse("an action is add, remove, replace or delete");
+  const auto addresses = parameters.value("addresses", std::vector<std::string>());
+  if (addresses.empty() != (*action == policy::SetAction::destroy) &&
+      *action != policy::SetAction::replace)
+    return refuse(addresses.empty() ? "say which addresses" : "delete takes no addresses");
+  return outcome(firewall.edit_set(*action, name, addresses,
+                                   request(peer, parameters, "set " + word + " " + name)));
+}
+
 Reply update_services(Firewall& firewall, const Peer& peer, const Json& parameters) {
   const auto name = parameters.value("name", std::string());
   const auto what = "update services" + (name.empty() ? name : ": " + name);
@@ -183,6 +209,9 @@ Service::Methods methods(Firewall& firewall) {
       {"Diff", [&](const Peer& peer, const Json& json) { return diff(firewall, peer, json); }},
       {"Show", [&](const Peer&, const Json& json) { return show(firewall, json); }},
       {"Services", [&](const Peer&, const Json& json) { return services(firewall, json); }},
+      {"Sets", [&](const Peer&, const Json& json) { return sets(firewall, json); }},
+      {"EditSet",
+       [&](const Peer& peer, const Json& json) { return edit_set(firewall, peer, json); }},
       {"UpdateServices",
        [&](const Peer& peer, const Json& json) { return update_services(firewall, peer, json); }},
       {"Ports", [&](const Peer&, const Json&) { return ports(firewall); }},

@@ -33,11 +33,13 @@ std::string encode(const Generation& generation) {
   for (const auto& source : generation.sources.managed) managed.push_back(to_json(source));
   Json definitions = Json::array();
   for (const auto& source : generation.sources.definitions) definitions.push_back(to_json(source));
-  const Json json{
-      {"number", generation.number},           {"enabled", generation.enabled},
-      {"created", generation.created},         {"reason", generation.reason},
-      {"managed", std::move(managed)},         {"added", to_json(generation.sources.added)},
-      {"definitions", std::move(definitions)}, {"services", generation.sources.services}};
+  Json sets = Json::array();
+  for (const auto& source : generation.sources.set_files) sets.push_back(to_json(source));
+  Json json{{"number", generation.number},           {"enabled", generation.enabled},
+            {"created", generation.created},         {"reason", generation.reason},
+            {"managed", std::move(managed)},         {"added", to_json(generation.sources.added)},
+            {"definitions", std::move(definitions)}, {"services", generation.sources.services}};
+  if (!sets.empty()) json["sets"] = std::move(sets);
   const std::string body = json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
   return std::string(header) + hex(digest(body)) + "\n" + body;
 }
@@ -59,6 +61,8 @@ std::optional<Generation> decode(std::string_view text) {
     generation.sources.added = source_from(json.at("added"));
     for (const auto& source : json.value("definitions", Json::array()))
       generation.sources.definitions.push_back(source_from(source));
+    for (const auto& source : json.value("sets", Json::array()))
+      generation.sources.set_files.push_back(source_from(source));
     generation.sources.services = json.at("services").get<std::string>();
     return generation;
   } catch (const Json::exception&) {
@@ -70,7 +74,7 @@ std::optional<Generation> decode(std::string_view text) {
 
 std::string Generation::marker() const {
   std::uint64_t sum = digest(enabled ? "enabled" : "disabled");
-  for (const auto* files : {&sources.managed, &sources.definitions})
+  for (const auto* files : {&sources.managed, &sources.definitions, &sources.set_files})
     for (const auto& source : *files) sum = digest(source.text, digest(source.name, sum));
   sum = digest(sources.services, digest(sources.added.text, sum));
   return "generation " + std::to_string(number) + " " + hex(sum);

@@ -72,6 +72,11 @@ _fwctl_services()
     done
 }
 
+_fwctl_sets()
+{
+    _fwctl_words "$(fwctl --json set list 2>/dev/null | sed -n 's/^ *"name": "\(.*\)",*$/\1/p')"
+}
+
 _fwctl_words()
 {
     mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
@@ -87,7 +92,7 @@ _fwctl()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="allow deny reject insert prepend delete default check apply diff reload show reset
-        enable disable status ports explain app"
+        enable disable status ports explain app set"
     local options="--help --version --json --dry-run --color --socket"
     COMPREPLY=()
 
@@ -180,6 +185,15 @@ _fwctl()
                 _fwctl_words "skip"
             elif ((given == 1)) && [[ $prev == info || $prev == update ]]; then
                 _fwctl_services
+            fi
+            ;;
+        set)
+            if ((given == 0)); then
+                _fwctl_words "list show add remove replace delete"
+            elif ((given == 1)) && [[ $prev != list ]]; then
+                _fwctl_sets
+            elif ((given == 2)) && [[ " ${COMP_WORDS[*]:1:COMP_CWORD - 1} " == *" replace "* ]]; then
+                _fwctl_files
             fi
             ;;
     esac

@@ -6,6 +6,7 @@
 
 #include "rules/policy/items.h"
 #include "rules/policy/print.h"
+#include "rules/yaml.h"
 
 namespace fwctl::policy {
 namespace {
@@ -22,14 +23,19 @@ Lines lines(const Policy& policy) {
     out.push_back("default " + std::string(text(policy.default_for(traffic))) + " " +
                   std::string(text(traffic)));
   out.push_back("logging " + std::string(text(policy.logging)));
-  for (const auto& set : policy.sets)
+  for (const auto& set : policy.sets) {
+    if (set.ranges.empty()) out.push_back("set " + set.name + " without addresses");
     for (const auto& range : set.ranges) out.push_back("set " + set.name + " " + range.text());
+  }
   for (const auto& service : policy.services)
     for (const auto& item : service.ports)
       out.push_back("service " + service.name + " " + text(item));
   for (const auto& service : policy.services)
     for (const auto protocol : service.protocols)
       out.push_back("service " + service.name + " " + protocol.text());
+  for (const auto& service : policy.services)
+    if (!service.description.empty())
+      out.push_back("service " + service.name + " description " + yaml::quote(service.description));
   for (const auto& rule : policy.rules)
     out.push_back(command_text(rule) +
                   (rule.comment.empty() ? "" : " comment '" + rule.comment + "'"));

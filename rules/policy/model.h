@@ -102,6 +102,8 @@ struct Rule {
 struct AddressSet {
   std::string name;
   std::vector<AddressRange> ranges;  // as written, unsorted
+  // Where they are read from, from the configuration folder on; empty: they stand in the policy.
+  std::string file;
   std::size_t source = 0;
   Span at;
 };

@@ -10,6 +10,7 @@
 #include "rules/nearest.h"
 #include "rules/policy/grammar.h"
 #include "rules/policy/items.h"
+#include "rules/policy/set_file.h"
 #include "rules/yaml.h"
 
 namespace fwctl::policy {
@@ -17,6 +18,11 @@ namespace {
 
 using yaml::Kind;
 using yaml::Node;
+
+std::string path_of(const Sources& sources, std::string_view file) {
+  const auto& beside = sources.added.name;
+  return beside.substr(0, beside.rfind('/') + 1) + std::string(file);
+}
 
 // Reads one file into the policy; every problem is reported and the rest is read on.
 class FileReader {
@@ -205,14 +211,47 @@ class FileReader {
         complain(key.at, "set '" + key.scalar + "' is already defined at " + where(*twin));
         continue;
       }
-      AddressSet set{.name = key.scalar, .ranges = {}, .source = index_, .at = key.at};
-      if (list.kind != Kind::list || !list.items.empty())
+      AddressSet set{.name = key.scalar, .ranges = {}, .file = {}, .source = index_, .at = key.at};
+      if (list.kind == Kind::map)
+        read_set_file(list, set);
+      else if (list.kind != Kind::list || !list.items.empty())
         each_scalar(list, "an address", [&](const Node& item) {
           if (auto range = accept(item, parse_address_range(item.scalar)))
             set.ranges.push_back(*range);
         });
+      if (machine_) added_.sets.push_back(set);
       policy_.sets.push_back(std::move(set));
     }
+  }
+
+  void read_set_file(const Node& map, AddressSet& set) {
+    const Node* named = nullptr;
+    const std::size_t before = diagnostics_.size();
+    each_entry(map, "a set is a list of addresses, or a map with the key 'file'",
+               {{"file", [&](const Node& value) { named = &value; }}});
+    if (named == nullptr) {
+      if (diagnostics_.size() == before)
+        complain(map.at, "a set is a list of addresses, or a map with the key 'file'");
+      return;
+    }
+    if (diagnostics_.size() != before) return;
+    const auto* path = scalar(*named, "a path");
+    if (path == nullptr) return;
+    if (machine_)
+      return complain(named->at,
+                      "sets of rules.yaml, which fwctl writes, have their addresses "
+                      "there: define this one in a file of your own");
+    if (!valid_set_path(*path))
+      return complain(named->at,
+                      "the file of a set is below the configuration folder: write its path from "
+                      "there, such as sets/" +
+                          set.name + ".txt, not beginning with / and without . or ..");
+    set.file = *path;
+    const auto full = path_of(sources_, *path);
+    const auto found = std::find_if(sources_.set_files.begin(), sources_.set_files.end(),
+                                    [&](const Source& source) { return source.name == full; });
+    if (found == sources_.set_files.end()) return complain(named->at, "there is no file " + full);
+    set.ranges = parse_set_file(*found, diagnostics_);
   }
 
   void read_services(const Node& value) {
@@ -453,6 +492,22 @@ class FileReader {
 };
 
 }  // namespace
+
+std::vector<std::string> set_files(const Sources& sources) {
+  std::vector<std::string> out;
+  // Most policies have none, and are not worth reading twice.
+  if (std::none_of(sources.managed.begin(), sources.managed.end(), [](const Source& source) {
+        return source.text.find("file") != std::string::npos;
+      }))
+    return out;
+  Diagnostics ignored;
+  for (const auto& set : parse(sources, ignored).policy.sets) {
+    auto path = path_of(sources, set.file);
+    if (!set.file.empty() && std::find(out.begin(), out.end(), path) == out.end())
+      out.push_back(std::move(path));
+  }
+  return out;
+}
 
 ParsedPolicy parse(const Sources& sources, Diagnostics& diagnostics) {
   ParsedPolicy result;

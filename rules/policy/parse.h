@@ -16,6 +16,8 @@ struct Sources {
   Source added{.name = "rules.yaml", .text = {}};
   // services.d/*.yaml in the order they are read.
   std::vector<Source> definitions;
+  // The files that sets are read from; see set_files().
+  std::vector<Source> set_files;
   // What the services that the policy relies on meant when it was put in force, as kept_text() has
   // it, so that it means the same later. Empty while that has not happened.
   std::string services;
@@ -34,6 +36,10 @@ struct ParsedPolicy {
   Policy policy;
   Added added;  // what rules.yaml alone says, to be changed and printed again
 };
+
+// Paths of the files that the sets of `sources` are read from, each once, as Sources::set_files has
+// them for names: below the folder that `added` is in.
+std::vector<std::string> set_files(const Sources& sources);
 
 // Appends what is wrong to `diagnostics`; the result is worth using only if nothing there is an
 // error.

@@ -117,6 +117,17 @@ std::vector<std::string> texts(const std::vector<Item>& items) {
   return out;
 }
 
+std::string sets_text(const std::vector<AddressSet>& sets) {
+  std::string out = sets.empty() ? "" : "sets:\n";
+  for (const auto& set : sets) {
+    std::vector<std::string> items;
+    items.reserve(set.ranges.size());
+    for (const auto& range : set.ranges) items.push_back(range.text());
+    out += "  " + scalar(set.name) + ": " + (items.empty() ? "[]" : list(items)) + "\n";
+  }
+  return out;
+}
+
 std::string rules_text(std::string_view key, const std::vector<Rule>& rules) {
   if (rules.empty()) return {};
   std::string out = std::string(key) + ":\n";
@@ -202,7 +213,8 @@ std::string yaml_text(const Added& added) {
       defaults += "  " + std::string(text(traffic)) + ": " + std::string(text(*verdict)) + "\n";
   if (!defaults.empty()) out += "defaults:\n" + defaults;
   if (added.logging) out += "logging: " + yaml::quote(text(*added.logging)) + "\n";
-  return out + rules_text("before", added.before) + rules_text("rules", added.rules);
+  return out + sets_text(added.sets) + rules_text("before", added.before) +
+         rules_text("rules", added.rules);
 }
 
 std::string yaml_text(const Policy& policy) {
@@ -211,13 +223,7 @@ std::string yaml_text(const Policy& policy) {
     out += "  " + std::string(text(traffic)) + ": " +
            std::string(text(policy.default_for(traffic))) + "\n";
   out += "logging: " + yaml::quote(text(policy.logging)) + "\n";
-  if (!policy.sets.empty()) out += "sets:\n";
-  for (const auto& set : policy.sets) {
-    std::vector<std::string> items;
-    items.reserve(set.ranges.size());
-    for (const auto& range : set.ranges) items.push_back(range.text());
-    out += "  " + scalar(set.name) + ": " + (items.empty() ? "[]" : list(items)) + "\n";
-  }
+  out += sets_text(policy.sets);
   if (!policy.services.empty()) out += "services:\n";
   for (const auto& service : policy.services) {
     out += "  " + scalar(service.name) + ":\n";

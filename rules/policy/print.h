@@ -19,11 +19,12 @@ std::string from_text(const Rule& rule);
 // One rule as an item of a YAML list, indented by two, ending with a newline.
 std::string yaml_text(const Rule& rule);
 
-// The whole of rules.yaml: what fwctl itself added, and the defaults and the
+// The whole of rules.yaml: what fwctl itself added, rules and sets, and the defaults and the
 // level of logging it was told to override.
 struct Added {
   std::vector<Rule> before;
   std::vector<Rule> rules;
+  std::vector<AddressSet> sets;
   std::array<std::optional<Verdict>, 3> defaults;  // by Traffic
   std::optional<Logging> logging;
 };

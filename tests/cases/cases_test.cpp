@@ -1,5 +1,5 @@
 // Each folder beside this file is a case. It has policy.yaml and, where it needs them, rules.yaml,
-// policy.d/*.yaml, services.d/*.yaml and applications.d/*; and what must come of them:
+// policy.d/*.yaml, services.d/*.yaml, sets/* and applications.d/*; and what must come of them:
 //   errors       all that is said of a policy that is refused, or
 //   ruleset.nft  the ruleset of one that is not, as nft text, and
 //   warnings     what is said of it nevertheless, if anything
@@ -70,6 +70,7 @@ policy::Sources sources(const Case& one) {
   all.managed.insert(all.managed.begin(),
                      {.name = "policy.yaml", .text = one.golden("policy.yaml")});
   all.definitions = files(one, "services.d");
+  all.set_files = files(one, "sets");
   all.added.text = one.golden("rules.yaml");
   return all;
 }

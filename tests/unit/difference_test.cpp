@@ -36,6 +36,16 @@ TEST(Difference, CoversDefaultsLoggingSetsAndServices) {
                    "+ logging off", "- service s 1", "+ set a ::1", "+ service s 1/tcp"}));
 }
 
+TEST(Difference, CoversEmptySetsAndDescriptions) {
+  EXPECT_EQ(difference("sets: {a: []}\n", "sets: {b: []}\n"),
+            (Lines{"- set a without addresses", "+ set b without addresses"}));
+  EXPECT_EQ(difference("sets: {a: []}\n", "sets: {a: [10.0.0.1]}\n"),
+            (Lines{"- set a without addresses", "+ set a 10.0.0.1"}));
+  EXPECT_EQ(difference("services: {s: {ports: 1, description: x}}\n",
+                       "services: {s: {ports: 1, description: y}}\n"),
+            (Lines{"- service s description \"x\"", "+ service s description \"y\""}));
+}
+
 TEST(Difference, ProtocolsOfOneSideCount) {
   EXPECT_EQ(difference("rules: [\"allow from any port 53 to any port 22/tcp\"]\n",
                        "rules: [\"allow from any port 53 to any port 22\"]\n")

@@ -671,6 +671,92 @@ TEST_F(FirewallTest, ServicesDIsReadByReloadAndKept) {
   EXPECT_NE(kernel_text().find("tcp . 9443"), std::string::npos);
 }
 
+TEST_F(FirewallTest, FilesOfSetsAreReadByReloadAndKept) {
+  folder_.write("etc/sets/drop.txt", "198.51.100.7\n");
+  folder_.write("etc/policy.yaml",
+                "sets: {drop: {file: sets/drop.txt}}\nrules: [\"deny from @drop\"]\n");
+  start();
+  ASSERT_TRUE(enable());
+  EXPECT_NE(kernel_text().find("198.51.100.7"), std::string::npos);
+  EXPECT_FALSE(mentions(firewall_->problems(), "drop.txt"));
+  const auto before = everything();
+
+  folder_.write("etc/sets/drop.txt", "198.51.100.8\n  198.51.100.900\n");
+  EXPECT_TRUE(mentions(firewall_->problems(), "sets/drop.txt has changed since it was loaded"));
+  const auto refused = firewall_->reload({});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(message(refused.error()).find("sets/drop.txt:2:3: error: '198.51.100.900' is not"),
+            std::string::npos)
+      << message(refused.error());
+  EXPECT_EQ(kernel_text(), before.kernel);
+  ASSERT_TRUE(kernel_.apply({nft::DeleteTable{}}));  // a reboot
+  start();
+  EXPECT_EQ(kernel_text(), before.kernel);
+  EXPECT_EQ(firewall_->generation(), before.generation);
+
+  // What is not reloaded stays as it was under other changes.
+  ASSERT_TRUE(allow("22/tcp"));
+  EXPECT_NE(kernel_text().find("198.51.100.7"), std::string::npos);
+  std::filesystem::remove(folder_.path() / "etc/sets/drop.txt");
+  EXPECT_TRUE(mentions(firewall_->problems(), "sets/drop.txt is gone but still in force"));
+  const auto gone = firewall_->reload({});
+  ASSERT_FALSE(gone);
+  EXPECT_NE(message(gone.error()).find("policy.yaml:1:21: error: there is no file"),
+            std::string::npos)
+      << message(gone.error());
+
+  folder_.write("etc/sets/drop.txt", "198.51.100.9\n");
+  const auto reloaded = firewall_->reload({});
+  ASSERT_TRUE(reloaded) << message(reloaded.error());
+  EXPECT_EQ(reloaded->difference, (Words{"- set drop 198.51.100.7", "+ set drop 198.51.100.9"}));
+  EXPECT_NE(kernel_text().find("198.51.100.9"), std::string::npos);
+}
+
+TEST_F(FirewallTest, ApplyReadsTheFilesThatAreNew) {
+  folder_.write("etc/sets/drop.txt", "198.51.100.7\n");
+  start();
+  const std::string policy = "sets: {drop: {file: sets/drop.txt}}\nrules: [\"deny from @drop\"]\n";
+  ASSERT_TRUE(firewall_->apply(policy, "new", {}));
+  ASSERT_TRUE(enable());
+  EXPECT_NE(kernel_text().find("198.51.100.7"), std::string::npos);
+  folder_.write("etc/sets/drop.txt", "198.51.100.8\n");
+  ASSERT_TRUE(firewall_->apply(policy + "logging: off\n", "new", {}));
+  EXPECT_NE(kernel_text().find("198.51.100.7"), std::string::npos);
+  ASSERT_TRUE(firewall_->apply("rules: []\n", "new", {}));
+  EXPECT_TRUE(firewall_->sources().set_files.empty());
+}
+
+TEST_F(FirewallTest, SetsAreEditedInRulesYaml) {
+  start();
+  ASSERT_TRUE(enable());
+  using policy::SetAction;
+  const auto made = firewall_->edit_set(SetAction::add, "black", {"198.51.100.7"}, {});
+  ASSERT_TRUE(made) << message(made.error());
+  EXPECT_EQ(made->difference, Words{"+ set black 198.51.100.7"});
+  ASSERT_TRUE(firewall_->add({"deny", "from", "@black"}, {}, {}));
+  EXPECT_NE(kernel_text().find("198.51.100.7"), std::string::npos);
+
+  auto before = everything();
+  const auto again = firewall_->edit_set(SetAction::add, "black", {"198.51.100.7"}, {});
+  ASSERT_TRUE(again);
+  EXPECT_FALSE(again->changed);
+  EXPECT_TRUE(mentions(again->notes, "already in set 'black'"));
+  ASSERT_TRUE(firewall_->edit_set(SetAction::add, "black", {"::1"}, {.dry_run = true}));
+  EXPECT_FALSE(firewall_->edit_set(SetAction::add, "black", {"nonsense"}, {}));
+  const auto in_use = firewall_->edit_set(SetAction::destroy, "black", {}, {});
+  ASSERT_FALSE(in_use);
+  EXPECT_NE(message(in_use.error()).find("no set is called 'black'"), std::string::npos);
+  EXPECT_EQ(everything(), before);
+
+  ASSERT_TRUE(firewall_->edit_set(SetAction::replace, "black", {"198.51.100.8"}, {}));
+  EXPECT_NE(kernel_text().find("198.51.100.8"), std::string::npos);
+  EXPECT_EQ(kernel_text().find("198.51.100.7"), std::string::npos);
+  EXPECT_NE(folder_.read("etc/rules.yaml").find("black: 198.51.100.8"), std::string::npos);
+  const auto kept = kernel_text();
+  start();
+  EXPECT_EQ(kernel_text(), kept);
+}
+
 TEST_F(FirewallTest, ApplyKeepsTheModeOfThePolicyFile) {
   folder_.write("etc/policy.yaml", "rules: []\n");
   const auto path = folder_.path() / "etc/policy.yaml";

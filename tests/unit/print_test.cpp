@@ -108,11 +108,16 @@ TEST(YamlText, OfARule) {
 
 TEST(YamlText, OfWhatFwctlAdded) {
   policy::Added added{.before = {rule("allow 1")}, .rules = {rule("deny 2")}};
+  added.sets = {{.name = "a", .ranges = {prefix(address("10.0.0.0"), 8), prefix(address("::"), 0)}},
+                {.name = "b"}};
   added.defaults[1] = policy::Verdict::reject;
   EXPECT_EQ(yaml_text(added), std::string(policy::machine_written) +
                                   "version: 1\n"
                                   "defaults:\n"
                                   "  outgoing: reject\n"
+                                  "sets:\n"
+                                  "  a: [10.0.0.0/8, \"::/0\"]\n"
+                                  "  b: []\n"
                                   "before:\n"
                                   "  - allow: 1\n"
                                   "rules:\n"

@@ -13,6 +13,7 @@ Generation generation(std::uint64_t number) {
           .sources = {.managed = {{.name = "/etc/fwctl/policy.yaml", .text = "rules: []\n\"\xff"}},
                       .added = {.name = "/etc/fwctl/rules.yaml", .text = "version: 1\n"},
                       .definitions = {{.name = "/etc/fwctl/services.d/a.yaml", .text = "a: {}\n"}},
+                      .set_files = {{.name = "/etc/fwctl/sets/a.txt", .text = "::1\n"}},
                       .services = "ssh 22/tcp\n"},
           .created = "2026-11-22T10:00:00Z",
           .reason = "uid 0: test"};

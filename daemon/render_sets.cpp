@@ -1,0 +1,50 @@
+#include "daemon/render_sets.h"
+
+#include <map>
+#include <vector>
+
+namespace fwctl {
+namespace {
+
+using protocol::Json;
+
+// Numbers of the rules that name each set.
+std::map<std::string, std::vector<std::size_t>> uses(const policy::Policy& policy) {
+  std::map<std::string, std::vector<std::size_t>> out;
+  for (std::size_t index = 0; index < policy.rules.size(); ++index)
+    for (const auto* items : {&policy.rules[index].from, &policy.rules[index].to})
+      for (const auto& item : *items)
+        if (const auto* set = std::get_if<policy::SetName>(&item.what)) {
+          auto& rules = out[set->name];
+          if (rules.empty() || rules.back() != index + 1) rules.push_back(index + 1);
+        }
+  return out;
+}
+
+}  // namespace
+
+Json sets_json(const Firewall& firewall, const std::string& name) {
+  const auto& policy = firewall.policy().policy();
+  const auto& sources = firewall.sources();
+  auto used = uses(policy);
+  Json out = Json::array();
+  for (const auto& set : policy.sets) {
+    if (!name.empty() && set.name != name) continue;
+    Json one{{"name", set.name},
+             {"count", set.ranges.size()},
+             {"managed", set.source != sources.managed.size()},
+             {"file", sources.at(set.source).name},
+             {"line", set.at.line},
+             {"addressFile", set.file},
+             {"rules", used[set.name]}};
+    if (!name.empty()) {
+      Json addresses = Json::array();
+      for (const auto& range : set.ranges) addresses.push_back(range.text());
+      one["addresses"] = std::move(addresses);
+    }
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+}  // namespace fwctl

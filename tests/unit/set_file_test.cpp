@@ -1,0 +1,115 @@
+#include "rules/policy/set_file.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/policies.h"
+
+namespace fwctl::testing {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+struct Read {
+  Texts ranges;
+  std::string said;
+};
+
+Read read(std::string text) {
+  Diagnostics diagnostics;
+  Read out;
+  for (const auto& range : policy::parse_set_file({"drop.txt", std::move(text)}, diagnostics))
+    out.ranges.push_back(range.text());
+  out.said = render(diagnostics);
+  return out;
+}
+
+TEST(SetFile, HasOneEntryALine) {
+  const auto all = read(
+      "# head\n\n  \t\n192.0.2.7\n10.1.2.3/8 # host bits\n 10.0.0.1-10.0.0.9\t\r\n"
+      "2001:db8::/32;SBL1\n;nothing\n::1");
+  EXPECT_EQ(all.said, "");
+  EXPECT_EQ(all.ranges,
+            (Texts{"192.0.2.7", "10.0.0.0/8", "10.0.0.1-10.0.0.9", "2001:db8::/32", "::1"}));
+  EXPECT_TRUE(read("").ranges.empty());
+  EXPECT_EQ(read("\xef\xbb\xbf::1\n").ranges, Texts{"::1"});
+  EXPECT_EQ(read("\xef\xbb\xbf::1\n").said, "");
+}
+
+TEST(SetFile, TellsEveryMistakeAtItsPlace) {
+  const auto wrong = read("10.0.0.1\n  10.0.0.300 # x\n10.0.0.1 10.0.0.2\n@office\nany\n::/129\n");
+  EXPECT_EQ(wrong.ranges, Texts{"10.0.0.1"});
+  EXPECT_NE(wrong.said.find("drop.txt:2:3: error: '10.0.0.300' is not an IPv4 or IPv6 address\n"
+                            "    10.0.0.300 # x\n"
+                            "    ^~~~~~~~~~\n"),
+            std::string::npos)
+      << wrong.said;
+  EXPECT_NE(wrong.said.find("drop.txt:3:10: error: one address"), std::string::npos) << wrong.said;
+  EXPECT_NE(wrong.said.find("drop.txt:4:1: error: "), std::string::npos) << wrong.said;
+  EXPECT_NE(wrong.said.find("drop.txt:5:1: error: "), std::string::npos) << wrong.said;
+  EXPECT_NE(wrong.said.find("drop.txt:6:4: error: "), std::string::npos) << wrong.said;
+}
+
+TEST(SetFile, TellsTheFirstOfManyMistakes) {
+  std::string text;
+  for (int line = 0; line < 100; ++line) text += "nonsense\n";
+  Diagnostics diagnostics;
+  EXPECT_TRUE(policy::parse_set_file({"drop.txt", text}, diagnostics).empty());
+  ASSERT_EQ(diagnostics.size(), 21U);
+  EXPECT_EQ(diagnostics[19].at.line, 20U);
+  EXPECT_EQ(diagnostics[20].message, "80 more lines are wrong in this file");
+}
+
+TEST(SetFile, PathsStayBelowTheFolder) {
+  for (const auto* good : {"drop.txt", "sets/drop.txt", "a/b/c", "sets/..drop", ".hidden"})
+    EXPECT_TRUE(policy::valid_set_path(good)) << good;
+  for (const auto* bad :
+       {"", "/etc/passwd", "../x", "a/../x", "a/..", "..", ".", "./x", "a//b", "a/", "a\nb"})
+    EXPECT_FALSE(policy::valid_set_path(bad)) << bad;
+}
+
+policy::Sources with_file(std::string policy, std::string text) {
+  auto files = sources(std::move(policy));
+  files.set_files = {{.name = "sets/drop.txt", .text = std::move(text)}};
+  return files;
+}
+
+TEST(SetFile, IsReadIntoTheSetThatNamesIt) {
+  const auto files =
+      with_file("sets: {drop: {file: sets/drop.txt}, none: []}\n", "10.0.0.1\n::1\n");
+  EXPECT_EQ(policy::set_files(files), Texts{"sets/drop.txt"});
+  const auto loaded = load(files);
+  const auto& sets = loaded.policy().sets;
+  ASSERT_EQ(sets.size(), 2U);
+  EXPECT_EQ(sets[0].file, "sets/drop.txt");
+  EXPECT_EQ(sets[0].ranges.size(), 2U);
+  EXPECT_TRUE(loaded.sets()[0].contains(address("::1")));
+  EXPECT_EQ(sets[1].file, "");
+}
+
+TEST(SetFile, PathsStartWhereTheAddedRulesAre) {
+  auto files = sources("sets: {a: {file: b.txt}, c: {file: b.txt}, d: {file: ../d}}\n");
+  files.added.name = "/etc/fwctl/rules.yaml";
+  EXPECT_EQ(policy::set_files(files), Texts{"/etc/fwctl/b.txt"});
+}
+
+TEST(SetFile, IsRefusedWithEveryProblem) {
+  EXPECT_EQ(problems(with_file("sets: {drop: {file: sets/drop.txt}}\n", "1.2.3\n")),
+            "sets/drop.txt:1:1: error: '1.2.3' is not an IPv4 or IPv6 address\n"
+            "  1.2.3\n"
+            "  ^~~~~\n");
+  const auto said = [](const std::string& set, const std::string& what) {
+    const auto all = problems("sets:\n  a: " + set + "\n");
+    EXPECT_NE(all.find(what), std::string::npos) << all;
+  };
+  said("{file: gone.txt}", "policy.yaml:2:13: error: there is no file gone.txt\n");
+  said("{file: /etc/passwd}", "policy.yaml:2:13: error: the file of a set is below");
+  said("{file: ../x}", "policy.yaml:2:13: error: the file of a set is below");
+  said("{flie: x}", "policy.yaml:2:7: error: unknown key 'flie', did you mean 'file'?");
+  said("{file: [x]}", "policy.yaml:2:13: error: a path is one word, not a list");
+  said("{}", "policy.yaml:2:6: error: a set is a list of addresses, or a map with the key 'file'");
+  EXPECT_NE(problems(sources("", "sets: {a: {file: x}}\n")).find("rules.yaml:1:18: error: "),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace fwctl::testing
