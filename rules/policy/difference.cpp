@@ -6,6 +6,7 @@
 
 #include "rules/policy/items.h"
 #include "rules/policy/print.h"
+#include "rules/policy/translation.h"
 
 namespace fwctl::policy {
 namespace {
@@ -30,9 +31,14 @@ Lines lines(const Policy& policy) {
   for (const auto& service : policy.services)
     for (const auto protocol : service.protocols)
       out.push_back("service " + service.name + " " + protocol.text());
-  for (const auto& rule : policy.rules)
-    out.push_back(command_text(rule) +
-                  (rule.comment.empty() ? "" : " comment '" + rule.comment + "'"));
+  const auto add = [&](const auto& items) {
+    for (const auto& item : items)
+      out.push_back(command_text(item) +
+                    (item.comment.empty() ? "" : " comment '" + item.comment + "'"));
+  };
+  add(policy.rules);
+  add(policy.forwards);
+  add(policy.masquerades);
   return out;
 }
 
