@@ -73,6 +73,7 @@ class Forwards(Translations):
         self.assert_reach("refused", 90, families=[4])
         self.assert_reach("filtered", 81, families=[4])
         self.assert_reach("filtered", 69, families=[4])
+        self.assert_reach("filtered", 80, families=[4], server=lab.INNER)  # not around the forward
 
     def test_from_and_interface(self):
         self.start(CLOSED + f"""\
