@@ -38,6 +38,11 @@ constexpr std::string_view rule_grammar =
     "!10.0.0.0/8\n"
     "INTERFACES  eth0   eth0,wg*";
 
+constexpr std::string_view translation_grammar =
+    "fwctl forward PORTS to ADDRESS[:PORT] [from ADDRESSES] [on INTERFACES] [comment TEXT]\n"
+    "fwctl masquerade out on INTERFACES [from ADDRESSES] [comment TEXT]\n"
+    "'fwctl delete forward ...' and 'fwctl delete masquerade ...' take them away again.";
+
 constexpr std::string_view question_grammar =
     "fwctl explain WHAT [in|out|routed] [on INTERFACE] [from ADDRESS [port PORT]] [to ADDRESS]\n"
     "WHAT        3000/tcp   80   ssh   icmp echo   icmpv6 128   esp\n"
@@ -202,6 +207,12 @@ class CommandLine {
     rule_command("reject", "Refuse packets with an answer", Verb::rule);
     rule_command("limit", "Let each source begin a few connections, refuse more", Verb::rule);
     rule_command("route", "A rule for what passes through: route allow ...", Verb::rule);
+    rule_command("forward", "Send connections to another machine: forward 80/tcp to 10.0.0.5",
+                 Verb::rule)
+        ->footer(std::string(translation_grammar));
+    rule_command("masquerade", "Hide addresses behind an interface: masquerade out on eth0",
+                 Verb::rule)
+        ->footer(std::string(translation_grammar));
     CLI::App* insert =
         rule_command("insert", "Add a rule as number N: insert N allow ...", Verb::insert);
     insert->add_option("N", arguments_.position, "Number the rule will have")

@@ -11,7 +11,7 @@
 namespace fwctl::cli {
 
 enum class Verb : std::uint8_t {
-  rule,  // `words` begins with allow, deny, reject, limit or route
+  rule,  // `words` begins with allow, deny, reject, limit, route, forward or masquerade
   insert,
   prepend,
   remove,

@@ -69,6 +69,18 @@ std::string rule_table(const Json& rules, bool verbose, const Style& style) {
   return table.text(style);
 }
 
+std::string translation_table(const Json& translations, bool verbose, const Style& style) {
+  if (translations.empty()) return {};
+  Table table({{"FORWARDS AND MASQUERADES"}, {"CONNECTIONS", true}, {"ID"}, {"FILE"}, {"COMMENT"}});
+  for (const auto& one : translations)
+    table.add({{string_at(one, "text")},
+               {count(one)},
+               {verbose ? string_at(one, "id") : std::string(), Tint::dim},
+               {place(one), Tint::dim},
+               {string_at(one, "comment"), Tint::dim}});
+  return "\n" + table.text(style);
+}
+
 std::string access_text(const Json& entry, bool last) {
   const std::string sources = string_at(entry, "sources");
   const std::string verdict = string_at(entry, "verdict");
@@ -151,8 +163,9 @@ std::string render_status(const Json& status, bool verbose, const Style& style) 
   for (const auto& problem : status.at("problems"))
     out += style.paint(Tint::bad, "! ") + problem.get<std::string>() + "\n";
   const auto& rules = status.at("rules");
-  if (rules.empty()) return out + "\nNo rules. For example: fwctl allow ssh\n";
-  return out + "\n" + rule_table(rules, verbose, style);
+  out += rules.empty() ? "\nNo rules. For example: fwctl allow ssh\n"
+                       : "\n" + rule_table(rules, verbose, style);
+  return out + translation_table(status.value("translations", Json::array()), verbose, style);
 }
 
 std::string render_ports(const Json& reply, const Processes& processes, const Style& style) {

@@ -13,6 +13,7 @@
 #include "rules/nft/plan.h"
 #include "rules/nft/text.h"
 #include "rules/policy/difference.h"
+#include "rules/policy/edit_translation.h"
 #include "rules/policy/grammar.h"
 #include "rules/policy/parse.h"
 
@@ -230,10 +231,14 @@ Failure Firewall::explain(const TransactionError& error, const nft::Changes& cha
         "the kernel refuses this: " + Error{"load", object_of(changes[index]), code, {}}.message();
     if (objects.size() < 3) objects.push_back(object_of(changes[index]));
     for (const auto& id : ids_in(changes[index])) {
-      const auto number = policy.find(id);
-      if (!number) continue;
-      const auto& rule = policy.policy().rules[*number];
-      refused.diagnostics.push_back(error_in(sources.at(rule.source), rule.at, why));
+      const auto blame = [&](const auto& written) {
+        refused.diagnostics.push_back(error_in(sources.at(written.source), written.at, why));
+      };
+      if (const auto number = policy.find(id)) blame(policy.policy().rules[*number]);
+      for (const auto& forward : policy.forwards())
+        if (forward.id == id) blame(policy.policy().forwards[forward.written]);
+      for (const auto& masquerade : policy.masquerades())
+        if (masquerade.id == id) blame(policy.policy().masquerades[masquerade.written]);
     }
   }
   for (const auto& object : objects)
@@ -442,26 +447,38 @@ void Firewall::write_added(Candidate& candidate, const policy::Added& added) con
   candidate.only_news = true;
 }
 
-// What is wrong with a rule that was typed, at the place where it was typed.
+// What is wrong with what was typed, at the place where it was typed. `typed` has nothing else.
 Diagnostics Firewall::check_typed(const std::vector<std::string>& words,
-                                  const policy::Rule& rule) const {
+                                  const policy::Policy& typed) const {
   Diagnostics diagnostics;
   policy::ParsedPolicy alone = policy::parse(current_.sources, diagnostics);
-  alone.policy.rules = {rule};
-  policy::Sources typed;
-  typed.managed.push_back(
+  alone.policy.rules = typed.rules;
+  alone.policy.forwards = typed.forwards;
+  alone.policy.masquerades = typed.masquerades;
+  policy::Sources command;
+  command.managed.push_back(
       {.name = std::string(policy::command_source), .text = policy::join(words)});
   diagnostics.clear();
-  if (policy::check(alone, typed, services(current_.sources.services), diagnostics))
+  if (policy::check(alone, command, services(current_.sources.services), diagnostics))
     diagnostics.clear();
   return diagnostics;
 }
 
 Change Firewall::add(const std::vector<std::string>& words, policy::Place place,
                      const Request& request) {
+  if (!words.empty() && policy::begins_translation(words.front())) {
+    if (!place.number) return add_translation(words, request);
+    return tl::unexpected(
+        Failure(Refused{"'" + words.front() + "' has no number among the rules: 'fwctl " +
+                        words.front() + " ...' adds it"}));
+  }
   Diagnostics diagnostics;
   auto rule = policy::parse_rule(words, diagnostics);
-  if (rule) diagnostics = check_typed(words, *rule);
+  policy::Policy typed;
+  if (rule) {
+    typed.rules = {*rule};
+    diagnostics = check_typed(words, typed);
+  }
   if (!rule || has_errors(diagnostics))
     return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
   if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
@@ -474,15 +491,50 @@ Change Firewall::add(const std::vector<std::string>& words, policy::Place place,
   return commit(std::move(candidate), request);
 }
 
+Change Firewall::add_translation(const std::vector<std::string>& words, const Request& request) {
+  Diagnostics diagnostics;
+  const auto translation = policy::parse_translation(words, diagnostics);
+  if (translation) {
+    policy::Policy typed;
+    if (const auto* forward = std::get_if<policy::Forward>(&*translation))
+      typed.forwards = {*forward};
+    else
+      typed.masquerades = {std::get<policy::Masquerade>(*translation)};
+    diagnostics = check_typed(words, typed);
+  }
+  if (!translation || has_errors(diagnostics))
+    return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
+  if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
+  const auto added = policy::parse(current_.sources, diagnostics).added;
+  auto edit = policy::add(*policy_, current_.sources, added, *translation);
+  if (!edit) return tl::unexpected(Failure(Refused{edit.error()}));
+  Candidate candidate = same_as_now();
+  candidate.notes = std::move(edit->notes);
+  if (edit->changed) write_added(candidate, edit->added);
+  return commit(std::move(candidate), request);
+}
+
+tl::expected<policy::Edit, Failure> Firewall::edit_out(
+    const policy::Added& added, const std::vector<std::string>& selection) const {
+  Diagnostics diagnostics;
+  policy::EditResult edit;
+  if (!selection.empty() && policy::begins_translation(selection.front())) {
+    const auto translation = policy::parse_translation(selection, diagnostics);
+    if (translation) edit = policy::remove(*policy_, current_.sources, added, *translation);
+  } else {
+    edit = policy::remove(*policy_, current_.sources, added, selection, diagnostics);
+  }
+  if (!diagnostics.empty()) return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
+  if (!edit) return tl::unexpected(Failure(Refused{edit.error()}));
+  return *std::move(edit);
+}
+
 Change Firewall::remove(const std::vector<std::string>& selection, const Request& request) {
   if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
   Diagnostics diagnostics;
   const auto added = policy::parse(current_.sources, diagnostics).added;
-  diagnostics.clear();
-  auto edit = policy::remove(*policy_, current_.sources, added, selection, diagnostics);
-  if (!edit && !diagnostics.empty())
-    return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
-  if (!edit) return tl::unexpected(Failure(Refused{edit.error()}));
+  auto edit = edit_out(added, selection);
+  if (!edit) return tl::unexpected(std::move(edit.error()));
   Candidate candidate = same_as_now();
   candidate.notes = std::move(edit->notes);
   if (edit->changed) write_added(candidate, edit->added);

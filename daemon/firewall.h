@@ -80,7 +80,7 @@ class Firewall {
   // held before is then still in force.
   Result<void> start();
 
-  // `words` is a rule as typed.
+  // `words` is a rule, or a forward or masquerade, as typed. `place` is of rules only.
   Change add(const std::vector<std::string>& words, policy::Place place, const Request& request);
   Change remove(const std::vector<std::string>& selection, const Request& request);
   Change set_default(policy::Traffic traffic, policy::Verdict verdict, const Request& request);
@@ -145,7 +145,10 @@ class Firewall {
   };
 
   Candidate same_as_now() const;
-  Diagnostics check_typed(const std::vector<std::string>& words, const policy::Rule& rule) const;
+  Diagnostics check_typed(const std::vector<std::string>& words, const policy::Policy& typed) const;
+  Change add_translation(const std::vector<std::string>& words, const Request& request);
+  tl::expected<policy::Edit, Failure> edit_out(const policy::Added& added,
+                                               const std::vector<std::string>& selection) const;
   void leave_out_known(Diagnostics& warnings) const;
   policy::ServiceTable services(const std::string& relied_on) const;
   Change commit(Candidate candidate, const Request& request);

@@ -11,6 +11,7 @@
 #include "rules/nearest.h"
 #include "rules/policy/grammar.h"
 #include "rules/policy/print.h"
+#include "rules/policy/translation.h"
 #include "rules/question.h"
 
 namespace fwctl {
@@ -36,6 +37,15 @@ Reply outcome(const Change& change) {
   return {.parameters = {{"outcome", to_json(*change)}}};
 }
 
+// Of a change after which forwards or masquerades may be in force that do nothing.
+Reply outcome_with_forwarding(const Firewall& firewall, Change change) {
+  if (change && change->enabled) {
+    const auto problems = forwarding_problems(firewall.policy().policy());
+    change->notes.insert(change->notes.end(), problems.begin(), problems.end());
+  }
+  return outcome(change);
+}
+
 std::vector<std::string> words(const Json& parameters, const char* key) {
   return parameters.at(key).get<std::vector<std::string>>();
 }
@@ -48,7 +58,10 @@ Reply add(Firewall& firewall, const Peer& peer, const Json& parameters) {
     if (position < 0) return refuse("a position is 0 (before all others) or the number of a rule");
     place.number = static_cast<std::size_t>(position);
   }
-  return outcome(firewall.add(rule, place, request(peer, parameters, policy::join(rule))));
+  auto change = firewall.add(rule, place, request(peer, parameters, policy::join(rule)));
+  if (!rule.empty() && policy::begins_translation(rule.front()))
+    return outcome_with_forwarding(firewall, std::move(change));
+  return outcome(change);
 }
 
 Reply remove(Firewall& firewall, const Peer& peer, const Json& parameters) {
@@ -86,7 +99,8 @@ Reply apply(Firewall& firewall, const Peer& peer, const Json& parameters, bool d
   const auto name = parameters.value("name", std::string());
   auto asked = request(peer, parameters, "apply " + name);
   asked.dry_run = asked.dry_run || dry_run;
-  return outcome(firewall.apply(parameters.at("policy").get<std::string>(), name, asked));
+  return outcome_with_forwarding(
+      firewall, firewall.apply(parameters.at("policy").get<std::string>(), name, asked));
 }
 
 Reply diff(Firewall& firewall, const Peer& peer, const Json& parameters) {
@@ -98,7 +112,7 @@ Reply diff(Firewall& firewall, const Peer& peer, const Json& parameters) {
 std::string added_commands(const Firewall& firewall) {
   std::string out;
   const auto& rules = firewall.policy().policy().rules;
-  const auto command = [](const policy::Rule& rule) {
+  const auto command = [](const auto& rule) {
     return policy::command_text(rule) +
            (rule.comment.empty() ? "" : " comment " + policy::join({rule.comment})) + "\n";
   };
@@ -107,6 +121,12 @@ std::string added_commands(const Firewall& firewall) {
     if (rule->layer == policy::Layer::before) out += "fwctl prepend " + command(*rule);
   for (const auto& rule : rules)
     if (rule.layer == policy::Layer::added) out += "fwctl " + command(rule);
+  const auto add = [&](const auto& translations) {
+    for (const auto& one : translations)
+      if (!one.managed) out += "fwctl " + command(one);
+  };
+  add(firewall.policy().policy().forwards);
+  add(firewall.policy().policy().masquerades);
   return out;
 }
 
@@ -194,7 +214,7 @@ Service::Methods methods(Firewall& firewall) {
        [&](const Peer& peer, const Json& json) { return set_logging(firewall, peer, json); }},
       {"Enable",
        [&](const Peer& peer, const Json& json) {
-         return outcome(firewall.enable(request(peer, json, "enable")));
+         return outcome_with_forwarding(firewall, firewall.enable(request(peer, json, "enable")));
        }},
       {"Disable",
        [&](const Peer& peer, const Json& json) {
@@ -202,7 +222,7 @@ Service::Methods methods(Firewall& firewall) {
        }},
       {"Reload",
        [&](const Peer& peer, const Json& json) {
-         return outcome(firewall.reload(request(peer, json, "reload")));
+         return outcome_with_forwarding(firewall, firewall.reload(request(peer, json, "reload")));
        }},
       {"Apply",
        [&](const Peer& peer, const Json& json) { return apply(firewall, peer, json, false); }},

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <array>
 
+#include "daemon/forwarding.h"
 #include "daemon/protocol/diagnostics.h"
 #include "rules/explain.h"
 #include "rules/policy/baseline.h"
 #include "rules/policy/items.h"
 #include "rules/policy/print.h"
+#include "rules/policy/translation.h"
 
 namespace fwctl {
 namespace {
@@ -19,6 +21,14 @@ using protocol::to_json;
 Reply error_reply(std::string_view name, Json parameters) {
   return {.parameters = std::move(parameters),
           .error = std::string(protocol::interface_name) + "." + std::string(name)};
+}
+
+void add_hits(Json& json, const std::string& id, const std::map<std::string, Hits>* hits) {
+  if (hits == nullptr) return;
+  const auto found = hits->find(id);
+  const Hits counted = found == hits->end() ? Hits{} : found->second;
+  json["packets"] = counted.packets;
+  json["bytes"] = counted.bytes;
 }
 
 Json rule_json(const Firewall& firewall, std::size_t index,
@@ -43,12 +53,40 @@ Json rule_json(const Firewall& firewall, std::size_t index,
             {"managed", rule.layer == policy::Layer::managed},
             {"file", firewall.sources().at(rule.source).name},
             {"line", rule.at.line}};
-  if (hits == nullptr) return json;
-  const auto found = hits->find(id);
-  const Hits counted = found == hits->end() ? Hits{} : found->second;
-  json["packets"] = counted.packets;
-  json["bytes"] = counted.bytes;
+  add_hits(json, id, hits);
   return json;
+}
+
+template <typename Translation>
+Json translation_json(const Firewall& firewall, const std::string& id, const Translation& written,
+                      const std::map<std::string, Hits>* hits) {
+  Json json{{"id", id},
+            {"text", policy::command_text(written)},
+            {"comment", written.comment},
+            {"managed", written.managed},
+            {"file", firewall.sources().at(written.source).name},
+            {"line", written.at.line}};
+  add_hits(json, id, hits);
+  return json;
+}
+
+Json translations_json(const Firewall& firewall, const std::map<std::string, Hits>* hits) {
+  const auto& policy = firewall.policy();
+  Json out = Json::array();
+  for (const auto& forward : policy.forwards())
+    out.push_back(
+        translation_json(firewall, forward.id, policy.policy().forwards[forward.written], hits));
+  for (const auto& masquerade : policy.masquerades())
+    out.push_back(translation_json(firewall, masquerade.id,
+                                   policy.policy().masquerades[masquerade.written], hits));
+  return out;
+}
+
+bool translates_ipv6(const policy::Masquerade& masquerade) {
+  return std::any_of(masquerade.from.begin(), masquerade.from.end(), [](const auto& item) {
+    const auto* range = std::get_if<AddressRange>(&item.what);
+    return range != nullptr && range->family() == Family::ipv6;
+  });
 }
 
 Listener listener(const ListeningSocket& socket) {
@@ -135,6 +173,27 @@ Reply to_reply(const Failure& failure) {
   return error_reply("Failed", {{"message", std::get<Error>(failure).message()}});
 }
 
+std::vector<std::string> forwarding_problems(const policy::Policy& policy) {
+  if (policy.forwards.empty() && policy.masquerades.empty()) return {};
+  bool ipv4 = false;
+  bool ipv6 = false;
+  for (const auto& forward : policy.forwards)
+    (forward.to.family() == Family::ipv4 ? ipv4 : ipv6) = true;
+  // One that names no addresses is mostly meant for IPv4.
+  for (const auto& masquerade : policy.masquerades)
+    (translates_ipv6(masquerade) ? ipv6 : ipv4) = true;
+  const auto kernel = forwarding();
+  if (!kernel) return {"whether the kernel forwards cannot be asked: " + kernel.error().message()};
+  std::vector<std::string> out;
+  const auto complain = [&](const std::string& family, const std::string& name) {
+    out.push_back("the policy forwards or masquerades " + family +
+                  ", but the kernel passes none on: set " + name + " to 1");
+  };
+  if (ipv4 && !kernel->ipv4) complain("IPv4", "net.ipv4.ip_forward");
+  if (ipv6 && !kernel->ipv6) complain("IPv6", "net.ipv6.conf.all.forwarding");
+  return out;
+}
+
 Json status_json(Firewall& firewall) {
   const auto& policy = firewall.policy().policy();
   auto problems = firewall.problems();
@@ -144,18 +203,28 @@ Json status_json(Firewall& firewall) {
     problems.emplace_back(
         "table inet fwctl is not as fwctl left it, another program changed it: 'fwctl reload' "
         "restores it");
+  if (firewall.enabled()) {
+    const auto more = forwarding_problems(policy);
+    problems.insert(problems.end(), more.begin(), more.end());
+  }
   const bool counted = firewall.enabled() && look;
+  const auto* hits = counted ? &look->hits : nullptr;
   Json rules = Json::array();
   for (std::size_t index = 0; index < policy.rules.size(); ++index)
-    rules.push_back(rule_json(firewall, index, counted ? &look->hits : nullptr));
+    rules.push_back(rule_json(firewall, index, hits));
   Json defaults = Json::object();
   for (const auto traffic :
        {policy::Traffic::incoming, policy::Traffic::outgoing, policy::Traffic::routed})
     defaults[std::string(text(traffic))] = text(policy.default_for(traffic));
-  return {{"enabled", firewall.enabled()},   {"generation", firewall.generation()},
-          {"since", firewall.since()},       {"defaults", std::move(defaults)},
-          {"logging", text(policy.logging)}, {"rules", std::move(rules)},
-          {"problems", std::move(problems)}, {"version", FWCTL_VERSION}};
+  return {{"enabled", firewall.enabled()},
+          {"generation", firewall.generation()},
+          {"since", firewall.since()},
+          {"defaults", std::move(defaults)},
+          {"logging", text(policy.logging)},
+          {"rules", std::move(rules)},
+          {"translations", translations_json(firewall, hits)},
+          {"problems", std::move(problems)},
+          {"version", FWCTL_VERSION}};
 }
 
 Json to_json(const ListeningSocket& socket, const Firewall& firewall) {

@@ -11,6 +11,9 @@ namespace fwctl {
 protocol::Json to_json(const Outcome& outcome);
 // The error reply for a change that did not happen.
 protocol::Reply to_reply(const Failure& failure);
+// A sentence for each family in which the policy passes packets on and the kernel does not, as far
+// as the kernel can be asked.
+std::vector<std::string> forwarding_problems(const policy::Policy& policy);
 // Parameters of Status.
 protocol::Json status_json(Firewall& firewall);
 // A socket and who can reach it under the policy; everyone while the firewall is not in force.

@@ -91,8 +91,8 @@ _fwctl_files()
 _fwctl()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="allow deny reject insert prepend delete default check apply diff reload show reset
-        enable disable status ports explain app set"
+    local commands="allow deny reject limit route forward masquerade insert prepend delete default check apply diff reload show reset
+        enable disable status ports explain app set logging"
     local options="--help --version --json --dry-run --color --socket"
     COMPREPLY=()
 

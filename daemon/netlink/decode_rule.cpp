@@ -92,6 +92,7 @@ class RuleReader {
     };
     static constexpr std::array readers{Entry{"meta", &RuleReader::meta},
                                         Entry{"ct", &RuleReader::ct},
+                                        Entry{"fib", &RuleReader::fib},
                                         Entry{"payload", &RuleReader::payload},
                                         Entry{"bitwise", &RuleReader::bitwise},
                                         Entry{"byteorder", &RuleReader::byteorder},
@@ -132,6 +133,11 @@ class RuleReader {
       return false;
     return load(direction ? Source::ct_original : Source::ct, data.u32(NFTNL_EXPR_CT_KEY), 0,
                 data.u32(NFTNL_EXPR_CT_DREG));
+  }
+
+  bool fib(const Expression& data) {
+    if (data.u32(NFTNL_EXPR_FIB_FLAGS) != NFTA_FIB_F_DADDR) return false;
+    return load(Source::fib, data.u32(NFTNL_EXPR_FIB_RESULT), 0, data.u32(NFTNL_EXPR_FIB_DREG));
   }
 
   bool payload(const Expression& data) {

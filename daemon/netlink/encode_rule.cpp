@@ -65,6 +65,13 @@ void put_load(MessageWriter& out, Field field, std::size_t width, std::uint32_t 
       if (place.source == Source::ct_original) out.put_u8(NFTA_CT_DIRECTION, IP_CT_DIR_ORIGINAL);
       return;
     }
+    case Source::fib: {
+      const Expression expression(out, "fib");
+      out.put_be32(NFTA_FIB_DREG, into);
+      out.put_be32(NFTA_FIB_RESULT, place.where);
+      out.put_be32(NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR);
+      return;
+    }
     case Source::link_header:
     case Source::network_header:
     case Source::transport_header: {

@@ -39,6 +39,7 @@ constexpr std::array layouts{
                 7, false},
     FieldLayout{Field::ct_original_daddr6, "ct_original_daddr6", Source::ct_original,
                 NFT_CT_DST_IP6, 8, false},
+    FieldLayout{Field::daddr_type, "daddr_type", Source::fib, NFT_FIB_RESULT_ADDRTYPE, 38, true},
 };
 
 constexpr std::uint8_t icmpv6 = 58;

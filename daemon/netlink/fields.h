@@ -16,6 +16,7 @@ enum class Source : std::uint8_t {
   meta,
   ct,
   ct_original,  // of the direction that began the connection
+  fib,          // of the destination address
   link_header,
   network_header,
   transport_header
@@ -25,7 +26,7 @@ struct FieldLayout {
   nft::Field field;
   std::string_view name;
   Source source;
-  std::uint32_t where;      // NFT_META_*, NFT_CT_*, or the offset in the header
+  std::uint32_t where;      // NFT_META_*, NFT_CT_*, NFT_FIB_RESULT_*, or the offset in the header
   std::uint32_t data_type;  // nft's own number, include/datatype.h there
   bool host_order;
 };

@@ -9,6 +9,7 @@
 
 #include "rules/compile/clause.h"
 #include "rules/compile/port_map.h"
+#include "rules/compile/translate.h"
 #include "rules/nft/references.h"
 
 namespace fwctl::compile {
@@ -129,14 +130,30 @@ class ChainBuilder {
   // True when something goes to the chain that refuses with an answer.
   bool build() {
     add_audit();
-    for (const auto& rule : policy_.rules(traffic_)) add(rule);
+    bool baseline = true;
+    for (const auto& rule : policy_.rules(traffic_)) {
+      if (std::exchange(baseline, !rule.written) && !baseline) add_forwarded();
+      add(rule);
+    }
+    if (baseline) add_forwarded();
     flush_run();
     add_default();
     ruleset_.chains.push_back(std::move(chain_));
     return refuses_;
   }
 
+  Matcher matcher() const {
+    return [this](const Clause& clause) { return statements(clause); };
+  }
+
  private:
+  // What a forward redirects, no rule is asked about.
+  void add_forwarded() {
+    if (traffic_ != Traffic::routed || policy_.forwards().empty()) return;
+    flush_run();
+    for (auto& rule : forwarded_rules(policy_, matcher())) chain_.rules.push_back(std::move(rule));
+  }
+
   void add(const CheckedRule& rule) {
     if (rule.verdict == Verdict::reject || rule.verdict == Verdict::limit) refuses_ = true;
     const auto parts = clauses(policy_, rule.conditions);
@@ -441,6 +458,8 @@ nft::Ruleset compile(const CheckedPolicy& policy) {
     refuses = ChainBuilder(policy, traffic, ruleset).build() || refuses;
   }
   if (refuses) add_refuse_chain(ruleset);
+  const ChainBuilder routed(policy, Traffic::routed, ruleset);
+  add_translations(policy, routed.matcher(), ruleset);
   const auto used = nft::referenced_sets(ruleset);
   for (const auto& set : policy.sets())
     for (const auto family : {Family::ipv4, Family::ipv6})

@@ -177,6 +177,8 @@ class RuleText {
         return "ct original ip daddr";
       case Field::ct_original_daddr6:
         return "ct original ip6 daddr";
+      case Field::daddr_type:
+        return "fib daddr type";
     }
     return {};
   }

@@ -36,6 +36,7 @@ std::size_t width(Field field) {
     case Field::skgid:
     case Field::ct_status:
     case Field::ct_original_daddr4:
+    case Field::daddr_type:
       return 4;
     case Field::ether_saddr:
       return 6;

@@ -44,6 +44,7 @@ enum class Field : std::uint8_t {
   ct_original_dport,   // 2 bytes, network order
   ct_original_daddr4,  // 4 bytes, network order
   ct_original_daddr6,  // 16 bytes, network order
+  daddr_type,          // fib daddr type: what the destination is to this host, 4 bytes, host order
 };
 
 // Bytes the field occupies in a register before padding to 4.
@@ -58,6 +59,9 @@ constexpr std::uint32_t ct_new = 8;
 // Bits of `ct status`.
 constexpr std::uint32_t ct_status_snat = 0x10;
 constexpr std::uint32_t ct_status_dnat = 0x20;
+
+// The `daddr_type` of this host's own addresses, RTN_LOCAL of linux/rtnetlink.h.
+constexpr std::uint32_t daddr_local = 2;
 
 // The `iiftype` of Ethernet, and of what looks like it (bridges, veth, wireless).
 constexpr std::uint16_t iiftype_ether = 1;

@@ -204,6 +204,8 @@ std::string value_text(Field field, std::string_view value) {
       return named(icmp_types, value);
     case Field::icmpv6_type:
       return named(icmpv6_types, value);
+    case Field::daddr_type:
+      return host_number(value) == daddr_local ? "local" : std::to_string(host_number(value));
   }
   return {};
 }
@@ -286,6 +288,8 @@ std::string_view type_name(Field field) {
       return "icmp_type";
     case Field::icmpv6_type:
       return "icmpv6_type";
+    case Field::daddr_type:
+      return "fib_addrtype";
   }
   return {};
 }

@@ -9,6 +9,7 @@
 #include "rules/policy/baseline.h"
 #include "rules/policy/items.h"
 #include "rules/policy/shadow.h"
+#include "rules/policy/translation.h"
 
 namespace fwctl::policy {
 namespace {
@@ -85,6 +86,8 @@ class Checker {
     for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed})
       checked_.rules_[static_cast<std::size_t>(traffic)] = baseline(traffic);
     for (std::size_t index = 0; index < checked_.policy_.rules.size(); ++index) check_rule(index);
+    check_forwards();
+    check_masquerades();
     if (has_errors(diagnostics_)) return {};
     warn_of_shadows();
     return std::move(checked_);
@@ -319,6 +322,70 @@ class Checker {
              "protocol " + rule.protocol->text() + " is of IPv4 only: no packet can match");
   }
 
+  // What a rule would be with the same `from` and ports, for what is checked as of a rule.
+  template <typename Translation>
+  static Rule like_a_rule(const Translation& translation) {
+    Rule rule;
+    rule.source = translation.source;
+    rule.at = translation.at;
+    rule.from = translation.from;
+    return rule;
+  }
+
+  template <typename Translation>
+  std::string translation_id(char kind, const Translation& translation) {
+    const std::string id = kind + hex(digest(command_text(translation)), 8);
+    const int same = ++ids_seen_[id];
+    return same == 1 ? id : id + "-" + std::to_string(same);
+  }
+
+  void check_forwards() {
+    const auto& forwards = checked_.policy_.forwards;
+    for (std::size_t index = 0; index < forwards.size(); ++index) {
+      const Forward& forward = forwards[index];
+      Rule rule = like_a_rule(forward);
+      rule.ports = forward.ports;
+      CheckedForward checked{.id = translation_id('f', forward),
+                             .conditions = {.flows = flows(rule),
+                                            .from = addresses(rule, rule.from),
+                                            .interfaces = forward.interfaces},
+                             .to = forward.to,
+                             .to_port = forward.to_port,
+                             .written = index};
+      check_target(rule, forward, checked.conditions);
+      checked_.forwards_.push_back(std::move(checked));
+    }
+  }
+
+  void check_target(const Rule& rule, const Forward& forward, const Conditions& conditions) {
+    if (forward.to.is_loopback() || forward.to.is_any())
+      complain(rule, forward.to_at, "a forward leads to another machine, not to this host");
+    if (!has_family(conditions.from, forward.to.family()))
+      complain(rule, forward.to_at, "'from' and 'to' share no address family: no packet can match");
+    for (const auto& flow : conditions.flows) {
+      if (!flow.protocol.has_ports())
+        return complain(rule, forward.ports.front().at,
+                        "protocol " + flow.protocol.text() + " has no ports to forward");
+      const PortRange first = conditions.flows.front().to;
+      if (forward.to_port && (!flow.to.single() || flow.to != first))
+        return complain(rule, forward.to_at,
+                        "several ports cannot lead to one: leave the port out behind the address, "
+                        "and each keeps its own");
+    }
+  }
+
+  void check_masquerades() {
+    const auto& masquerades = checked_.policy_.masquerades;
+    for (std::size_t index = 0; index < masquerades.size(); ++index) {
+      const Rule rule = like_a_rule(masquerades[index]);
+      checked_.masquerades_.push_back(
+          {.id = translation_id('m', masquerades[index]),
+           .conditions = {.from = addresses(rule, rule.from),
+                          .out_interfaces = masquerades[index].out_interfaces},
+           .written = index});
+    }
+  }
+
   void warn_of_shadows() {
     const auto& rules = checked_.policy_.rules;
     for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed}) {
@@ -389,10 +456,15 @@ void define_services(const Policy& policy, const Sources& sources, ServiceTable&
 
 std::string used_services(const Policy& policy, const ServiceTable& services) {
   std::set<std::string> names;
-  for (const auto& rule : policy.rules)
-    for (const auto* items : {&rule.ports, &rule.from_ports})
-      for (const auto& item : *items)
-        if (const auto* service = std::get_if<ServiceName>(&item.what)) names.insert(service->name);
+  const auto add = [&](const std::vector<PortItem>& items) {
+    for (const auto& item : items)
+      if (const auto* service = std::get_if<ServiceName>(&item.what)) names.insert(service->name);
+  };
+  for (const auto& rule : policy.rules) {
+    add(rule.ports);
+    add(rule.from_ports);
+  }
+  for (const auto& forward : policy.forwards) add(forward.ports);
   for (const auto& service : policy.services) names.erase(service.name);
   std::string out;
   for (const auto& name : names)

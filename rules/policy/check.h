@@ -72,6 +72,20 @@ struct CheckedSet {
   bool contains(const Address& address) const;
 };
 
+struct CheckedForward {
+  std::string id;         // "f" and 8 hexadecimal digits
+  Conditions conditions;  // of what arrives; clauses of another family than `to` mean nothing
+  Address to;
+  std::optional<std::uint16_t> to_port;  // only where all flows are of one port
+  std::size_t written = 0;               // index into CheckedPolicy::policy().forwards
+};
+
+struct CheckedMasquerade {
+  std::string id;         // "m" and 8 hexadecimal digits
+  Conditions conditions;  // of what goes out
+  std::size_t written = 0;
+};
+
 class CheckedPolicy {
  public:
   const Policy& policy() const { return policy_; }
@@ -82,6 +96,10 @@ class CheckedPolicy {
   }
   Verdict default_for(Traffic traffic) const { return policy_.default_for(traffic); }
   Logging logging() const { return policy_.logging; }
+
+  // In the policy's order.
+  const std::vector<CheckedForward>& forwards() const { return forwards_; }
+  const std::vector<CheckedMasquerade>& masquerades() const { return masquerades_; }
 
   // Ids by index into policy().rules.
   const std::vector<std::string>& ids() const { return ids_; }
@@ -95,6 +113,8 @@ class CheckedPolicy {
   std::vector<CheckedSet> sets_;
   std::array<std::vector<CheckedRule>, 3> rules_;
   std::vector<std::string> ids_;
+  std::vector<CheckedForward> forwards_;
+  std::vector<CheckedMasquerade> masquerades_;
 };
 
 // nullopt exactly when something in `diagnostics` is an error afterwards. Warnings (a rule that can

@@ -6,6 +6,7 @@
 
 #include "rules/policy/items.h"
 #include "rules/policy/print.h"
+#include "rules/policy/translation.h"
 #include "rules/yaml.h"
 
 namespace fwctl::policy {
@@ -36,9 +37,14 @@ Lines lines(const Policy& policy) {
   for (const auto& service : policy.services)
     if (!service.description.empty())
       out.push_back("service " + service.name + " description " + yaml::quote(service.description));
-  for (const auto& rule : policy.rules)
-    out.push_back(command_text(rule) +
-                  (rule.comment.empty() ? "" : " comment '" + rule.comment + "'"));
+  const auto add = [&](const auto& items) {
+    for (const auto& item : items)
+      out.push_back(command_text(item) +
+                    (item.comment.empty() ? "" : " comment '" + item.comment + "'"));
+  };
+  add(policy.rules);
+  add(policy.forwards);
+  add(policy.masquerades);
   return out;
 }
 

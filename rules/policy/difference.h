@@ -9,8 +9,8 @@
 namespace fwctl::policy {
 
 // Lines that begin with "- " (only in `before`) or "+ " (only in `after`), in the policies' order:
-// defaults, logging, sets, services, rules with their comments. Empty when both mean and say the
-// same. A rule that moved is both.
+// defaults, logging, sets, services, rules, forwards and masquerades with their comments. Empty
+// when both mean and say the same. A rule that moved is both.
 std::vector<std::string> difference(const Policy& before, const Policy& after);
 
 }  // namespace fwctl::policy

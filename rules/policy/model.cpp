@@ -48,6 +48,17 @@ bool Rule::same_meaning(const Rule& other) const {
   return meaning(*this) == meaning(other);
 }
 
+bool Forward::same_meaning(const Forward& other) const {
+  const auto meaning = [](const Forward& one) {
+    return std::tie(one.ports, one.to, one.to_port, one.from, one.interfaces);
+  };
+  return meaning(*this) == meaning(other);
+}
+
+bool Masquerade::same_meaning(const Masquerade& other) const {
+  return std::tie(out_interfaces, from) == std::tie(other.out_interfaces, other.from);
+}
+
 std::string_view text(Verdict verdict) {
   return name_of(verdicts, verdict);
 }

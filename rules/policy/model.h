@@ -99,6 +99,44 @@ struct Rule {
   }
 };
 
+// Connections to this host's own addresses that go to another machine instead. The first forward
+// that matches counts.
+struct Forward {
+  std::vector<PortItem> ports;  // that are asked for; never empty
+  Address to;
+  std::optional<std::uint16_t> to_port;  // nullopt: the port that was asked for
+  std::vector<AddressItem> from;         // empty: any of the family of `to`
+  std::vector<std::string> interfaces;   // where they come in; empty: any
+  std::string comment;
+
+  // They take no part in comparisons, as of a rule.
+  std::size_t source = 0;
+  Span at;
+  Span to_at;
+  bool managed = false;  // of a file that people own
+
+  bool same_meaning(const Forward& other) const;
+  bool operator==(const Forward& other) const {
+    return same_meaning(other) && comment == other.comment;
+  }
+};
+
+// Connections that go out on these interfaces with the interface's own address as their source.
+struct Masquerade {
+  std::vector<std::string> out_interfaces;  // never empty
+  std::vector<AddressItem> from;            // empty: any, of both families
+  std::string comment;
+
+  std::size_t source = 0;
+  Span at;
+  bool managed = false;
+
+  bool same_meaning(const Masquerade& other) const;
+  bool operator==(const Masquerade& other) const {
+    return same_meaning(other) && comment == other.comment;
+  }
+};
+
 struct AddressSet {
   std::string name;
   std::vector<AddressRange> ranges;  // as written, unsorted
@@ -129,6 +167,8 @@ struct Policy {
   std::vector<AddressSet> sets;
   std::vector<Service> services;
   std::vector<Rule> rules;  // in the order of evaluation
+  std::vector<Forward> forwards;
+  std::vector<Masquerade> masquerades;
 
   Verdict default_for(Traffic traffic) const { return defaults[static_cast<std::size_t>(traffic)]; }
 };

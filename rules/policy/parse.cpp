@@ -11,6 +11,7 @@
 #include "rules/policy/grammar.h"
 #include "rules/policy/items.h"
 #include "rules/policy/set_file.h"
+#include "rules/policy/translation.h"
 #include "rules/yaml.h"
 
 namespace fwctl::policy {
@@ -47,14 +48,19 @@ class FileReader {
     const auto root = yaml::parse(source_, diagnostics_);
     if (!root || root->kind == Kind::null) return;
     places_ = &places;
-    each_entry(*root, "a policy file is a map: version, defaults, logging, sets, services, rules",
-               {{"version", [this](const Node& value) { read_version(value); }},
-                {"defaults", [this](const Node& value) { read_defaults(value); }},
-                {"logging", [this](const Node& value) { read_logging(value); }},
-                {"sets", [this](const Node& value) { read_sets(value); }},
-                {"services", [this](const Node& value) { read_services(value); }},
-                {"before", [this](const Node& value) { read_before(value); }},
-                {"rules", [this](const Node& value) { read_rules(value, Layer::added); }}});
+    each_entry(
+        *root,
+        "a policy file is a map: version, defaults, logging, sets, services, rules, forward, "
+        "masquerade",
+        {{"version", [this](const Node& value) { read_version(value); }},
+         {"defaults", [this](const Node& value) { read_defaults(value); }},
+         {"logging", [this](const Node& value) { read_logging(value); }},
+         {"sets", [this](const Node& value) { read_sets(value); }},
+         {"services", [this](const Node& value) { read_services(value); }},
+         {"before", [this](const Node& value) { read_before(value); }},
+         {"rules", [this](const Node& value) { read_rules(value, Layer::added); }},
+         {"forward", [this](const Node& value) { read_forwards(value); }},
+         {"masquerade", [this](const Node& value) { read_masquerades(value); }}});
   }
 
   // A file of services.d: what `services` has as its value.
@@ -417,7 +423,7 @@ class FileReader {
                 {"icmp-type", [&](const Node& value) { icmp_types = &value; }},
                 {"direction", [&](const Node& value) { read_direction(value, rule); }},
                 {"log", [&](const Node& value) { read_log(value, rule); }},
-                {"comment", [&](const Node& value) { read_comment(value, rule); }}});
+                {"comment", [&](const Node& value) { read_comment(value, rule.comment); }}});
     if (verdicts == 0 && diagnostics_.size() == before)
       complain(node.at, "a rule needs a verdict: allow, deny, reject or limit");
     if (rate_at && rule.verdict != Verdict::limit)
@@ -474,13 +480,98 @@ class FileReader {
       complain(value.at, "log is true, false or all");
   }
 
-  void read_comment(const Node& value, Rule& rule) {
+  void read_comment(const Node& value, std::string& into) {
     const auto* words = scalar(value, "a comment");
     if (words == nullptr) return;
     if (words->size() > 200) complain(value.at, "a comment has at most 200 bytes");
     if (!one_line(*words)) complain(value.at, "a comment is one line of text");
-    rule.comment = *words;
+    into = *words;
   }
+
+  void read_interfaces(const Node& value, std::vector<std::string>& into) {
+    each_scalar(value, "an interface",
+                [&](const Node& item) { append(item, parse_interfaces(item.scalar), into); });
+  }
+
+  void read_addresses(const Node& value, std::vector<AddressItem>& into) {
+    each_scalar(value, "an address",
+                [&](const Node& item) { append(item, parse_addresses(item.scalar), into); });
+    if (const auto* odd = mixed_negation(into))
+      complain(odd->at, "in one list all addresses have a ! before them or none has");
+  }
+
+  void read_forwards(const Node& value) {
+    if (value.kind != Kind::list)
+      return complain(value.at, "forward is a list, each item begins with '- '");
+    for (const auto& item : value.items) read_forward(item);
+  }
+
+  void read_forward(const Node& node) {
+    Forward forward;
+    forward.at = node.at;
+    const std::size_t before = diagnostics_.size();
+    each_entry(
+        node, "a forward is a map: port, to, from, interface, comment",
+        {{"port",
+          [&](const Node& value) {
+            each_scalar(value, "a port or service", [&](const Node& item) {
+              append(item, parse_ports(item.scalar), forward.ports);
+            });
+            if (forward.ports.empty() && diagnostics_.size() == before)
+              complain(value.at, "a forward is of ports: 8080/tcp");
+          }},
+         {"to", [&](const Node& value) { read_target(value, forward); }},
+         {"from", [&](const Node& value) { read_addresses(value, forward.from); }},
+         {"interface", [&](const Node& value) { read_interfaces(value, forward.interfaces); }},
+         {"comment", [&](const Node& value) { read_comment(value, forward.comment); }}});
+    if (diagnostics_.size() != before) return;
+    if (forward.ports.empty()) return complain(node.at, "a forward needs 'port'");
+    if (forward.to_at == Span{}) return complain(node.at, "a forward needs 'to'");
+    keep(std::move(forward), policy_.forwards, added_.forwards);
+  }
+
+  void read_target(const Node& value, Forward& forward) {
+    const auto* word = scalar(value, "where a forward leads");
+    if (word == nullptr) return;
+    forward.to_at = within(value, 0, word->size());
+    const auto target = accept(value, parse_target(*word));
+    if (!target) return;
+    forward.to = target->address;
+    forward.to_port = target->port;
+  }
+
+  void read_masquerades(const Node& value) {
+    if (value.kind != Kind::list) return read_masquerade(value);
+    for (const auto& item : value.items) read_masquerade(item);
+  }
+
+  void read_masquerade(const Node& node) {
+    Masquerade masquerade;
+    masquerade.at = node.at;
+    const std::size_t before = diagnostics_.size();
+    if (node.kind == Kind::scalar)
+      read_interfaces(node, masquerade.out_interfaces);
+    else
+      each_entry(
+          node, "a masquerade is a map: out-interface, from, comment; or an interface",
+          {{"out-interface",
+            [&](const Node& value) { read_interfaces(value, masquerade.out_interfaces); }},
+           {"from", [&](const Node& value) { read_addresses(value, masquerade.from); }},
+           {"comment", [&](const Node& value) { read_comment(value, masquerade.comment); }}});
+    if (diagnostics_.size() != before) return;
+    if (masquerade.out_interfaces.empty())
+      return complain(node.at, "a masquerade needs 'out-interface'");
+    keep(std::move(masquerade), policy_.masquerades, added_.masquerades);
+  }
+
+  template <typename Item>
+  void keep(Item item, std::vector<Item>& all, std::vector<Item>& added) {
+    item.source = index_;
+    item.managed = !machine_;
+    if (machine_) added.push_back(item);
+    all.push_back(std::move(item));
+  }
+
   const Sources& sources_;
   const Source& source_;
   std::size_t index_;

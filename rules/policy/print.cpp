@@ -5,6 +5,7 @@
 #include "rules/icmp.h"
 #include "rules/policy/grammar.h"
 #include "rules/policy/items.h"
+#include "rules/policy/translation.h"
 #include "rules/yaml.h"
 
 namespace fwctl::policy {
@@ -128,11 +129,25 @@ std::string sets_text(const std::vector<AddressSet>& sets) {
   return out;
 }
 
-std::string rules_text(std::string_view key, const std::vector<Rule>& rules) {
-  if (rules.empty()) return {};
+template <typename Item>
+std::string list_text(std::string_view key, const std::vector<Item>& items) {
+  if (items.empty()) return {};
   std::string out = std::string(key) + ":\n";
-  for (const auto& rule : rules) out += yaml_text(rule);
+  for (const auto& item : items) out += yaml_text(item);
   return out;
+}
+
+template <typename Policy>
+std::string translations_text(const Policy& policy) {
+  return list_text("forward", policy.forwards) + list_text("masquerade", policy.masquerades);
+}
+
+std::string line(std::string_view key, const std::string& value) {
+  return "    " + std::string(key) + ": " + value + "\n";
+}
+
+std::string comment_line(const std::string& comment) {
+  return comment.empty() ? std::string() : line("comment", yaml::quote(comment));
 }
 
 }  // namespace
@@ -185,7 +200,7 @@ std::string yaml_text(const Rule& rule) {
   std::string out = "  - " + std::string(text(rule.verdict)) + ": ";
   out += (rule.ports.empty() ? "any" : list(texts(rule.ports))) + "\n";
   const auto line = [&](std::string_view key, const std::string& value) {
-    out += "    " + std::string(key) + ": " + value + "\n";
+    out += policy::line(key, value);
   };
   if (rule.protocol) line("protocol", rule.protocol->text());
   if (!rule.icmp_types.empty()) line("icmp-type", list(type_texts(rule)));
@@ -200,8 +215,35 @@ std::string yaml_text(const Rule& rule) {
     line("rate", text(rule.rate));
     line("burst", std::to_string(rule.rate.burst));
   }
-  if (!rule.comment.empty()) line("comment", yaml::quote(rule.comment));
+  return out + comment_line(rule.comment);
+}
+
+std::string command_text(const Forward& forward) {
+  std::string out = "forward " + join({ports_text(forward.ports, true)});
+  out += " to " + target_text(forward);
+  if (!forward.from.empty()) out += " from " + addresses_text(forward.from);
+  if (!forward.interfaces.empty()) out += " on " + joined(forward.interfaces);
   return out;
+}
+
+std::string command_text(const Masquerade& masquerade) {
+  std::string out = "masquerade out on " + joined(masquerade.out_interfaces);
+  if (!masquerade.from.empty()) out += " from " + addresses_text(masquerade.from);
+  return out;
+}
+
+std::string yaml_text(const Forward& forward) {
+  std::string out = "  - port: " + list(texts(forward.ports)) + "\n";
+  out += line("to", scalar(target_text(forward)));
+  if (!forward.from.empty()) out += line("from", list(texts(forward.from)));
+  if (!forward.interfaces.empty()) out += line("interface", list(forward.interfaces));
+  return out + comment_line(forward.comment);
+}
+
+std::string yaml_text(const Masquerade& masquerade) {
+  std::string out = "  - out-interface: " + list(masquerade.out_interfaces) + "\n";
+  if (!masquerade.from.empty()) out += line("from", list(texts(masquerade.from)));
+  return out + comment_line(masquerade.comment);
 }
 
 std::string yaml_text(const Added& added) {
@@ -213,8 +255,8 @@ std::string yaml_text(const Added& added) {
       defaults += "  " + std::string(text(traffic)) + ": " + std::string(text(*verdict)) + "\n";
   if (!defaults.empty()) out += "defaults:\n" + defaults;
   if (added.logging) out += "logging: " + yaml::quote(text(*added.logging)) + "\n";
-  return out + sets_text(added.sets) + rules_text("before", added.before) +
-         rules_text("rules", added.rules);
+  return out + sets_text(added.sets) + list_text("before", added.before) + list_text("rules", added.rules) +
+         translations_text(added);
 }
 
 std::string yaml_text(const Policy& policy) {
@@ -235,7 +277,7 @@ std::string yaml_text(const Policy& policy) {
     if (!service.description.empty())
       out += "    description: " + yaml::quote(service.description) + "\n";
   }
-  return out + rules_text("rules", policy.rules);
+  return out + list_text("rules", policy.rules) + translations_text(policy);
 }
 
 }  // namespace fwctl::policy

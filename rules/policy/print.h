@@ -16,8 +16,10 @@ std::string command_text(const Rule& rule);
 std::string what_text(const Rule& rule);
 std::string from_text(const Rule& rule);
 
-// One rule as an item of a YAML list, indented by two, ending with a newline.
+// One item of a YAML list, indented by two, ending with a newline.
 std::string yaml_text(const Rule& rule);
+std::string yaml_text(const Forward& forward);
+std::string yaml_text(const Masquerade& masquerade);
 
 // The whole of rules.yaml: what fwctl itself added, rules and sets, and the defaults and the
 // level of logging it was told to override.
@@ -27,6 +29,8 @@ struct Added {
   std::vector<AddressSet> sets;
   std::array<std::optional<Verdict>, 3> defaults;  // by Traffic
   std::optional<Logging> logging;
+  std::vector<Forward> forwards;
+  std::vector<Masquerade> masquerades;
 };
 std::string yaml_text(const Added& added);
 

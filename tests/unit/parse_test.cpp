@@ -247,7 +247,7 @@ TEST(Parse, RefusesWordsItDoesNotKnow) {
             "  services: {any: {ports: 1}}\n             ^~~\n");
   EXPECT_EQ(refusal("- allow: 22\n"),
             "policy.yaml:1:1: error: a policy file is a map: version, defaults, logging, sets, "
-            "services, rules\n"
+            "services, rules, forward, masquerade\n"
             "  - allow: 22\n  ^\n");
 }
 
