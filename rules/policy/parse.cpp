@@ -381,6 +381,17 @@ class FileReader {
                      append(item, parse_interfaces(item.scalar), rule.out_interfaces);
                    });
                  }},
+                {"mac",
+                 [&](const Node& value) {
+                   each_scalar(value, "a MAC address", [&](const Node& item) {
+                     append(item, parse_macs(item.scalar), rule.macs);
+                   });
+                 }},
+                {"mark",
+                 [&](const Node& value) {
+                   if (const auto* word = scalar(value, "a mark"))
+                     rule.mark = accept(value, parse_mark(*word));
+                 }},
                 {"icmp-type", [&](const Node& value) { icmp_types = &value; }},
                 {"direction", [&](const Node& value) { read_direction(value, rule); }},
                 {"log", [&](const Node& value) { read_log(value, rule); }},
