@@ -29,6 +29,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 4> participl
 constexpr std::array<std::pair<std::string_view, std::string_view>, 5> conditions{
     {{"family", "address family"},
      {"outInterface", "outgoing interface"},
+     {"mac", "MAC source"},
      {"icmpType", "ICMP type"},
      {"sourcePort", "source port"},
      {"state", "state of the connection"}}};

@@ -22,6 +22,8 @@ Packets only(const Packet& packet) {
           .icmp_type = packet.icmp_type,
           .interface = packet.interface,
           .out_interface = packet.out_interface,
+          .mac = packet.mac,
+          .mark = packet.mark,
           .state = packet.state};
 }
 
@@ -130,6 +132,21 @@ Match match_interface(const std::string& pattern, const std::optional<std::strin
   return {.share = pattern == "lo" ? Share::none : Share::some, .unmet = condition};
 }
 
+Match match_mac(const MacAddress& wanted, const Packets& packets) {
+  Share share = Share::some;
+  if (packets.mac)
+    share = all_or_none(*packets.mac == wanted);
+  else if (packets.interface == "lo")
+    share = Share::none;
+  return {.share = share, .unmet = Condition::mac};
+}
+
+Match match_mark(const std::optional<policy::Mark>& wanted, const Packets& packets) {
+  if (!wanted) return {};
+  const bool met = packets.mark && (*packets.mark & wanted->mask) == wanted->value;
+  return {.share = packets.mark ? all_or_none(met) : Share::some, .unmet = Condition::mark};
+}
+
 }  // namespace
 
 Match match(const CheckedPolicy& policy, const Conditions& conditions, const Packets& packets) {
@@ -149,6 +166,9 @@ Match match(const CheckedPolicy& policy, const Conditions& conditions, const Pac
   packets_left.ask(any_of(conditions.out_interfaces, [&](const std::string& pattern) {
     return match_interface(pattern, packets.out_interface, Condition::out_interface);
   }));
+  packets_left.ask(any_of(conditions.macs,
+                          [&](const MacAddress& wanted) { return match_mac(wanted, packets); }));
+  packets_left.ask(match_mark(conditions.mark, packets));
   return packets_left.result();
 }
 

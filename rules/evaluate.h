@@ -18,8 +18,10 @@ struct Packet {
   std::uint16_t from_port = 0;
   std::uint16_t to_port = 0;
   std::uint8_t icmp_type = 0;
-  std::string interface;      // it came in on (incoming, routed) or goes out on (outgoing)
-  std::string out_interface;  // a routed packet goes out on
+  std::string interface;          // it came in on (incoming, routed) or goes out on (outgoing)
+  std::string out_interface;      // a routed packet goes out on
+  std::optional<MacAddress> mac;  // Ethernet source, where there is one
+  std::uint32_t mark = 0;
   policy::State state = policy::State::fresh;
 };
 
@@ -43,6 +45,9 @@ struct Packets {
   // As of a packet; nullopt: any but lo.
   std::optional<std::string> interface;
   std::optional<std::string> out_interface;
+  // nullopt: any source, or none; on lo none.
+  std::optional<std::optional<MacAddress>> mac;
+  std::optional<std::uint32_t> mark;
   policy::State state = policy::State::fresh;
 
   Family family() const { return from.family(); }
@@ -64,8 +69,10 @@ enum class Condition : std::uint8_t {
   destination,
   interface,
   out_interface,
+  mac,
+  mark,
 };
-constexpr std::size_t condition_count = static_cast<std::size_t>(Condition::out_interface) + 1;
+constexpr std::size_t condition_count = static_cast<std::size_t>(Condition::mark) + 1;
 
 struct Match {
   Share share = Share::all;

@@ -21,8 +21,8 @@ using policy::ServicePort;
 using policy::Traffic;
 using policy::Word;
 
-constexpr std::array<std::string_view, 8> clause_words{"from", "to",     "on",    "in",
-                                                       "out",  "routed", "proto", "port"};
+constexpr std::array<std::string_view, 10> clause_words{"from",   "to",    "on",   "in",  "out",
+                                                        "routed", "proto", "port", "mac", "mark"};
 constexpr std::array<std::pair<std::string_view, Traffic>, 3> traffic_words{
     {{"in", Traffic::incoming}, {"out", Traffic::outgoing}, {"routed", Traffic::routed}}};
 
@@ -130,6 +130,8 @@ class Reader {
     if (word.text == "from") return read_side(word, seen_from_, from_);
     if (word.text == "to") return read_side(word, seen_to_, to_);
     if (word.text == "proto") return read_protocol(word);
+    if (word.text == "mac") return read_mac(word);
+    if (word.text == "mark") return read_mark(word);
     if (word.text == "port")
       return complain(word.at, "'port' stands behind 'from ADDRESS' or 'to ADDRESS'");
     read_what(word);
@@ -173,6 +175,22 @@ class Reader {
       range = *found;
     else
       complain(word.at, "ask about an address of the set");
+  }
+
+  void read_mac(const Word& keyword) {
+    if (mac_) return complain(keyword.at, "'mac' a second time");
+    if (const Word* word = argument(keyword.text, "a MAC address"))
+      mac_ = single(*word, policy::parse_macs(word->text), "MAC address");
+  }
+
+  void read_mark(const Word& keyword) {
+    if (mark_) return complain(keyword.at, "'mark' a second time");
+    const Word* word = argument(keyword.text, "a mark, as 0x1");
+    if (word == nullptr) return;
+    const auto mark = accept(*word, policy::parse_mark(word->text));
+    if (mark && mark->mask != policy::Mark{}.mask)
+      return complain(word->at, "ask about one mark, without a mask");
+    if (mark) mark_ = mark->value;
   }
 
   void read_source_port(const Word& word) {
@@ -303,7 +321,9 @@ class Reader {
                 .to_ports = kind.ports,
                 .icmp_type = kind.icmp_type,
                 .interface = interface_,
-                .out_interface = out_interface_};
+                .out_interface = out_interface_,
+                .mark = mark_};
+    if (mac_) out.mac = mac_;
     const bool loops = is_loopback(from_) || is_loopback(to_);
     if (loops && !out.interface) out.interface = "lo";
     return out;
@@ -325,6 +345,8 @@ class Reader {
   Traffic traffic_ = Traffic::incoming;
   std::optional<std::string> interface_;
   std::optional<std::string> out_interface_;
+  std::optional<MacAddress> mac_;
+  std::optional<std::uint32_t> mark_;
   std::optional<AddressRange> from_;
   std::optional<AddressRange> to_;
   std::optional<PortRange> from_ports_;

@@ -15,6 +15,7 @@ namespace fwctl {
 // WHAT     = PORT[/PROTOCOL] | SERVICE[/PROTOCOL] | PROTOCOL | (icmp|icmpv6) TYPE
 // CLAUSE   = in | out | routed | on INTERFACE | proto PROTOCOL
 //          | in on INTERFACE | out on INTERFACE            (both, of a routed packet)
+//          | mac ADDRESS | mark NUMBER
 //          | from ADDRESS [port PORT] | to ADDRESS [port PORT]
 // A PORT may be a range, an ADDRESS a prefix or a range; "any" leaves an address open. TYPE is a
 // number, or a name, which behind "icmp" means ICMP of both families where both have it. What comes

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "rules/policy/items.h"
+
 namespace fwctl {
 namespace {
 
@@ -96,6 +98,13 @@ std::string sources_text(const CheckedPolicy& policy, const CheckedRule& rule, A
   std::string out = from.empty() ? everyone(asked) : from;
   if (!flows.source_ports.empty()) out += " from port " + joined(flows.source_ports);
   if (!flows.icmp_types.empty()) out += " with type " + joined(flows.icmp_types);
+  if (share(policy, {.macs = conditions.macs}, asked) == Share::some) {
+    Words macs;
+    for (const auto& mac : conditions.macs) add(macs, mac.text());
+    out += " with MAC source " + joined(macs);
+  }
+  if (share(policy, {.mark = conditions.mark}, asked) == Share::some)
+    out += " with mark " + policy::text(*conditions.mark);
   if (!to.empty() || !flows.ports.empty()) out += " to";
   if (!to.empty()) out += " " + to;
   if (!flows.ports.empty()) out += " port " + joined(flows.ports);

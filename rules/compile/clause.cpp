@@ -47,7 +47,8 @@ std::optional<AddressMatch> unless_everything(const policy::CheckedPolicy& polic
 }  // namespace
 
 bool Clause::only_flow() const {
-  if (states != 0 || family || from || to || interface || out_interface || !flow) return false;
+  if (states != 0 || family || from || to || interface || out_interface || mac || mark || !flow)
+    return false;
   if (flow->icmp_type) return true;
   return flow->protocol.has_ports() && flow->from == all_ports && flow->to != all_ports;
 }
@@ -59,14 +60,17 @@ std::vector<Clause> clauses(const policy::CheckedPolicy& policy,
     for (const auto& flow : each(conditions.flows)) {
       if (flow && addresses.family && !flow->possible_in(*addresses.family)) continue;
       for (const auto& interface : each(conditions.interfaces))
-        for (const auto& out_interface : each(conditions.out_interfaces)) {
-          Clause clause = addresses;
-          clause.states = conditions.states;
-          clause.flow = flow;
-          clause.interface = interface;
-          clause.out_interface = out_interface;
-          out.push_back(std::move(clause));
-        }
+        for (const auto& out_interface : each(conditions.out_interfaces))
+          for (const auto& mac : each(conditions.macs)) {
+            Clause clause = addresses;
+            clause.states = conditions.states;
+            clause.flow = flow;
+            clause.interface = interface;
+            clause.out_interface = out_interface;
+            clause.mac = mac;
+            clause.mark = conditions.mark;
+            out.push_back(std::move(clause));
+          }
     }
   };
   if (conditions.from.empty() && conditions.to.empty()) {

@@ -17,6 +17,8 @@ struct Clause {
   std::optional<policy::AddressMatch> to;    // of `family`
   std::optional<std::string> interface;
   std::optional<std::string> out_interface;
+  std::optional<MacAddress> mac;
+  std::optional<policy::Mark> mark;
 
   // Asks for nothing but a flow whose source port is free: one lookup by protocol and port or by
   // ICMP type can decide it.

@@ -127,8 +127,7 @@ class ChainBuilder {
     chain_.name = chain_name(traffic);
   }
 
-  // True when something goes to the chain that refuses with an answer.
-  bool build() {
+  void build() {
     add_audit();
     bool baseline = true;
     for (const auto& rule : policy_.rules(traffic_)) {
@@ -139,7 +138,6 @@ class ChainBuilder {
     flush_run();
     add_default();
     ruleset_.chains.push_back(std::move(chain_));
-    return refuses_;
   }
 
   Matcher matcher() const {
@@ -155,7 +153,6 @@ class ChainBuilder {
   }
 
   void add(const CheckedRule& rule) {
-    if (rule.verdict == Verdict::reject || rule.verdict == Verdict::limit) refuses_ = true;
     const auto parts = clauses(policy_, rule.conditions);
     const bool looked_up = rule.verdict != Verdict::limit && !logs(rule) &&
                            std::all_of(parts.begin(), parts.end(),
@@ -260,6 +257,7 @@ class ChainBuilder {
     if (clause.out_interface)
       out.emplace_back(
           nft::Match{.field = Field::oifname, .value = interface_bytes(*clause.out_interface)});
+    match_link(out, clause);
     if (clause.states != 0)
       out.emplace_back(nft::Match{.field = Field::ct_state,
                                   .negated = true,
@@ -275,6 +273,21 @@ class ChainBuilder {
                     *clause.to);
     if (clause.flow) match_flow(out, clause);
     return out;
+  }
+
+  // Without Ethernet there may be anything where its source would stand.
+  static void match_link(std::vector<nft::Statement>& out, const Clause& clause) {
+    if (clause.mac) {
+      out.emplace_back(
+          nft::Match{.field = Field::iiftype, .value = host_order(nft::iiftype_ether)});
+      out.emplace_back(
+          nft::Match{.field = Field::ether_saddr,
+                     .value = Bytes(clause.mac->bytes.begin(), clause.mac->bytes.end())});
+    }
+    if (!clause.mark) return;
+    nft::Match mark{.field = Field::mark, .value = host_order(clause.mark->value)};
+    if (clause.mark->mask != policy::Mark{}.mask) mark.mask = host_order(clause.mark->mask);
+    out.emplace_back(std::move(mark));
   }
 
   static void match_flow(std::vector<nft::Statement>& out, const Clause& clause) {
@@ -376,7 +389,6 @@ class ChainBuilder {
 
   void add_default() {
     const Verdict verdict = policy_.default_for(traffic_);
-    if (verdict == Verdict::reject) refuses_ = true;
     const Logging wanted = verdict == Verdict::allow ? Logging::medium : Logging::low;
     if (policy_.logging() >= wanted) {
       std::vector<nft::Statement> log;
@@ -394,7 +406,6 @@ class ChainBuilder {
   nft::Ruleset& ruleset_;
   nft::Chain chain_;
   int runs_ = 0;
-  bool refuses_ = false;
   Types icmp_;
   Types icmpv6_;
   PortMap<const CheckedRule*> ports_;
@@ -433,6 +444,16 @@ void add_refuse_chain(nft::Ruleset& ruleset) {
                  {.statements = {nft::Reject{nft::RejectWith::port_unreachable}}, .comment = {}}}});
 }
 
+// A rule that rejects may have come to nothing: all that it is about is decided before, or the sets
+// it names are empty.
+bool refuses(const nft::Ruleset& ruleset) {
+  const auto goes_there = [](const auto& object) {
+    return nft::references(object).chains.contains(std::string(refuse_chain));
+  };
+  return std::ranges::any_of(ruleset.chains, goes_there) ||
+         std::ranges::any_of(ruleset.sets, goes_there);
+}
+
 void add_set(const policy::CheckedSet& set, Family family, nft::Ruleset& ruleset) {
   const auto& ranges = family == Family::ipv4 ? set.ipv4 : set.ipv6;
   if (ranges.empty()) return;
@@ -452,14 +473,13 @@ void add_set(const policy::CheckedSet& set, Family family, nft::Ruleset& ruleset
 
 nft::Ruleset compile(const CheckedPolicy& policy) {
   nft::Ruleset ruleset;
-  bool refuses = false;
   for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed}) {
     add_base_chain(policy, traffic, ruleset);
-    refuses = ChainBuilder(policy, traffic, ruleset).build() || refuses;
+    ChainBuilder(policy, traffic, ruleset).build();
   }
-  if (refuses) add_refuse_chain(ruleset);
   const ChainBuilder routed(policy, Traffic::routed, ruleset);
   add_translations(policy, routed.matcher(), ruleset);
+  if (refuses(ruleset)) add_refuse_chain(ruleset);
   const auto used = nft::referenced_sets(ruleset);
   for (const auto& set : policy.sets())
     for (const auto family : {Family::ipv4, Family::ipv6})

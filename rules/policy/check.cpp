@@ -119,19 +119,24 @@ class Checker {
 
   void check_rule(std::size_t index) {
     const Rule& rule = checked_.policy_.rules[index];
-    CheckedRule checked{
-        .id = unique_id(rule),
-        .verdict = rule.verdict,
-        .log = rule.log,
-        .rate = rule.rate,
-        .conditions = {.interfaces = rule.interfaces, .out_interfaces = rule.out_interfaces},
-        .written = index};
+    CheckedRule checked{.id = unique_id(rule),
+                        .verdict = rule.verdict,
+                        .log = rule.log,
+                        .rate = rule.rate,
+                        .conditions = {.interfaces = rule.interfaces,
+                                       .out_interfaces = rule.out_interfaces,
+                                       .macs = rule.macs,
+                                       .mark = rule.mark},
+                        .written = index};
     checked_.ids_.push_back(checked.id);
     auto& conditions = checked.conditions;
     conditions.flows = flows(rule);
     conditions.from = addresses(rule, rule.from);
     conditions.to = addresses(rule, rule.to);
     check_families(rule, conditions);
+    if (!rule.macs.empty() && rule.direction == Direction::out)
+      complain(rule, rule.at,
+               "what goes out has no MAC source yet: 'mac' goes with incoming and routed rules");
     checked_.rules_[static_cast<std::size_t>(traffic(rule.direction))].push_back(
         std::move(checked));
   }

@@ -51,6 +51,8 @@ struct Conditions {
   std::vector<AddressMatch> to;
   std::vector<std::string> interfaces;      // it comes in on; of outgoing packets, goes out on
   std::vector<std::string> out_interfaces;  // of routed packets: goes out on
+  std::vector<MacAddress> macs;             // its Ethernet source; one without any has none of them
+  std::optional<Mark> mark;
 };
 
 struct CheckedRule {

@@ -13,8 +13,9 @@ namespace {
 
 constexpr std::array<std::string_view, 6> first_words{"allow", "deny",  "reject",
                                                       "limit", "route", "rule"};
-constexpr std::array<std::string_view, 11> clause_words{
-    "proto", "from", "to", "port", "type", "app", "comment", "log", "log-all", "rate", "burst"};
+constexpr std::array<std::string_view, 13> clause_words{"proto",   "mac",  "mark", "from",    "to",
+                                                        "port",    "type", "app",  "comment", "log",
+                                                        "log-all", "rate", "burst"};
 
 bool same_word(std::string_view typed, std::string_view word) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
@@ -187,6 +188,15 @@ class Reader {
         any_clause = true;
         once(seen_proto_, current);
         read_proto();
+      } else if (take("mac")) {
+        any_clause = true;
+        once(seen_mac_, current);
+        if (const Word* macs = argument("mac", "a MAC address"))
+          accept(*macs, parse_macs(macs->text), rule_.macs);
+      } else if (take("mark")) {
+        any_clause = true;
+        once(seen_mark_, current);
+        read_mark();
       } else if (take("from")) {
         any_clause = true;
         once(seen_from_, current);
@@ -225,6 +235,12 @@ class Reader {
       return complain(type->at, "only icmp and icmpv6 have types");
     if (const Word* types = argument("type", "a type, as echo-request"))
       accept(*types, parse_icmp_types(protocol, types->text), rule_.icmp_types);
+  }
+
+  void read_mark() {
+    const Word* bits = argument("mark", "a mark, as 0x1 or 0x1/0xff");
+    Mark mark;
+    if (bits != nullptr && accept(*bits, parse_mark(bits->text), mark)) rule_.mark = mark;
   }
 
   void read_side(std::string_view keyword, std::vector<AddressItem>& addresses,
@@ -293,6 +309,8 @@ class Reader {
   bool seen_proto_ = false;
   bool seen_from_ = false;
   bool seen_to_ = false;
+  bool seen_mac_ = false;
+  bool seen_mark_ = false;
   bool seen_comment_ = false;
   bool seen_rate_ = false;
   bool seen_burst_ = false;

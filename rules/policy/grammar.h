@@ -33,7 +33,9 @@ Command place(const std::vector<std::string>& words);
 // RULE   = ["rule"] VERDICT [in|out] [on INTERFACES] [LOG] WHAT
 //        | "route" VERDICT [in on INTERFACES] [out on INTERFACES] [LOG] WHAT
 // LOG    = log | log-all
-// WHAT   = PORTS                                             ("80,443/tcp", "ssh", "9000-9010/udp")
+// WHAT   = SIMPLE, and behind the first word of it, or in its place: mac ADDRESSES, mark
+// BITS[/MASK] SIMPLE = PORTS                                             ("80,443/tcp", "ssh",
+// "9000-9010/udp")
 //        | [proto PROTO [type TYPES]] [from ADDRESSES [port PORTS]] [to ADDRESSES [port PORTS]]
 //        | [from ADDRESSES [app NAMES]] [to ADDRESSES [app NAMES]]      (one side may have port)
 // and anywhere behind the verdict: comment TEXT; with limit: rate COUNT/UNIT, burst COUNT.

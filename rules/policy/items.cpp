@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <functional>
 
 #include "rules/icmp.h"
@@ -14,8 +15,8 @@ namespace {
 constexpr std::size_t longest_name = 60;
 constexpr std::size_t longest_profile = 64;
 // They mean something else behind a verdict ("allow log ...").
-constexpr std::array<std::string_view, 9> words{"in",   "out", "on",   "log",    "proto",
-                                                "from", "to",  "port", "comment"};
+constexpr std::array<std::string_view, 11> words{"in", "out",  "on",      "log", "proto", "from",
+                                                 "to", "port", "comment", "mac", "mark"};
 // IFNAMSIZ - 1 of linux/if.h.
 constexpr std::size_t longest_interface = 15;
 
@@ -59,6 +60,25 @@ Span span(std::size_t offset, std::size_t length) {
   return {.line = 0,
           .column = static_cast<std::uint32_t>(offset + 1),
           .length = static_cast<std::uint32_t>(length)};
+}
+
+std::string hexadecimal(std::uint32_t number) {
+  std::array<char, 8> digits{};
+  const auto end = std::to_chars(digits.begin(), digits.end(), number, 16).ptr;
+  return "0x" + std::string(digits.begin(), end);
+}
+
+std::optional<std::uint32_t> parse_bits(std::string_view text) {
+  const bool hexadecimal = text.starts_with("0x") || text.starts_with("0X");
+  if (!hexadecimal) {
+    const auto number = parse_number(text, 0xffffffff);
+    return number ? std::optional(static_cast<std::uint32_t>(*number)) : std::nullopt;
+  }
+  text.remove_prefix(2);
+  std::uint32_t bits = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bits, 16);
+  if (error != std::errc() || end != text.data() + text.size()) return {};
+  return bits;
 }
 
 // Calls `parse` for each piece between commas and collects what it returns.
@@ -284,6 +304,27 @@ Parsed<std::vector<std::string>> parse_interfaces(std::string_view text) {
   return each_piece<std::string>(text, parse_interface);
 }
 
+Parsed<std::vector<MacAddress>> parse_macs(std::string_view text) {
+  return each_piece<MacAddress>(
+      text, [](std::string_view piece, Span /*at*/) -> Parsed<MacAddress> {
+        if (const auto mac = MacAddress::parse(piece)) return *mac;
+        return problem(piece, quoted(piece) + " is not a MAC address: one is '00:16:3e:aa:bb:cc'");
+      });
+}
+
+Parsed<Mark> parse_mark(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  const auto value = parse_bits(text.substr(0, slash));
+  const auto mask = slash == std::string_view::npos ? std::uint32_t{0xffffffff}
+                                                    : parse_bits(text.substr(slash + 1));
+  if (!value || !mask)
+    return problem(text, quoted(text) + " is not a mark: one is '0x1', or with a mask '0x1/0xff'");
+  if (*mask == 0) return problem(text, "a mask without bits says nothing of a packet");
+  if ((*value & ~*mask) != 0)
+    return problem(text, "the mark has bits that its mask leaves out: no packet can match");
+  return Mark{.value = *value, .mask = *mask};
+}
+
 Parsed<Protocol> parse_protocol(std::string_view text) {
   if (const auto protocol = Protocol::parse(text)) return *protocol;
   return problem(text, quoted(text) + " is not a protocol: tcp, udp, icmp, ... or a number to 255");
@@ -320,6 +361,11 @@ Parsed<std::uint32_t> parse_burst(std::string_view text) {
   const auto burst = parse_number(text, most_counted);
   if (burst && *burst != 0) return static_cast<std::uint32_t>(*burst);
   return problem(text, quoted(text) + " is not a number of connections: 1 to 1000000");
+}
+
+std::string text(const Mark& mark) {
+  const bool whole = mark.mask == Mark{}.mask;
+  return hexadecimal(mark.value) + (whole ? "" : "/" + hexadecimal(mark.mask));
 }
 
 std::string text(const Rate& rate) {

@@ -32,6 +32,10 @@ Parsed<std::vector<AddressItem>> parse_addresses(std::string_view text);
 Parsed<AddressRange> parse_address_range(std::string_view piece);
 // Names of at most 15 characters, or patterns ending in * (or in +, as iptables writes them).
 Parsed<std::vector<std::string>> parse_interfaces(std::string_view text);
+// Of Ethernet: "00:16:3e:aa:bb:cc".
+Parsed<std::vector<MacAddress>> parse_macs(std::string_view text);
+// "0x1" or "0x1/0xff", each also as a decimal number.
+Parsed<Mark> parse_mark(std::string_view text);
 Parsed<Protocol> parse_protocol(std::string_view text);
 // Names and numbers of `protocol`, which is icmp or icmpv6.
 Parsed<std::vector<std::uint8_t>> parse_icmp_types(Protocol protocol, std::string_view text);
@@ -54,6 +58,8 @@ bool one_line(std::string_view text);
 
 std::string text(const PortItem& item);
 std::string text(const AddressItem& item);
+// "0x1", "0x1/0xff".
+std::string text(const Mark& mark);
 // "10/minute"; without the burst.
 std::string text(const Rate& rate);
 

@@ -11,6 +11,7 @@
 
 #include "rules/address.h"
 #include "rules/diagnostic.h"
+#include "rules/mac.h"
 #include "rules/port.h"
 
 namespace fwctl::policy {
@@ -66,6 +67,13 @@ struct AddressItem {
   }
 };
 
+// The packets of which `mark & mask` is `value`; `value` has no bits besides those of `mask`.
+struct Mark {
+  std::uint32_t value = 0;
+  std::uint32_t mask = 0xffffffff;
+  auto operator<=>(const Mark&) const = default;
+};
+
 // Where a rule stands in the one list (design: before, then people's files, then what was added).
 enum class Layer : std::uint8_t { before, managed, added };
 
@@ -78,6 +86,8 @@ struct Rule {
   // goes out.
   std::vector<std::string> interfaces;
   std::vector<std::string> out_interfaces;  // of routed rules: where a packet goes out
+  std::vector<MacAddress> macs;             // Ethernet sources, not of outgoing packets; empty: any
+  std::optional<Mark> mark;
   // Only where no item below has ports; items carry their own protocol.
   std::optional<Protocol> protocol;
   std::vector<std::uint8_t> icmp_types;  // with protocol icmp or icmpv6; empty: any

@@ -29,14 +29,15 @@ std::string path_of(const Sources& sources, std::string_view file) {
 class FileReader {
  public:
   FileReader(const Sources& sources, std::size_t index, bool machine, Policy& policy, Added& added,
-             Diagnostics& diagnostics)
+             Diagnostics& diagnostics, KnownKeys* known)
       : sources_(sources),
         source_(sources.at(index)),
         index_(index),
         machine_(machine),
         policy_(policy),
         added_(added),
-        diagnostics_(diagnostics) {}
+        diagnostics_(diagnostics),
+        known_(known) {}
 
   // What may be said once, and where an earlier file of the same kind has said it.
   struct Places {
@@ -81,6 +82,11 @@ class FileReader {
 
   // Calls the reader of each key; complains about unknown, duplicate and empty ones.
   void each_entry(const Node& map, std::string_view expected, std::initializer_list<Key> keys) {
+    if (known_ != nullptr) {
+      const auto all = names(keys);
+      known_->insert_or_assign(std::string(expected),
+                               std::vector<std::string>(all.begin(), all.end()));
+    }
     if (map.kind != Kind::map) return complain(map.at, std::string(expected));
     std::set<std::string> seen;
     for (const auto& [key, value] : map.entries) {
@@ -96,7 +102,7 @@ class FileReader {
         return known.name == key.scalar;
       });
       if (found == keys.end())
-        complain(key.at, "unknown key '" + key.scalar + "'" + nearest_key(key.scalar, keys));
+        complain(key.at, "unknown key '" + key.scalar + "'" + suggestion(key.scalar, names(keys)));
       else if (value.kind == Kind::null)
         complain(key.at, "'" + key.scalar + "' has no value");
       else
@@ -104,10 +110,10 @@ class FileReader {
     }
   }
 
-  static std::string nearest_key(std::string_view typed, std::initializer_list<Key> keys) {
-    std::vector<std::string_view> names;
-    for (const auto& key : keys) names.push_back(key.name);
-    return suggestion(typed, names);
+  static std::vector<std::string_view> names(std::initializer_list<Key> keys) {
+    std::vector<std::string_view> out;
+    for (const auto& key : keys) out.push_back(key.name);
+    return out;
   }
 
   const std::string* scalar(const Node& node, std::string_view what) {
@@ -420,6 +426,17 @@ class FileReader {
                      append(item, parse_interfaces(item.scalar), rule.out_interfaces);
                    });
                  }},
+                {"mac",
+                 [&](const Node& value) {
+                   each_scalar(value, "a MAC address", [&](const Node& item) {
+                     append(item, parse_macs(item.scalar), rule.macs);
+                   });
+                 }},
+                {"mark",
+                 [&](const Node& value) {
+                   if (const auto* word = scalar(value, "a mark"))
+                     rule.mark = accept(value, parse_mark(*word));
+                 }},
                 {"icmp-type", [&](const Node& value) { icmp_types = &value; }},
                 {"direction", [&](const Node& value) { read_direction(value, rule); }},
                 {"log", [&](const Node& value) { read_log(value, rule); }},
@@ -579,6 +596,7 @@ class FileReader {
   Policy& policy_;
   Added& added_;
   Diagnostics& diagnostics_;
+  KnownKeys* known_;
   Places* places_ = nullptr;
 };
 
@@ -600,18 +618,18 @@ std::vector<std::string> set_files(const Sources& sources) {
   return out;
 }
 
-ParsedPolicy parse(const Sources& sources, Diagnostics& diagnostics) {
+ParsedPolicy parse(const Sources& sources, Diagnostics& diagnostics, KnownKeys* known) {
   ParsedPolicy result;
   FileReader::Places managed_places;
   FileReader::Places added_places;
   for (std::size_t index = 0; index < sources.managed.size(); ++index)
-    FileReader(sources, index, false, result.policy, result.added, diagnostics)
+    FileReader(sources, index, false, result.policy, result.added, diagnostics, known)
         .read(managed_places);
-  FileReader(sources, sources.managed.size(), true, result.policy, result.added, diagnostics)
+  FileReader(sources, sources.managed.size(), true, result.policy, result.added, diagnostics, known)
       .read(added_places);
   for (std::size_t index = 0; index < sources.definitions.size(); ++index)
     FileReader(sources, sources.managed.size() + 1 + index, false, result.policy, result.added,
-               diagnostics)
+               diagnostics, known)
         .read_definitions();
   std::stable_sort(result.policy.rules.begin(), result.policy.rules.end(),
                    [](const Rule& a, const Rule& b) { return a.layer < b.layer; });

@@ -1,6 +1,9 @@
 // Policy files to a Policy, with every problem in them at once.
 #pragma once
 
+#include <functional>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "rules/diagnostic.h"
@@ -40,9 +43,12 @@ struct ParsedPolicy {
 // Paths of the files that the sets of `sources` are read from, each once, as Sources::set_files has
 // them for names: below the folder that `added` is in.
 std::vector<std::string> set_files(const Sources& sources);
+// The keys of each kind of map, by what is said where something else stands in its place: "defaults
+// is a map: incoming, outgoing, routed". What documents and editors know is held against it.
+using KnownKeys = std::map<std::string, std::vector<std::string>, std::less<>>;
 
 // Appends what is wrong to `diagnostics`; the result is worth using only if nothing there is an
-// error.
-ParsedPolicy parse(const Sources& sources, Diagnostics& diagnostics);
+// error. `known`, where there is one, gets every kind of map that the sources have.
+ParsedPolicy parse(const Sources& sources, Diagnostics& diagnostics, KnownKeys* known = nullptr);
 
 }  // namespace fwctl::policy

@@ -74,6 +74,12 @@ std::string addresses_text(const std::vector<AddressItem>& items) {
   return joined(pieces);
 }
 
+std::string macs_text(const std::vector<MacAddress>& macs) {
+  std::string out;
+  for (const auto& mac : macs) out += (out.empty() ? "" : ",") + mac.text();
+  return out;
+}
+
 std::vector<std::string> type_texts(const Rule& rule) {
   const auto family = rule.protocol == icmp ? Family::ipv4 : Family::ipv6;
   std::vector<std::string> out;
@@ -89,7 +95,7 @@ bool null_word(const std::string& text) {
 
 bool simple(const Rule& rule) {
   return rule.from.empty() && rule.to.empty() && rule.from_ports.empty() && !rule.protocol &&
-         !rule.ports.empty();
+         rule.macs.empty() && !rule.mark && !rule.ports.empty();
 }
 
 // A scalar that YAML reads as the same text wherever it stands.
@@ -167,6 +173,8 @@ std::string command_text(const Rule& rule) {
     if (rule.rate.burst != Rate{}.burst) out += " burst " + std::to_string(rule.rate.burst);
   }
   if (simple(rule)) return out + " " + join({ports_text(rule.ports, true)});
+  if (!rule.macs.empty()) out += " mac " + macs_text(rule.macs);
+  if (rule.mark) out += " mark " + text(*rule.mark);
   const auto common = common_protocol(rule);
   const auto protocol = rule.protocol ? rule.protocol : common;
   if (protocol) out += " proto " + protocol->text();
@@ -193,6 +201,8 @@ std::string from_text(const Rule& rule) {
   std::string out = rule.from.empty() ? "anywhere" : addresses_text(rule.from);
   if (!rule.from_ports.empty()) out += " port " + ports_text(rule.from_ports, true);
   if (!rule.to.empty()) out += " to " + addresses_text(rule.to);
+  if (!rule.macs.empty()) out += " mac " + macs_text(rule.macs);
+  if (rule.mark) out += " mark " + text(*rule.mark);
   return out;
 }
 
@@ -207,6 +217,12 @@ std::string yaml_text(const Rule& rule) {
   if (!rule.from.empty()) line("from", list(texts(rule.from)));
   if (!rule.from_ports.empty()) line("from-port", list(texts(rule.from_ports)));
   if (!rule.to.empty()) line("to", list(texts(rule.to)));
+  if (!rule.macs.empty()) {
+    std::vector<std::string> macs;
+    for (const auto& mac : rule.macs) macs.push_back(mac.text());
+    line("mac", list(macs));
+  }
+  if (rule.mark) line("mark", text(*rule.mark));
   if (!rule.interfaces.empty()) line("interface", list(rule.interfaces));
   if (!rule.out_interfaces.empty()) line("out-interface", list(rule.out_interfaces));
   if (rule.direction != Direction::in) line("direction", std::string(text(rule.direction)));

@@ -26,6 +26,15 @@ bool covers(const AddressMatch& wide, const AddressMatch& narrow) {
   return outer != nullptr && inner != nullptr && outer->contains(*inner);
 }
 
+bool covers(const MacAddress& wide, const MacAddress& narrow) {
+  return wide == narrow;
+}
+
+bool covers(const std::optional<Mark>& wide, const std::optional<Mark>& narrow) {
+  if (!wide) return true;
+  return narrow && (wide->mask & ~narrow->mask) == 0 && (narrow->value & wide->mask) == wide->value;
+}
+
 // Every alternative of `narrow` lies within one of `wide`.
 template <typename T>
 bool covers(const std::vector<T>& wide, const std::vector<T>& narrow) {
@@ -44,7 +53,9 @@ bool covers(const CheckedRule& wide, const CheckedRule& narrow) {
          covers(wide.conditions.from, narrow.conditions.from) &&
          covers(wide.conditions.to, narrow.conditions.to) &&
          covers(wide.conditions.interfaces, narrow.conditions.interfaces) &&
-         covers(wide.conditions.out_interfaces, narrow.conditions.out_interfaces);
+         covers(wide.conditions.out_interfaces, narrow.conditions.out_interfaces) &&
+         covers(wide.conditions.macs, narrow.conditions.macs) &&
+         covers(wide.conditions.mark, narrow.conditions.mark);
 }
 
 // One protocol and one destination port, the commonest shape: found by key, so that 10,000 rules

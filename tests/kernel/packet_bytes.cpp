@@ -248,6 +248,7 @@ std::string in_words(const Packet& packet) {
       std::string(text(packet.traffic)) + " on " + packet.interface + ", " + packet.protocol.text();
   if (packet.protocol == icmp || packet.protocol == icmpv6)
     out += " type " + std::to_string(packet.icmp_type);
+  if (packet.mac) out += " mac " + packet.mac->text();
   return out + " " + end(packet.from, packet.from_port) + " to " + end(packet.to, packet.to_port) +
          ", " + std::string(word(packet.state));
 }

@@ -249,13 +249,16 @@ std::uint8_t PacketLab::route_of(const Packet& packet) const {
   return static_cast<std::uint8_t>(first_route + static_cast<int>(number_of(packet.out_interface)));
 }
 
-void PacketLab::emit_from_outside(std::size_t interface, Family family, const std::string& bytes) {
+void PacketLab::emit_from_outside(const Packet& packet, const std::string& bytes) {
+  const auto interface = number_of(packet.interface);
   sockaddr_ll to{};
   to.sll_family = AF_PACKET;
   to.sll_ifindex = static_cast<int>(outer_indices_[interface]);
-  const std::string type = family == Family::ipv4 ? std::string("\x08\x00", 2) : "\x86\xdd";
+  const std::string type =
+      packet.from.family() == Family::ipv4 ? std::string("\x08\x00", 2) : "\x86\xdd";
+  const auto source = packet.mac.value_or(MacAddress{{0x02, 0, 0, 0, 1, 0}}).bytes;
   const std::string frame =
-      hardware_address(interface) + std::string("\x02\0\0\0\x01\0", 6) + type + bytes;
+      hardware_address(interface) + std::string(source.begin(), source.end()) + type + bytes;
   send_all(outside_, frame, reinterpret_cast<const sockaddr*>(&to), sizeof to);
 }
 
@@ -286,7 +289,7 @@ void PacketLab::emit(const Packet& packet, const std::string& bytes) {
     emit_from_host(static_cast<std::uint32_t>(first_route + number_of(packet.interface)), packet,
                    bytes);
   else
-    emit_from_outside(number_of(packet.interface), packet.from.family(), bytes);
+    emit_from_outside(packet, bytes);
 }
 
 // Over lo, which every policy lets pass.

@@ -44,8 +44,8 @@ class PacketLab {
   // meeting what was loaded before.
   std::string load(const nft::Ruleset& ruleset);
 
-  // One fate for each packet, in order. Before them goes what gives connection tracking the state
-  // that a packet wants, as far as possible.
+  // One fate for each packet, in order. What the firewall meets has no mark. Before them goes what
+  // gives connection tracking the state that a packet wants, as far as possible.
   std::vector<Fate> send(const std::vector<Packet>& packets);
 
  private:
@@ -54,7 +54,7 @@ class PacketLab {
   std::string open_sockets();
   void open_flow(const Packet& packet);
   void emit(const Packet& packet, const std::string& bytes);
-  void emit_from_outside(std::size_t interface, Family family, const std::string& bytes);
+  void emit_from_outside(const Packet& packet, const std::string& bytes);
   void emit_from_host(std::uint32_t mark, const Packet& packet, const std::string& bytes);
   std::uint8_t route_of(const Packet& packet) const;
   std::size_t number_of(const std::string& interface) const;

@@ -64,6 +64,7 @@ std::optional<CheckedPolicy> checked(const Policy& policy) {
 // As the firewall met it.
 Packet met(Packet packet, const Fate& fate) {
   packet.state = *fate.state;
+  packet.mark = 0;
   return packet;
 }
 

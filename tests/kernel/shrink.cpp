@@ -42,6 +42,8 @@ void smaller_rule(const Policy& policy, std::size_t index, Candidates& out) {
   };
   without_each(policy, out, at(&Rule::interfaces));
   without_each(policy, out, at(&Rule::out_interfaces));
+  without_each(policy, out, at(&Rule::macs));
+  with_default(policy, out, at(&Rule::mark));
   without_each(policy, out, at(&Rule::icmp_types));
   without_each(policy, out, at(&Rule::from));
   without_each(policy, out, at(&Rule::from_ports));

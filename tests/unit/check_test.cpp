@@ -82,6 +82,20 @@ TEST(Check, TellsAllProblemsOfAllFiles) {
                                               "policy.d/a.yaml:1:15", "rules.yaml:1:21"}));
 }
 
+TEST(Check, ARuleHidesMarksAndMacSourcesWithinItsOwn) {
+  const auto hides = [](const std::string& first, const std::string& second) {
+    return !problems("rules: ['deny " + first + "', 'allow " + second + "']\n").empty();
+  };
+  EXPECT_TRUE(hides("mark 0x10/0xf0", "22 mark 0x13"));
+  EXPECT_TRUE(hides("22", "22 mark 0x13 mac 02:00:00:00:00:01"));
+  EXPECT_FALSE(hides("mark 0x10/0xf0", "22 mark 0x23"));
+  EXPECT_FALSE(hides("mark 0x10/0xf0", "22 mark 0x10/0x30"));
+  EXPECT_FALSE(hides("22 mark 0x13", "22"));
+  EXPECT_TRUE(hides("mac 02:00:00:00:00:01,02:00:00:00:00:02", "22 mac 02:00:00:00:00:02"));
+  EXPECT_FALSE(hides("mac 02:00:00:00:00:01", "mac 02:00:00:00:00:01,02:00:00:00:00:02"));
+  EXPECT_FALSE(hides("mac 02:00:00:00:00:01", "22"));
+}
+
 TEST(Check, WarnsOfARuleThatAnotherHides) {
   EXPECT_EQ(problems("rules:\n  - deny: 1-1024/tcp\n  - allow: ssh\n    from: 10.0.0.1\n"),
             "policy.yaml:3:5: warning: never matches: rule 1, 'deny 1-1024/tcp' (policy.yaml:2), "

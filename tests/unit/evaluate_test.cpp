@@ -155,8 +155,10 @@ std::string last_step(const std::string& rule, const Packets& packets) {
     case Share::none:
       break;
   }
-  constexpr std::array names{"state",       "protocol", "family",      "icmp type", "port",
-                             "source port", "source",   "destination", "interface"};
+  constexpr std::array names{"state",     "protocol",           "family", "icmp type",
+                             "port",      "source port",        "source", "destination",
+                             "interface", "outgoing interface", "mac",    "mark"};
+  static_assert(names.size() == condition_count);
   return names.at(static_cast<std::size_t>(steps.back().match.unmet));
 }
 
@@ -201,6 +203,25 @@ TEST(Trail, OfSeveralItemsTheNearestCounts) {
   EXPECT_EQ(last_step("deny 81/tcp,80/tcp", asked), "matches all");
   EXPECT_EQ(last_step("deny from 2001:db8::1,10.0.0.1", asked), "source");
   EXPECT_EQ(last_step("deny from 10.0.0.1,2001:db8::1", asked), "source");
+}
+
+TEST(Trail, AsksForMacSourcesAndMarks) {
+  const std::string mac = "deny mac 02:00:00:00:00:01,02:00:00:00:00:02";
+  auto asked = packets("10.1.2.3", 80);
+  EXPECT_EQ(last_step(mac, asked), "matches some");
+  EXPECT_EQ(last_step("deny mark 0x10/0xf0", asked), "matches some");
+  asked.mac = MacAddress::parse("02:00:00:00:00:02");
+  asked.mark = 0x11;
+  EXPECT_EQ(last_step(mac, asked), "matches all");
+  EXPECT_EQ(last_step("deny mark 0x10/0xf0", asked), "matches all");
+  EXPECT_EQ(last_step("deny mark 0x10", asked), "mark");
+  asked.mac = MacAddress::parse("02:00:00:00:00:03");
+  EXPECT_EQ(last_step(mac, asked), "mac");
+  asked.mac = std::optional<MacAddress>();
+  EXPECT_EQ(last_step(mac, asked), "mac") << "it has none";
+  asked.mac = {};
+  asked.interface = "lo";
+  EXPECT_EQ(match(load(""), {.macs = {MacAddress{}}}, asked).share, Share::none);
 }
 
 TEST(Trail, WhatIsLeftOpenMatchesInPart) {
@@ -273,6 +294,8 @@ TEST(Trail, HoldsForEveryPacketItIsAbout) {
                       .icmp_type = some.icmp_type,
                       .interface = some.interface,
                       .out_interface = some.out_interface,
+                      .mac = some.mac,
+                      .mark = some.mark,
                       .state = some.state};
       const Family family = packets.family();
       if (random.one_in(2)) packets.from = everything(family);
@@ -281,6 +304,8 @@ TEST(Trail, HoldsForEveryPacketItIsAbout) {
       if (random.one_in(2)) packets.from_ports = all_ports;
       if (random.one_in(4)) packets.to_ports = {0, some.to_port};
       if (random.one_in(2)) packets.interface = {};
+      if (random.one_in(2)) packets.mac = {};
+      if (random.one_in(2)) packets.mark = {};
       const bool any_type = random.one_in(2);
       if (any_type) packets.icmp_type = {};
       const auto steps = trail(policy, packets);
@@ -293,6 +318,9 @@ TEST(Trail, HoldsForEveryPacketItIsAbout) {
         if (packets.to_ports.contains(other.to_port)) one.to_port = other.to_port;
         if (!packets.interface) one.interface = random.interface();
         if (one.interface == "lo" && !packets.interface) one.interface = "eth0";
+        if (!packets.mac) one.mac = random.one_in(3) ? std::nullopt : std::optional(random.mac());
+        if (!packets.mac && packets.interface == "lo") one.mac = {};
+        if (!packets.mark) one.mark = random.mark();
         if (any_type) one.icmp_type = other.icmp_type;
         const auto decision = evaluate(policy, one);
         const policy::CheckedRule* expected = nullptr;

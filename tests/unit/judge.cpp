@@ -151,6 +151,11 @@ class Judge {
     return byte(packet_.icmp_type);
   }
 
+  Bytes ethernet_source() const {
+    const auto bytes = packet_.mac.value_or(MacAddress{}).bytes;
+    return {bytes.begin(), bytes.end()};
+  }
+
   // nft numbers addresses and states as the kernel does; interface names are padded.
   Bytes field(Field field) {
     const auto padded = [](Bytes name) {
@@ -184,6 +189,16 @@ class Judge {
         return port(packet_.from_port);
       case Field::th_dport:
         return port(packet_.to_port);
+      case Field::mark:
+        return number(packet_.mark);
+      case Field::iiftype:
+        if (out) result_.misread = "an incoming link of an outgoing packet";
+        ethernet_ = packet_.mac.has_value();
+        // ARPHRD_ETHER and ARPHRD_LOOPBACK of linux/if_arp.h.
+        return number(ethernet_ ? 1 : 772).substr(0, 2);
+      case Field::ether_saddr:
+        if (!ethernet_) result_.misread = "an Ethernet source where none was made sure of";
+        return ethernet_source();
       case Field::icmp_type:
         return type_of(icmp, Family::ipv4);
       case Field::icmpv6_type:
@@ -196,6 +211,7 @@ class Judge {
 
   const nft::Ruleset& ruleset_;
   const Packet& packet_;
+  bool ethernet_ = false;  // the packet is known to have an Ethernet source
   Judgement result_;
 };
 

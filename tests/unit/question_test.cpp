@@ -114,6 +114,13 @@ TEST(Question, ARoutedPacketHasTwoInterfaces) {
   EXPECT_FALSE(packets.out_interface);
 }
 
+TEST(Question, CanBeOfOneMacSourceAndOneMark) {
+  const auto packets = ask("22/tcp mark 0x10 mac 00:16:3E:aa:bb:cc").front().packets;
+  ASSERT_TRUE(packets.mac && *packets.mac);
+  EXPECT_EQ((*packets.mac)->text(), "00:16:3e:aa:bb:cc");
+  EXPECT_EQ(packets.mark, 16);
+}
+
 TEST(Question, WhatIsLeftOutMayBeAnything) {
   const auto packets = ask("22/tcp from any").front().packets;
   EXPECT_EQ(packets.traffic, Traffic::incoming);

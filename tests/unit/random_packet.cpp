@@ -118,6 +118,11 @@ Packet RandomPolicy::packet(const CheckedPolicy& policy) {
   if (packet.traffic == Traffic::routed) do
       packet.out_interface = near(aim.out_interfaces);
     while (packet.out_interface == "lo" || packet.out_interface == packet.interface);
+  if (packet.traffic != Traffic::outgoing && packet.interface != "lo") {
+    packet.mac = mac();
+    if (!aim.macs.empty() && one_in(2)) packet.mac = pick(aim.macs);
+  }
+  packet.mark = aim.mark && one_in(2) ? aim.mark->value : mark();
   packet.state = one_in(8) ? pick(std::array{State::invalid, State::established, State::related})
                            : State::fresh;
   return packet;

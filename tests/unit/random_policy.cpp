@@ -91,6 +91,14 @@ Verdict RandomPolicy::verdict() {
   return pick(std::array{Verdict::allow, Verdict::deny, Verdict::reject});
 }
 
+MacAddress RandomPolicy::mac() {
+  return {{0x02, 0, 0, 0, 0, static_cast<std::uint8_t>(1 + below(4))}};
+}
+
+std::uint32_t RandomPolicy::mark() {
+  return pick(std::array<std::uint32_t, 6>{0, 1, 2, 0x10, 0x11, 0x80000001});
+}
+
 std::string RandomPolicy::interface() {
   return std::string(pick(devices));
 }
@@ -203,6 +211,13 @@ policy::Rule RandomPolicy::rule() {
   if (one_in(6)) rule.log = one_in(2) ? policy::Log::fresh : policy::Log::all;
   if (one_in(4)) add_interfaces(rule.interfaces);
   if (rule.direction == policy::Direction::routed && one_in(2)) add_interfaces(rule.out_interfaces);
+  if (rule.direction != policy::Direction::out && one_in(6)) do
+      rule.macs.push_back(mac());
+    while (one_in(2));
+  if (one_in(8)) {
+    rule.mark = policy::Mark{.mask = pick(std::array{0xffffffffU, 0xffU, 0xf0U, 0x80000001U})};
+    rule.mark->value = mark() & rule.mark->mask;
+  }
   add_flow(rule);
   if (one_in(2)) add_addresses(rule);
   if (one_in(3)) rule.comment = comment();

@@ -28,6 +28,9 @@ class RandomPolicy {
   Packet packet(const policy::CheckedPolicy& policy);
   Address address(Family family);
   std::uint16_t port();
+  // One that rules name, or another.
+  MacAddress mac();
+  std::uint32_t mark();
   // Of a device, not a pattern.
   std::string interface();
   // All that packets come in on or go out on, some more than rules know of.

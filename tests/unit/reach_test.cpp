@@ -45,6 +45,14 @@ TEST(Reach, NamesWhoeverARuleNames) {
              "allow anyone from port 1000-1023 (4)", "reject anyone (5)"}));
 }
 
+TEST(Reach, NamesMacSourcesAndMarks) {
+  const auto policy = load(
+      "rules: ['allow 22 mac 02:00:00:00:00:01', 'reject mark 0x1/0x3 to 192.0.2.1', deny 22]\n");
+  EXPECT_EQ(reached(policy, ssh),
+            (Lines{"allow anyone with MAC source 02:00:00:00:00:01 (1)",
+                   "reject anyone with mark 0x1/0x3 to 192.0.2.1 (2)", "deny anyone (3)"}));
+}
+
 TEST(Reach, EndsWithTheDefault) {
   EXPECT_EQ(reached(load(""), ssh), Lines{"deny anyone"});
   EXPECT_EQ(reached(load("defaults: {incoming: allow}\n"), ssh), Lines{"allow anyone"});
