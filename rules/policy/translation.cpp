@@ -26,7 +26,7 @@ class Reader {
 
   std::optional<Translation> read() {
     const bool forward = command_.words.front().text == "forward";
-    const auto result = forward ? Translation(read_forward()) : Translation(read_masquerade());
+    auto result = forward ? Translation(read_forward()) : Translation(read_masquerade());
     if (failed_) return {};
     return result;
   }
