@@ -185,6 +185,7 @@ TEST(FixedPoint, OfWhatFwctlAdded) {
   RandomPolicy random(77);
   for (int count = 0; count < 300; ++count) {
     policy::Added added{.before = random.policy(5).rules, .rules = random.policy(5).rules};
+    added.sets = random.policy(5).sets;
     added.defaults = {policy::Verdict::reject, std::nullopt, policy::Verdict::allow};
     Diagnostics diagnostics;
     const auto parsed = policy::parse(sources("", yaml_text(added)), diagnostics);
@@ -192,6 +193,9 @@ TEST(FixedPoint, OfWhatFwctlAdded) {
     ASSERT_EQ(parsed.added.before, added.before);
     ASSERT_EQ(parsed.added.rules, added.rules);
     ASSERT_EQ(parsed.added.defaults, added.defaults);
+    ASSERT_EQ(parsed.added.sets.size(), added.sets.size());
+    for (std::size_t index = 0; index < added.sets.size(); ++index)
+      ASSERT_EQ(parsed.added.sets[index].ranges, added.sets[index].ranges);
   }
 }
 
