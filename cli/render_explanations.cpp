@@ -26,7 +26,7 @@ std::string word_for(const std::array<std::pair<std::string_view, std::string_vi
 constexpr std::array<std::pair<std::string_view, std::string_view>, 4> participles{
     {{"allow", "allowed"}, {"deny", "denied"}, {"reject", "rejected"}, {"limit", "limited"}}};
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 5> conditions{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 6> conditions{
     {{"family", "address family"},
      {"outInterface", "outgoing interface"},
      {"mac", "MAC source"},
