@@ -255,9 +255,8 @@ class FileReader {
                       "there: define this one in a file of your own");
     if (!valid_set_path(*path))
       return complain(named->at,
-                      "the file of a set is below the configuration folder: write its path from "
-                      "there, such as sets/" +
-                          set.name + ".txt, not beginning with / and without . or ..");
+                      "the file of a set is in the folder sets of the configuration: write sets/" +
+                          set.name + ".txt, for example");
     set.file = *path;
     const auto full = path_of(sources_, *path);
     const auto found = std::find_if(sources_.set_files.begin(), sources_.set_files.end(),

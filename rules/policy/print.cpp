@@ -271,8 +271,8 @@ std::string yaml_text(const Added& added) {
       defaults += "  " + std::string(text(traffic)) + ": " + std::string(text(*verdict)) + "\n";
   if (!defaults.empty()) out += "defaults:\n" + defaults;
   if (added.logging) out += "logging: " + yaml::quote(text(*added.logging)) + "\n";
-  return out + sets_text(added.sets) + list_text("before", added.before) + list_text("rules", added.rules) +
-         translations_text(added);
+  return out + sets_text(added.sets) + list_text("before", added.before) +
+         list_text("rules", added.rules) + translations_text(added);
 }
 
 std::string yaml_text(const Policy& policy) {

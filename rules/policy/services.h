@@ -53,7 +53,8 @@ class ServiceTable {
   explicit ServiceTable(std::string_view etc_services, std::vector<Definition> profiles = {});
 
   // By rank: the name itself, then among profiles also one that differs in upper and lower case
-  // only, if there is just one; at last the name in lower case. nullptr when the name means nothing. Valid until the table changes.
+  // only, if there is just one; at last the name in lower case. nullptr when the name means
+  // nothing. Valid until the table changes.
   const Definition* find(const std::string& name) const;
   // Profiles that differ from `name` in upper and lower case only.
   std::vector<std::string_view> alike(std::string_view name) const;

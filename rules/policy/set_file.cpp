@@ -62,7 +62,7 @@ std::vector<AddressRange> parse_set_file(const Source& file, Diagnostics& diagno
 }
 
 bool valid_set_path(std::string_view path) {
-  if (!one_line(path)) return false;
+  if (!one_line(path) || !path.starts_with("sets/")) return false;
   while (true) {
     const auto step = path.substr(0, path.find('/'));
     if (step.empty() || step == "." || step == "..") return false;

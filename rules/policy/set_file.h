@@ -13,7 +13,8 @@ namespace fwctl::policy {
 // told at their places and the rest by their number.
 std::vector<AddressRange> parse_set_file(const Source& file, Diagnostics& diagnostics);
 
-// A path that leads from the configuration folder to a file below it.
+// A path that leads from the configuration folder to a file below sets/. No other file can be
+// named: what is wrong in one is quoted to whoever may ask about a policy.
 bool valid_set_path(std::string_view path);
 
 }  // namespace fwctl::policy

@@ -29,6 +29,9 @@ MAPS = [
     ("defaults is a map", ["$defs", "defaults"], None),
     ("a service is a map", ["$defs", "service"], "### Your own"),
     ("a rule is a map", ["$defs", "rule"], "### The keys of a rule"),
+    ("a set is a list of addresses, or a map", ["$defs", "set-file"], None),
+    ("a forward is a map", ["$defs", "forward"], "## Forwards"),
+    ("a masquerade is a map", ["$defs", "masquerade"], "## Masquerades"),
 ]
 
 # What the parser says about the shape of a file, which a schema can say as well.

@@ -79,9 +79,10 @@ TEST(Compile, WhatCarriesALogIsARuleOfItsOwn) {
   const auto& id = policy.ids()[0];
   const auto chain = lines(ruleset, "incoming");
   const auto end = chain.size();
-  EXPECT_EQ(chain[end - 4],
-            "tcp dport 3000 ct state new limit rate 3/minute burst 10 packets log prefix \"[fwctl deny " + id +
-                "] \" level info comment \"" + id + "\"");
+  EXPECT_EQ(
+      chain[end - 4],
+      "tcp dport 3000 ct state new limit rate 3/minute burst 10 packets log prefix \"[fwctl deny " +
+          id + "] \" level info comment \"" + id + "\"");
   EXPECT_EQ(chain[end - 3], "tcp dport 3000 counter drop comment \"" + id + "\"");
   EXPECT_EQ(chain[end - 2],
             "limit rate 3/minute burst 10 packets log prefix \"[fwctl deny default] \" level info "

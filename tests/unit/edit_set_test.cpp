@@ -94,9 +94,9 @@ TEST_F(EditingSets, SetsOfPeopleArePointedAt) {
   const auto there = edit(SetAction::add, "office", {"10.0.0.0/8"});
   ASSERT_TRUE(there);
   EXPECT_FALSE(there->changed);
-  sources_.managed[0].text = "sets: {office: {file: o.txt}}\n";
-  sources_.set_files = {{.name = "o.txt", .text = "10.0.0.1\n"}};
-  EXPECT_NE(sets(edit(SetAction::add, "office", {"::1"})).find("read from the file o.txt"),
+  sources_.managed[0].text = "sets: {office: {file: sets/o.txt}}\n";
+  sources_.set_files = {{.name = "sets/o.txt", .text = "10.0.0.1\n"}};
+  EXPECT_NE(sets(edit(SetAction::add, "office", {"::1"})).find("read from the file sets/o.txt"),
             std::string::npos);
 }
 

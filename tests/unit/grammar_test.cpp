@@ -95,10 +95,11 @@ TEST(Grammar, TheProtocolGoesToThePorts) {
 TEST(Grammar, SaysWhatIsWrongAndWhere) {
   EXPECT_EQ(refusal(Words{}),
             "command:1:1: error: an empty rule: it begins with allow, deny, reject or limit\n");
-  EXPECT_EQ(refusal("alow 22/tcp"),
-            "command:1:1: error: 'alow' is not allow, deny, reject or limit, did you mean 'allow'?\n"
-            "  alow 22/tcp\n"
-            "  ^~~~\n");
+  EXPECT_EQ(
+      refusal("alow 22/tcp"),
+      "command:1:1: error: 'alow' is not allow, deny, reject or limit, did you mean 'allow'?\n"
+      "  alow 22/tcp\n"
+      "  ^~~~\n");
   EXPECT_EQ(refusal("allow"),
             "command:1:1: error: this rule names no port, address or interface: say what to allow, "
             "or 'from "

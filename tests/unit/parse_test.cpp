@@ -211,9 +211,10 @@ TEST(Parse, RefusesWhatIsEmpty) {
             "policy.yaml:2:12: error: an empty list: leave the key out instead\n    - allow: []\n  "
             "           ^\n");
   EXPECT_EQ(refusal("rules:\n  -\n").substr(0, 24), "policy.yaml:3:1: error: ");
-  EXPECT_EQ(refusal("rules:\n  - from: 10.0.0.1\n"),
-            "policy.yaml:2:5: error: a rule needs a verdict: allow, deny, reject or limit\n    - from: "
-            "10.0.0.1\n      ^\n");
+  EXPECT_EQ(
+      refusal("rules:\n  - from: 10.0.0.1\n"),
+      "policy.yaml:2:5: error: a rule needs a verdict: allow, deny, reject or limit\n    - from: "
+      "10.0.0.1\n      ^\n");
 }
 
 TEST(Parse, AnyStandsAlone) {
@@ -232,11 +233,13 @@ TEST(Parse, RefusesWordsItDoesNotKnow) {
             "policy.yaml:1:22: error: a default is allow, deny or reject\n"
             "  defaults: {incoming: drop}\n                       ^~~~\n");
   EXPECT_EQ(refusal("logging: loud\n"),
-            "policy.yaml:1:10: error: logging is off, low, medium, high or full\n  logging: loud\n           ^~~~\n");
+            "policy.yaml:1:10: error: logging is off, low, medium, high or full\n  logging: loud\n "
+            "          ^~~~\n");
   EXPECT_EQ(refusal("rules:\n  - allow: 22\n    log: yes\n"),
             "policy.yaml:3:10: error: log is true, false or all\n      log: yes\n           ^~~\n");
   EXPECT_EQ(refusal("rules:\n  - allow: 22\n    direction: sideways\n"),
-            "policy.yaml:3:16: error: a direction is in, out or routed\n      direction: sideways\n        "
+            "policy.yaml:3:16: error: a direction is in, out or routed\n      direction: "
+            "sideways\n        "
             "         ^~~~~~~~\n");
   EXPECT_EQ(refusal("sets: {9a: []}\n"),
             "policy.yaml:1:8: error: a set's name is a letter, then letters, digits, - or _\n  "

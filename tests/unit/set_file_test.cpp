@@ -60,10 +60,10 @@ TEST(SetFile, TellsTheFirstOfManyMistakes) {
 }
 
 TEST(SetFile, PathsStayBelowTheFolder) {
-  for (const auto* good : {"drop.txt", "sets/drop.txt", "a/b/c", "sets/..drop", ".hidden"})
+  for (const auto* good : {"sets/drop.txt", "sets/a/b/c", "sets/..drop", "sets/.hidden"})
     EXPECT_TRUE(policy::valid_set_path(good)) << good;
-  for (const auto* bad :
-       {"", "/etc/passwd", "../x", "a/../x", "a/..", "..", ".", "./x", "a//b", "a/", "a\nb"})
+  for (const auto* bad : {"", "/etc/passwd", "daemon.yaml", "../x", "sets/../x", "sets/..",
+                          "sets/.", "./sets/x", "sets//b", "sets/", "sets/a\nb"})
     EXPECT_FALSE(policy::valid_set_path(bad)) << bad;
 }
 
@@ -87,9 +87,9 @@ TEST(SetFile, IsReadIntoTheSetThatNamesIt) {
 }
 
 TEST(SetFile, PathsStartWhereTheAddedRulesAre) {
-  auto files = sources("sets: {a: {file: b.txt}, c: {file: b.txt}, d: {file: ../d}}\n");
+  auto files = sources("sets: {a: {file: sets/b.txt}, c: {file: sets/b.txt}, d: {file: ../d}}\n");
   files.added.name = "/etc/fwctl/rules.yaml";
-  EXPECT_EQ(policy::set_files(files), Texts{"/etc/fwctl/b.txt"});
+  EXPECT_EQ(policy::set_files(files), Texts{"/etc/fwctl/sets/b.txt"});
 }
 
 TEST(SetFile, IsRefusedWithEveryProblem) {
@@ -101,9 +101,10 @@ TEST(SetFile, IsRefusedWithEveryProblem) {
     const auto all = problems("sets:\n  a: " + set + "\n");
     EXPECT_NE(all.find(what), std::string::npos) << all;
   };
-  said("{file: gone.txt}", "policy.yaml:2:13: error: there is no file gone.txt\n");
-  said("{file: /etc/passwd}", "policy.yaml:2:13: error: the file of a set is below");
-  said("{file: ../x}", "policy.yaml:2:13: error: the file of a set is below");
+  said("{file: sets/gone.txt}", "policy.yaml:2:13: error: there is no file sets/gone.txt\n");
+  said("{file: daemon.yaml}", "policy.yaml:2:13: error: the file of a set is in the folder sets");
+  said("{file: /etc/passwd}", "policy.yaml:2:13: error: the file of a set is in the folder sets");
+  said("{file: sets/../x}", "policy.yaml:2:13: error: the file of a set is in the folder sets");
   said("{flie: x}", "policy.yaml:2:7: error: unknown key 'flie', did you mean 'file'?");
   said("{file: [x]}", "policy.yaml:2:13: error: a path is one word, not a list");
   said("{}", "policy.yaml:2:6: error: a set is a list of addresses, or a map with the key 'file'");
