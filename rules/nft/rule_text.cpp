@@ -80,8 +80,8 @@ class RuleText {
       if (requires_ethernet(statements[i])) ethernet_ = true;
       if (implied_by_next(i)) continue;
       if (!text_.empty()) text_ += ' ';
-      text_ +=
-          std::visit([this](const auto& statement) { return print(statement); }, statements[i]);
+      text_ += std::visit([this](const auto& statement) { return this->print(statement); },
+                          statements[i]);
     }
     if (!rule_.comment.empty()) text_ += " comment \"" + rule_.comment + '"';
     return text_;

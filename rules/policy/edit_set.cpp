@@ -96,8 +96,8 @@ std::string_view text(SetAction action) {
   return action_texts[static_cast<std::size_t>(action)];
 }
 
-std::optional<SetAction> parse_set_action(std::string_view word) {
-  const auto* const found = std::find(action_texts.begin(), action_texts.end(), word);
+std::optional<SetAction> parse_set_action(std::string_view text) {
+  const auto* const found = std::find(action_texts.begin(), action_texts.end(), text);
   if (found == action_texts.end()) return {};
   return static_cast<SetAction>(found - action_texts.begin());
 }

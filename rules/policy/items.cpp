@@ -64,8 +64,9 @@ Span span(std::size_t offset, std::size_t length) {
 
 std::string hexadecimal(std::uint32_t number) {
   std::array<char, 8> digits{};
-  const auto end = std::to_chars(digits.begin(), digits.end(), number, 16).ptr;
-  return "0x" + std::string(digits.begin(), end);
+  const char* const end =
+      std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr;
+  return "0x" + std::string(static_cast<const char*>(digits.data()), end);
 }
 
 std::optional<std::uint32_t> parse_bits(std::string_view text) {

@@ -98,9 +98,9 @@ class FileReader {
         complain(key.at, "'" + key.scalar + "' a second time");
         continue;
       }
-      const auto* found = std::find_if(keys.begin(), keys.end(), [&key = key](const Key& known) {
-        return known.name == key.scalar;
-      });
+      const auto* found = std::find_if(
+          keys.begin(), keys.end(),
+          [&name = key.scalar](const Key& candidate) { return candidate.name == name; });
       if (found == keys.end())
         complain(key.at, "unknown key '" + key.scalar + "'" + suggestion(key.scalar, names(keys)));
       else if (value.kind == Kind::null)
@@ -630,8 +630,12 @@ ParsedPolicy parse(const Sources& sources, Diagnostics& diagnostics, KnownKeys* 
     FileReader(sources, sources.managed.size() + 1 + index, false, result.policy, result.added,
                diagnostics, known)
         .read_definitions();
-  std::stable_sort(result.policy.rules.begin(), result.policy.rules.end(),
-                   [](const Rule& a, const Rule& b) { return a.layer < b.layer; });
+  // Those that stand before all files were read last.
+  auto& rules = result.policy.rules;
+  const auto before = static_cast<std::ptrdiff_t>(result.added.before.size());
+  const auto first = std::find_if(rules.begin(), rules.end(),
+                                  [](const Rule& rule) { return rule.layer == Layer::before; });
+  if (first != rules.end()) std::rotate(rules.begin(), first, first + before);
   return result;
 }
 

@@ -219,6 +219,7 @@ std::string yaml_text(const Rule& rule) {
   if (!rule.to.empty()) line("to", list(texts(rule.to)));
   if (!rule.macs.empty()) {
     std::vector<std::string> macs;
+    macs.reserve(rule.macs.size());
     for (const auto& mac : rule.macs) macs.push_back(mac.text());
     line("mac", list(macs));
   }
