@@ -183,7 +183,7 @@ std::vector<std::string> logged(const policy::CheckedPolicy& policy, const Packe
 // The evaluator is the meaning; the compiler never looked at it.
 TEST(Compile, NoPacketGetsAnotherVerdict) {
   RandomPolicy random(41);
-  for (int count = 0; count < 250; ++count) {
+  for (int count = 0; count < 150; ++count) {
     const auto policy = load(random.policy());
     const auto ruleset = compile::compile(policy);
     for (int packets = 0; packets < 300; ++packets) {

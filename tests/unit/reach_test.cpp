@@ -149,7 +149,7 @@ bool names(const policy::CheckedPolicy& policy, const policy::CheckedRule& rule,
 TEST(Reach, TheLastEntryHoldsForWhoeverNoOtherNames) {
   RandomPolicy random(17);
   int held = 0;
-  for (int count = 0; count < 1500; ++count) {
+  for (int count = 0; count < 700; ++count) {
     const auto policy = load(random.policy(12));
     Packet packet = random.packet(policy);
     packet.traffic = policy::Traffic::incoming;
@@ -181,7 +181,7 @@ TEST(Reach, TheLastEntryHoldsForWhoeverNoOtherNames) {
 // And the other way round: whoever an entry names, and none before it, gets its verdict.
 TEST(Reach, EntriesStandInTheOrderThatDecides) {
   RandomPolicy random(18);
-  for (int count = 0; count < 1500; ++count) {
+  for (int count = 0; count < 700; ++count) {
     const auto policy = load(random.policy(12));
     Packet packet = random.packet(policy);
     packet.traffic = policy::Traffic::incoming;
