@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "daemon/protocol/message.h"
+#include "rules/ascii.h"
 #include "rules/nearest.h"
 #include "rules/number.h"
 
@@ -72,12 +73,6 @@ const CLI::Validator direction(
       return std::string();
     },
     "");
-
-std::string lower(std::string word) {
-  for (char& c : word)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return word;
-}
 
 bool contains(std::initializer_list<std::string_view> list, std::string_view word) {
   return std::find(list.begin(), list.end(), word) != list.end();

@@ -61,54 +61,24 @@ struct Kind {
   }
 };
 
-class Reader {
+class Reader : policy::WordReader {
  public:
   Reader(const policy::Command& command, const policy::ServiceTable& services,
          Diagnostics& diagnostics)
-      : command_(command),
+      : WordReader(command.words, command.source, diagnostics),
+        command_(command),
         services_(services),
-        diagnostics_(diagnostics),
         routed_(std::ranges::find(command.words, "routed", &Word::text) != command.words.end()) {}
 
   std::optional<std::vector<Asked>> read() {
-    while (!at_end() && !failed_) read_word(next());
-    if (!failed_) settle();
-    if (!failed_) check_families();
-    if (failed_) return {};
+    while (!at_end() && !failed()) read_word(next());
+    if (!failed()) settle();
+    if (!failed()) check_families();
+    if (failed()) return {};
     return asked();
   }
 
  private:
-  bool at_end() const { return next_ >= command_.words.size(); }
-  const Word& next() { return command_.words[next_++]; }
-  bool take(std::string_view expected) {
-    if (at_end() || command_.words[next_].text != expected) return false;
-    ++next_;
-    return true;
-  }
-
-  void complain(Span at, std::string_view message) {
-    failed_ = true;
-    diagnostics_.push_back(error_in(command_.source, at, message));
-  }
-
-  const Word* argument(std::string_view keyword, std::string_view what) {
-    if (!at_end()) return &next();
-    Span after = command_.words.back().at;
-    after.column += after.length;
-    after.length = 1;
-    complain(after, quoted(keyword) + " needs " + std::string(what) + " behind it");
-    return nullptr;
-  }
-
-  template <typename T>
-  std::optional<T> accept(const Word& word, Parsed<T> parsed) {
-    if (parsed) return *std::move(parsed);
-    complain(policy::within(word, parsed.error().offset, parsed.error().length),
-             parsed.error().message);
-    return {};
-  }
-
   // The only item of a list; `one` says what there must be one of.
   template <typename T>
   std::optional<T> single(const Word& word, Parsed<std::vector<T>> parsed, std::string_view one) {
@@ -158,10 +128,10 @@ class Reader {
 
   void read_side(const Word& keyword, bool& seen, std::optional<AddressRange>& range) {
     once(seen, keyword);
-    const Word* address = failed_ ? nullptr : argument(keyword.text, "an address, or any");
+    const Word* address = failed() ? nullptr : argument(keyword.text, "an address, or any");
     if (address == nullptr) return;
     if (address->text != "any") read_address(*address, range);
-    if (failed_ || !take("port")) return;
+    if (failed() || !take("port")) return;
     const Word* port = argument("port", "a port");
     if (port == nullptr) return;
     if (keyword.text == "from") return read_source_port(*port);
@@ -214,7 +184,7 @@ class Reader {
     protocol_ = protocol;
     protocol_at_ = word.at;
     if (protocol != icmp && protocol != icmpv6) return;
-    const bool type = !at_end() && !contains(clause_words, command_.words[next_].text);
+    const bool type = !at_end() && !contains(clause_words, WordReader::word().text);
     if (type) read_icmp_type(next(), protocol);
   }
 
@@ -331,10 +301,7 @@ class Reader {
 
   const policy::Command& command_;
   const policy::ServiceTable& services_;
-  Diagnostics& diagnostics_;
   bool routed_;
-  std::size_t next_ = 0;
-  bool failed_ = false;
   bool seen_traffic_ = false;
   bool seen_from_ = false;
   bool seen_to_ = false;

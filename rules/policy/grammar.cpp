@@ -5,6 +5,7 @@
 #include <functional>
 #include <utility>
 
+#include "rules/ascii.h"
 #include "rules/nearest.h"
 #include "rules/policy/items.h"
 
@@ -17,87 +18,40 @@ constexpr std::array<std::string_view, 13> clause_words{"proto",   "mac",  "mark
                                                         "port",    "type", "app",  "comment", "log",
                                                         "log-all", "rate", "burst"};
 
-bool same_word(std::string_view typed, std::string_view word) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::equal(typed.begin(), typed.end(), word.begin(), word.end(),
-                    [&](char a, char b) { return lower(a) == b; });
-}
-
-class Reader {
+class Reader : WordReader {
  public:
   Reader(const std::vector<Word>& words, const Source& source, Span whole, Diagnostics& diagnostics)
-      : words_(words), source_(source), whole_(whole), diagnostics_(diagnostics) {}
+      : WordReader(words, source, diagnostics), whole_(whole) {}
 
   std::optional<Rule> read() {
     rule_.at = whole_;
-    if (words_.empty()) {
+    if (at_end()) {
       complain(whole_, "an empty rule: it begins with allow, deny, reject or limit");
       return {};
     }
     read_verdict();
     read_prefix();
-    if (failed_) return {};
+    if (failed()) return {};
     read_what();
-    if (!failed_ && app_ != nullptr && rule_.protocol)
+    if (!failed() && app_ != nullptr && rule_.protocol)
       complain(app_->at, "'app' brings its own protocols: leave 'proto' out");
-    if (failed_) return {};
+    if (failed()) return {};
     if (!rule_.icmp_types.empty() && (!rule_.ports.empty() || !rule_.from_ports.empty()))
       complain(whole_, "a rule with ICMP types has no ports");
     else if (const auto disagreement = settle_protocol(rule_))
       complain(disagreement->at, disagreement->message);
-    if (failed_) return {};
+    if (failed()) return {};
     return std::move(rule_);
   }
 
  private:
-  bool at_end() const { return next_ >= words_.size(); }
-  const Word& word() const { return words_[next_]; }
-  bool take(std::string_view expected) {
-    if (at_end() || word().text != expected) return false;
-    ++next_;
-    return true;
-  }
-  // In capitals too, as ufw takes some of its words.
-  bool take_any_case(std::string_view expected) {
-    if (at_end() || !same_word(word().text, expected)) return false;
-    ++next_;
-    return true;
-  }
-
-  void complain(Span at, std::string_view message) {
-    failed_ = true;
-    diagnostics_.push_back(error_in(source_, at, message));
-  }
-
-  // The word after `keyword`, which has just been taken.
-  const Word* argument(std::string_view keyword, std::string_view what) {
-    if (!at_end()) return &words_[next_++];
-    Span after = words_.back().at;
-    after.column += after.length;
-    after.length = 1;
-    complain(after, "'" + std::string(keyword) + "' needs " + std::string(what) + " behind it");
-    return nullptr;
-  }
-
-  // Parses `from` with `parse`, complains at the right place, and sets the items' spans.
-  template <typename T>
-  bool accept(const Word& from, Parsed<T> parsed, T& into) {
-    if (!parsed) {
-      complain(within(from, parsed.error().offset, parsed.error().length), parsed.error().message);
-      return false;
-    }
-    into = *std::move(parsed);
-    if constexpr (requires { into.front().at; })
-      for (auto& item : into) item.at = within(from, item.at.column - 1, item.at.length);
-    return true;
-  }
-
   void read_verdict() {
+    const std::string& opening = word().text;
     if (take("route"))
       rule_.direction = Direction::routed;
     else
       take("rule");
-    const Word* first = argument(words_.front().text, "allow, deny, reject or limit");
+    const Word* first = argument(opening, "allow, deny, reject or limit");
     if (first == nullptr) return;
     if (const auto verdict = parse_verdict(first->text))
       rule_.verdict = *verdict;
@@ -109,7 +63,7 @@ class Reader {
   void read_prefix() {
     read_anywhere();
     if (rule_.direction == Direction::routed) {
-      while (read_way() && !failed_) read_anywhere();
+      while (read_way() && !failed()) read_anywhere();
     } else {
       if (take_any_case("out"))
         rule_.direction = Direction::out;
@@ -127,7 +81,7 @@ class Reader {
   // "in on eth0" or "out on eth1" of a routed rule.
   bool read_way() {
     if (at_end() || (word().text != "in" && word().text != "out")) return false;
-    const Word& way = words_[next_++];
+    const Word& way = next();
     if (!take("on")) {
       complain(way.at, "in a routed rule '" + way.text + "' needs an interface: " + way.text +
                            " on INTERFACE");
@@ -149,7 +103,7 @@ class Reader {
   // The clauses that may stand between any others.
   bool read_anywhere() {
     bool any = false;
-    while (!at_end() && !failed_) {
+    while (!at_end() && !failed()) {
       const Word& current = word();
       if (take_any_case("comment")) {
         once(seen_comment_, current);
@@ -181,7 +135,7 @@ class Reader {
   void read_what() {
     bool simple = false;
     bool any_clause = false;
-    while (!at_end() && !failed_) {
+    while (!at_end() && !failed()) {
       const Word& current = word();
       if (read_anywhere()) continue;
       if (take("proto")) {
@@ -207,13 +161,13 @@ class Reader {
         read_side("to", rule_.to, rule_.ports);
       } else if (!simple && !any_clause) {
         simple = true;
-        ++next_;
+        next();
         read_simple(current);
       } else {
         unexpected(current);
       }
     }
-    if (!failed_ && !simple && !any_clause && rule_.interfaces.empty() &&
+    if (!failed() && !simple && !any_clause && rule_.interfaces.empty() &&
         rule_.out_interfaces.empty())
       complain(whole_, "this rule names no port, address or interface: say what to " +
                            std::string(text(rule_.verdict)) + ", or 'from any' for everything");
@@ -259,7 +213,7 @@ class Reader {
   }
 
   void read_app(std::vector<PortItem>& ports) {
-    app_ = &words_[next_++];
+    app_ = &next();
     const Word* name = argument("app", "the name of a service");
     if (name == nullptr) return;
     if (!ports.empty()) return complain(name->at, "the ports are given already");
@@ -272,7 +226,7 @@ class Reader {
     // A word that looks like an address, or like a mistyped keyword, deserves a better answer.
     if (!ports && parse_addresses(what.text))
       return complain(what.at, "an address needs 'from' or 'to' before it");
-    if (!at_end() && !same_word(word().text, "comment") &&
+    if (!at_end() && !same_but_for_case(word().text, "comment") &&
         !suggestion(what.text, clause_words).empty())
       return unexpected(what);
     accept(what, ports, rule_.ports);
@@ -299,12 +253,7 @@ class Reader {
              "'" + what.text + "' has no meaning here" + suggestion(what.text, clause_words));
   }
 
-  const std::vector<Word>& words_;
-  const Source& source_;
   Span whole_;
-  Diagnostics& diagnostics_;
-  std::size_t next_ = 0;
-  bool failed_ = false;
   const Word* app_ = nullptr;  // one of the words `app`
   bool seen_proto_ = false;
   bool seen_from_ = false;
@@ -344,54 +293,10 @@ tl::expected<std::vector<Word>, std::size_t> split(std::string_view text, Span a
   }
 }
 
-// Means itself to every shell.
-bool plain(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("_@%+=:,./-").find(c) != std::string_view::npos;
-}
-
 }  // namespace
 
 bool begins_rule(std::string_view word) {
   return std::find(first_words.begin(), first_words.end(), word) != first_words.end();
-}
-
-Span within(const Word& whole, std::size_t offset, std::size_t length) {
-  Span at = whole.at;
-  at.column += whole.quote + static_cast<std::uint32_t>(offset);
-  at.length = static_cast<std::uint32_t>(std::max<std::size_t>(length, 1));
-  return at;
-}
-
-std::string join(const std::vector<std::string>& words) {
-  std::string out;
-  for (const auto& word : words) {
-    if (&word != &words.front()) out += ' ';
-    if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) {
-      out += word;
-      continue;
-    }
-    out += '\'';
-    for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    out += '\'';
-  }
-  return out;
-}
-
-Command place(const std::vector<std::string>& words) {
-  Command command{.source = {.name = std::string(command_source), .text = join(words)}};
-  std::uint32_t column = 1;
-  for (const auto& word : words) {
-    const std::string shown = join({word});
-    const auto length = static_cast<std::uint32_t>(shown.size());
-    command.words.push_back({.text = word,
-                             .at = {.line = 1, .column = column, .length = length},
-                             .quote = shown.starts_with('\'') ? 1U : 0U});
-    column += length + 1;
-  }
-  command.whole = {
-      .line = 1, .column = 1, .length = static_cast<std::uint32_t>(command.source.text.size())};
-  return command;
 }
 
 std::optional<Rule> parse_rule(const std::vector<std::string>& words, Diagnostics& diagnostics) {

@@ -9,36 +9,18 @@
 
 #include "rules/diagnostic.h"
 #include "rules/policy/model.h"
+#include "rules/policy/words.h"
 
 namespace fwctl::policy {
-
-struct Word {
-  std::string text;
-  Span at;  // in the source
-  // Bytes there before the text begins: the quote it stands in.
-  std::uint32_t quote = 0;
-};
-
-// Where `length` bytes of the word `whole` stand in its source, `offset` behind its beginning.
-Span within(const Word& whole, std::size_t offset, std::size_t length);
-
-// Words as a shell splits them, placed in one line: joined by one blank each, file "command".
-struct Command {
-  Source source;
-  Span whole;
-  std::vector<Word> words;
-};
-Command place(const std::vector<std::string>& words);
 
 // RULE   = ["rule"] VERDICT [in|out] [on INTERFACES] [LOG] WHAT
 //        | "route" VERDICT [in on INTERFACES] [out on INTERFACES] [LOG] WHAT
 // LOG    = log | log-all
-// WHAT   = SIMPLE, and behind the first word of it, or in its place: mac ADDRESSES, mark
-// BITS[/MASK] SIMPLE = PORTS                                             ("80,443/tcp", "ssh",
-// "9000-9010/udp")
+// WHAT   = PORTS                                             ("80,443/tcp", "ssh", "9000-9010/udp")
 //        | [proto PROTO [type TYPES]] [from ADDRESSES [port PORTS]] [to ADDRESSES [port PORTS]]
 //        | [from ADDRESSES [app NAMES]] [to ADDRESSES [app NAMES]]      (one side may have port)
-// and anywhere behind the verdict: comment TEXT; with limit: rate COUNT/UNIT, burst COUNT.
+// where proto may stand also: mac ADDRESSES, mark BITS[/MASK]; and anywhere behind the verdict:
+// comment TEXT; with limit: rate COUNT/UNIT, burst COUNT.
 // Lists have commas and no blanks; in, out, log, log-all and comment may be in capitals. `words`
 // are the words as a shell splits them. Diagnostics are in file "command", line 1, and count
 // columns in the words joined by one blank each. A rule comes back only without errors; its
@@ -50,12 +32,7 @@ std::optional<Rule> parse_rule(const std::vector<std::string>& words, Diagnostic
 std::optional<Rule> parse_rule(std::string_view text, const Source& source, Span at,
                                Diagnostics& diagnostics);
 
-// `words` as one line that a shell splits into the same words.
-std::string join(const std::vector<std::string>& words);
-
 // Whether a list of words begins as a rule does, and not as the number or id of one.
 bool begins_rule(std::string_view word);
-
-constexpr std::string_view command_source = "command";
 
 }  // namespace fwctl::policy

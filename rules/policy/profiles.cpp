@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "rules/ascii.h"
 #include "rules/policy/items.h"
 
 namespace fwctl::policy {
@@ -19,14 +20,6 @@ std::string_view trimmed(std::string_view text) {
   const auto begin = text.find_first_not_of(blanks);
   if (begin == std::string_view::npos) return {};
   return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
-}
-
-// As ufw's reader of such files takes keys.
-std::string lower(std::string_view key) {
-  std::string out(key);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
 }
 
 std::string folder_of(std::string_view path) {
@@ -120,6 +113,7 @@ class ProfileReader {
     if (key.size() > longest_key) return warn(span(line, key), "a key of more than 64 characters");
     Field field{.value = std::string(value),
                 .at = value.empty() ? span(line, key) : span(line, value)};
+    // In any case, as ufw's reader of such files takes keys.
     last_ = &(fields_[lower(key)] = std::move(field));
   }
 

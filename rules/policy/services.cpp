@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "rules/ascii.h"
 #include "rules/number.h"
 #include "rules/policy/built_in_services.h"
 
@@ -65,10 +66,6 @@ std::string unescaped(std::string_view name) {
   return out;
 }
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 // Each name's lines without the name.
 std::map<std::string, std::set<std::string>> kept_by_name(std::string_view lines) {
   std::map<std::string, std::set<std::string>> out;
@@ -101,10 +98,6 @@ std::string_view text(Origin origin) {
       return "builtin";
   }
   return "?";
-}
-
-bool same_but_for_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, lower, lower);
 }
 
 void ServiceTable::read(std::string_view etc_services) {
@@ -167,8 +160,7 @@ const Definition* ServiceTable::find(const std::string& name) const {
   if (const auto* found = in(built_in_, name)) return found;
   if (!near.empty()) return nullptr;
   // "SSH" and "LDAP", as ufw's own profiles are called.
-  std::string small = name;
-  std::ranges::transform(small, small.begin(), lower);
+  const std::string small = lower(name);
   const auto* found = in(known_, small);
   return found != nullptr ? found : in(built_in_, small);
 }

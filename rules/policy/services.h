@@ -88,7 +88,4 @@ std::vector<std::string> kept_difference(std::string_view before, std::string_vi
 // `lines` without those about `name`, whatever its case.
 std::string without_kept(std::string_view lines, std::string_view name);
 
-// ASCII only, as names are.
-bool same_but_for_case(std::string_view a, std::string_view b);
-
 }  // namespace fwctl::policy

@@ -19,15 +19,15 @@ tl::unexpected<Problem> problem(std::size_t offset, std::string_view piece, std:
                                 .message = std::move(message)});
 }
 
-class Reader {
+class Reader : WordReader {
  public:
   Reader(const Command& command, Diagnostics& diagnostics)
-      : command_(command), diagnostics_(diagnostics) {}
+      : WordReader(command.words, command.source, diagnostics), command_(command) {}
 
   std::optional<Translation> read() {
-    const bool forward = command_.words.front().text == "forward";
+    const bool forward = next().text == "forward";
     auto result = forward ? Translation(read_forward()) : Translation(read_masquerade());
-    if (failed_) return {};
+    if (failed()) return {};
     return result;
   }
 
@@ -44,7 +44,7 @@ class Reader {
     out.at = command_.whole;
     if (const Word* ports = argument("forward", "a port")) {
       accept(*ports, parse_ports(ports->text), out.ports);
-      if (!failed_ && out.ports.empty()) complain(ports->at, "a forward is of ports: 8080/tcp");
+      if (!failed() && out.ports.empty()) complain(ports->at, "a forward is of ports: 8080/tcp");
     }
     read_clauses(
         {{"to", "where it leads, as 10.0.0.5:80",
@@ -66,7 +66,7 @@ class Reader {
   Masquerade read_masquerade() {
     Masquerade out;
     out.at = command_.whole;
-    if (next_ < command_.words.size() && command_.words[next_].text == "out") ++next_;
+    take("out");
     read_clauses(
         {{"on", "an interface",
           [&](const Word& word) { accept(word, parse_interfaces(word.text), out.out_interfaces); },
@@ -94,8 +94,8 @@ class Reader {
 
   void read_clauses(const std::vector<Clause>& clauses) {
     std::vector<std::string_view> seen;
-    while (!failed_ && next_ < command_.words.size()) {
-      const Word& word = command_.words[next_++];
+    while (!failed() && !at_end()) {
+      const Word& word = next();
       const auto clause = std::find_if(clauses.begin(), clauses.end(),
                                        [&](const Clause& one) { return one.keyword == word.text; });
       if (clause == clauses.end()) return unexpected(word, clauses);
@@ -105,7 +105,7 @@ class Reader {
       if (const Word* value = argument(clause->keyword, clause->needs)) clause->read(*value);
     }
     for (const auto& clause : clauses)
-      if (!failed_ && clause.required &&
+      if (!failed() && clause.required &&
           std::find(seen.begin(), seen.end(), clause.keyword) == seen.end())
         complain(command_.whole, "'" + command_.words.front().text + "' needs '" +
                                      std::string(clause.keyword) + "' and " +
@@ -119,36 +119,7 @@ class Reader {
     complain(word.at, "'" + word.text + "' has no meaning here" + suggestion(word.text, known));
   }
 
-  const Word* argument(std::string_view keyword, std::string_view needs) {
-    if (next_ < command_.words.size()) return &command_.words[next_++];
-    Span after = command_.words.back().at;
-    after.column += after.length;
-    after.length = 1;
-    complain(after, "'" + std::string(keyword) + "' needs " + std::string(needs) + " behind it");
-    return nullptr;
-  }
-
-  template <typename T>
-  bool accept(const Word& word, Parsed<T> parsed, T& into) {
-    if (!parsed) {
-      complain(within(word, parsed.error().offset, parsed.error().length), parsed.error().message);
-      return false;
-    }
-    into = *std::move(parsed);
-    if constexpr (requires { into.front().at; })
-      for (auto& item : into) item.at = within(word, item.at.column - 1, item.at.length);
-    return true;
-  }
-
-  void complain(Span at, std::string_view message) {
-    failed_ = true;
-    diagnostics_.push_back(error_in(command_.source, at, message));
-  }
-
   const Command& command_;
-  Diagnostics& diagnostics_;
-  std::size_t next_ = 1;
-  bool failed_ = false;
 };
 
 }  // namespace
