@@ -129,11 +129,15 @@ class Session {
     if (!reply) return fail(reply.error());
     if (reply->error.empty()) return std::move(*reply);
     failure_ = exit_code(*reply);
-    if (arguments_.json)
-      std::cout << dump({{"error", reply->error}, {"parameters", reply->parameters}});
-    else
-      std::cerr << render_error(*reply);
+    print_error(*reply);
     return {};
+  }
+
+  void print_error(const Reply& reply) const {
+    if (arguments_.json)
+      std::cout << dump({{"error", reply.error}, {"parameters", reply.parameters}});
+    else
+      std::cerr << render_error(reply);
   }
 
   std::nullopt_t fail(const ClientError& error) {
@@ -261,10 +265,7 @@ class Session {
   int refuse(const Diagnostics& diagnostics) const {
     const auto reply = protocol::firewall_error("InvalidPolicy",
                                                 {{"diagnostics", protocol::to_json(diagnostics)}});
-    if (arguments_.json)
-      std::cout << dump({{"error", reply.error}, {"parameters", reply.parameters}});
-    else
-      std::cerr << render_error(reply);
+    print_error(reply);
     return exit_refused;
   }
 

@@ -14,12 +14,6 @@ std::string string_at(const Json& json, const char* key) {
   return json.value(key, std::string());
 }
 
-std::string joined(const std::vector<std::string>& words, const std::string& between) {
-  std::string out;
-  for (const auto& word : words) out += (out.empty() ? "" : between) + word;
-  return out;
-}
-
 std::string reason(const Json& entry) {
   const std::string because = string_at(entry, "because");
   if (entry.contains("number"))

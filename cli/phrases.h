@@ -12,7 +12,6 @@ namespace fwctl::cli {
 Tint tint_of(const std::string& verdict);
 // Empty when there is none.
 std::string string_at(const protocol::Json& json, const char* key);
-std::string joined(const std::vector<std::string>& words, const std::string& between = ", ");
 // What decides, of an Access or Passed: "rule 1, allow 22/tcp", "the default", "ping".
 std::string reason(const protocol::Json& entry);
 

@@ -7,6 +7,7 @@
 #include "cli/phrases.h"
 #include "cli/table.h"
 #include "daemon/protocol/diagnostics.h"
+#include "rules/joined.h"
 
 namespace fwctl::cli {
 namespace {

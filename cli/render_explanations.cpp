@@ -5,6 +5,7 @@
 
 #include "cli/phrases.h"
 #include "cli/render.h"
+#include "rules/joined.h"
 
 namespace fwctl::cli {
 namespace {

@@ -151,12 +151,8 @@ Reply services(const Firewall& firewall, const Json& parameters) {
 Reply sets(const Firewall& firewall, const Json& parameters) {
   const auto name = parameters.value("name", std::string());
   auto list = sets_json(firewall, name);
-  if (!name.empty() && list.empty()) {
-    std::vector<std::string> names;
-    for (const auto& set : firewall.policy().sets()) names.push_back(set.name);
-    const std::vector<std::string_view> views(names.begin(), names.end());
-    return refuse("no set is called '" + name + "'" + suggestion(name, views));
-  }
+  if (!name.empty() && list.empty())
+    return refuse(policy::unknown_set(firewall.policy().policy(), name));
   return {.parameters = {{"sets", std::move(list)}}};
 }
 

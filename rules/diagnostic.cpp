@@ -76,6 +76,10 @@ std::string_view Source::line(std::uint32_t number) const {
   return found;
 }
 
+std::string place_in(const Source& source, Span at) {
+  return source.name + ":" + std::to_string(at.line);
+}
+
 Diagnostic error_in(const Source& source, Span at, std::string_view message) {
   return make(Severity::error, source, at, message);
 }

@@ -46,6 +46,9 @@ struct Source {
   std::string_view line(std::uint32_t number) const;
 };
 
+// "FILE:LINE".
+std::string place_in(const Source& source, Span at);
+
 Diagnostic error_in(const Source& source, Span at, std::string_view message);
 Diagnostic warning_in(const Source& source, Span at, std::string_view message);
 

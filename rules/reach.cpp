@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "rules/joined.h"
 #include "rules/policy/items.h"
 
 namespace fwctl {
@@ -27,12 +28,6 @@ Share share(const CheckedPolicy& policy, const Conditions& conditions, Asked ask
   }
   if (none) return Share::none;
   return all ? Share::all : Share::some;
-}
-
-std::string joined(const Words& words) {
-  std::string out;
-  for (const auto& word : words) out += (out.empty() ? "" : ", ") + word;
-  return out;
 }
 
 void add(Words& words, std::string word) {

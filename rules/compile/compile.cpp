@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
 #include <map>
 #include <utility>
 
+#include "rules/compile/bytes.h"
 #include "rules/compile/clause.h"
 #include "rules/compile/port_map.h"
 #include "rules/compile/translate.h"
@@ -34,21 +34,6 @@ constexpr nft::Limit log_limit{.rate = 3, .seconds = 60, .burst = 10};
 constexpr std::uint32_t most_limited_sources = 65535;
 // Of an IPv6 address, what one limit is for: a host has a /64 to choose its addresses from.
 constexpr int limited_prefix = 64;
-
-template <typename Integer>
-Bytes host_order(Integer value) {
-  Bytes bytes(sizeof value, '\0');
-  std::memcpy(bytes.data(), &value, sizeof value);
-  return bytes;
-}
-
-Bytes one_byte(std::uint8_t value) {
-  return {static_cast<char>(value)};
-}
-
-Bytes port_bytes(std::uint16_t port) {
-  return {static_cast<char>(port >> 8), static_cast<char>(port & 0xff)};
-}
 
 Bytes interface_bytes(const std::string& pattern) {
   if (pattern.ends_with('*')) return pattern.substr(0, pattern.size() - 1);
@@ -258,11 +243,7 @@ class ChainBuilder {
       out.emplace_back(
           nft::Match{.field = Field::oifname, .value = interface_bytes(*clause.out_interface)});
     match_link(out, clause);
-    if (clause.states != 0)
-      out.emplace_back(nft::Match{.field = Field::ct_state,
-                                  .negated = true,
-                                  .value = host_order(std::uint32_t{0}),
-                                  .mask = host_order(std::uint32_t{clause.states})});
+    if (clause.states != 0) out.emplace_back(any_bit(Field::ct_state, clause.states));
     const bool v4 = clause.family == Family::ipv4;
     if (clause.family) match_family(out, *clause.family);
     if (clause.from)
@@ -363,10 +344,7 @@ class ChainBuilder {
 
   void add_log(const CheckedRule& rule, std::vector<nft::Statement> match) {
     if (rule.log == Log::fresh && rule.conditions.states == 0)
-      match.emplace_back(nft::Match{.field = Field::ct_state,
-                                    .negated = true,
-                                    .value = host_order(std::uint32_t{0}),
-                                    .mask = host_order(nft::ct_new)});
+      match.emplace_back(any_bit(Field::ct_state, nft::ct_new));
     const bool limited = rule.id != invalid_id || policy_.logging() < Logging::high;
     if (limited) match.emplace_back(log_limit);
     match.emplace_back(nft::Log{prefix(text(rule.verdict), rule.id)});
@@ -378,10 +356,7 @@ class ChainBuilder {
     if (policy_.logging() < Logging::medium) return;
     std::vector<nft::Statement> match;
     if (policy_.logging() == Logging::medium)
-      match.emplace_back(nft::Match{.field = Field::ct_state,
-                                    .negated = true,
-                                    .value = host_order(std::uint32_t{0}),
-                                    .mask = host_order(nft::ct_new)});
+      match.emplace_back(any_bit(Field::ct_state, nft::ct_new));
     if (policy_.logging() != Logging::full) match.emplace_back(log_limit);
     match.emplace_back(nft::Log{prefix("audit", text(traffic_))});
     chain_.rules.push_back({.statements = std::move(match), .comment = std::string(audit_comment)});

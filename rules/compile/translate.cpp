@@ -1,29 +1,19 @@
 #include "rules/compile/translate.h"
 
-#include <cstring>
 #include <string>
 #include <utility>
+
+#include "rules/compile/bytes.h"
 
 namespace fwctl::compile {
 namespace {
 
-using nft::Bytes;
 using nft::Field;
 using policy::CheckedForward;
 
 // Where nft has dstnat and srcnat.
 constexpr int destination_priority = -100;
 constexpr int source_priority = 100;
-
-Bytes host_order(std::uint32_t value) {
-  Bytes bytes(sizeof value, '\0');
-  std::memcpy(bytes.data(), &value, sizeof value);
-  return bytes;
-}
-
-Bytes port_bytes(std::uint16_t port) {
-  return {static_cast<char>(port >> 8), static_cast<char>(port & 0xff)};
-}
 
 void add_base_chain(std::string name, nft::HookPoint point, int priority, std::string to,
                     nft::Ruleset& ruleset) {
@@ -109,10 +99,7 @@ std::vector<nft::Rule> forwarded_rules(const policy::CheckedPolicy& policy, cons
         statements.emplace_back(nft::RangeMatch{.field = Field::ct_original_dport,
                                                 .low = port_bytes(asked.first),
                                                 .high = port_bytes(asked.last)});
-      statements.emplace_back(nft::Match{.field = Field::ct_status,
-                                         .negated = true,
-                                         .value = host_order(0),
-                                         .mask = host_order(nft::ct_status_dnat)});
+      statements.emplace_back(any_bit(Field::ct_status, nft::ct_status_dnat));
       statements.emplace_back(nft::Verdict{nft::VerdictKind::accept, {}});
       out.push_back({.statements = std::move(statements), .comment = forward.id});
     }

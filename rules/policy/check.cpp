@@ -68,6 +68,13 @@ std::optional<std::size_t> CheckedPolicy::find(std::string_view id) const {
   return static_cast<std::size_t>(found - ids_.begin());
 }
 
+std::string unknown_set(const Policy& policy, const std::string& name) {
+  std::vector<std::string_view> names;
+  names.reserve(policy.sets.size());
+  for (const auto& set : policy.sets) names.push_back(set.name);
+  return "no set is called '" + name + "'" + suggestion(name, names);
+}
+
 std::string rule_id(const Rule& rule) {
   return "r" + hex(digest(command_text(rule)), 8);
 }
@@ -294,10 +301,7 @@ class Checker {
     const auto& name = std::get<SetName>(item.what).name;
     const auto found = set_numbers_.find(name);
     if (found != set_numbers_.end()) return found->second;
-    std::vector<std::string_view> names;
-    names.reserve(set_numbers_.size());
-    for (const auto& [known, number] : set_numbers_) names.push_back(known);
-    complain(rule, item.at, "no set is called '" + name + "'" + suggestion(name, names));
+    complain(rule, item.at, unknown_set(checked_.policy_, name));
     return {};
   }
 
@@ -404,8 +408,7 @@ class Checker {
         if (by.written) {
           const Rule& first = rules[*by.written];
           message += "rule " + std::to_string(*by.written + 1) + ", '" + command_text(first) +
-                     "' (" + sources_.at(first.source).name + ":" + std::to_string(first.at.line) +
-                     "), decides all of it before";
+                     "' (" + sources_.place_of(first) + "), decides all of it before";
         } else {
           message += "'" + by.id + "', " + std::string(baseline_description(by.id)) +
                      ", is always decided before";

@@ -137,6 +137,9 @@ void define_services(const Policy& policy, const Sources& sources, ServiceTable&
 // name that the rule has.
 std::string used_services(const Policy& policy, const ServiceTable& services);
 
+// What is said of a name that no set of the policy has.
+std::string unknown_set(const Policy& policy, const std::string& name);
+
 // "r" and 8 hexadecimal digits that stay for as long as the rule means the same.
 std::string rule_id(const Rule& rule);
 

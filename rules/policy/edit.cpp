@@ -36,10 +36,6 @@ bool same_packets(const Rule& a, const Rule& b) {
   return like_b.same_meaning(b);
 }
 
-std::string where(const Rule& rule, const Sources& sources) {
-  return sources.at(rule.source).name + ":" + std::to_string(rule.at.line);
-}
-
 std::string numbered(std::size_t index, const Rule& rule) {
   return "rule " + std::to_string(index + 1) + ", '" + command_text(rule) + "'";
 }
@@ -68,7 +64,7 @@ EditResult place_new(const CheckedPolicy& policy, const Sources& sources, Edit e
     edit.added.rules.insert(at, std::move(rule));
   } else {
     return tl::unexpected("rule " + std::to_string(*place.number) + " stands in " +
-                          where(rules[index], sources) +
+                          sources.place_of(rules[index]) +
                           ", a file that fwctl does not write: put the new rule there and 'fwctl "
                           "reload', or use 'fwctl prepend'");
   }
@@ -135,7 +131,7 @@ EditResult add(const CheckedPolicy& policy, const Sources& sources, const Added&
     const bool same_comment = rule.comment.empty() || rule.comment == there.comment;
     if (there.same_meaning(rule) && (same_comment || layout.managed(index))) {
       edit.notes.push_back("already there: " + numbered(index, there) +
-                           (layout.managed(index) ? " (" + where(there, sources) + ")" : ""));
+                           (layout.managed(index) ? " (" + sources.place_of(there) + ")" : ""));
       return edit;
     }
     if (layout.managed(index)) continue;
@@ -187,7 +183,7 @@ EditResult remove(const CheckedPolicy& policy, const Sources& sources, const Add
   for (const auto index : chosen)
     if (layout.managed(index))
       return tl::unexpected(
-          numbered(index, rules[index]) + " stands in " + where(rules[index], sources) +
+          numbered(index, rules[index]) + " stands in " + sources.place_of(rules[index]) +
           ", a file that fwctl does not write: delete it there, then 'fwctl reload'");
   for (auto index = chosen.rbegin(); index != chosen.rend(); ++index) {
     auto& list = *index < added.before.size() ? edit.added.before : edit.added.rules;

@@ -4,7 +4,6 @@
 #include <array>
 #include <set>
 
-#include "rules/nearest.h"
 #include "rules/policy/grammar.h"
 #include "rules/policy/items.h"
 
@@ -38,7 +37,7 @@ const AddressSet* find(const std::vector<AddressSet>& sets, const std::string& n
 }
 
 std::string elsewhere(const AddressSet& set, const Sources& sources) {
-  const auto place = sources.at(set.source).name + ":" + std::to_string(set.at.line);
+  const auto place = sources.place_of(set);
   if (set.file.empty())
     return quoted(set.name) + " stands in " + place +
            ", a file that fwctl does not write: change it there, then 'fwctl reload'";
@@ -139,13 +138,7 @@ EditResult edit_set(const Policy& policy, const Sources& sources, const Added& a
   const bool destroying = wanted.action == SetAction::destroy;
   const bool making = wanted.action == SetAction::add || wanted.action == SetAction::replace;
   const auto* const there = find(policy.sets, wanted.name);
-  if (there == nullptr && !making) {
-    std::vector<std::string_view> names;
-    names.reserve(policy.sets.size());
-    for (const auto& set : policy.sets) names.push_back(set.name);
-    return tl::unexpected("no set is called '" + wanted.name + "'" +
-                          suggestion(wanted.name, names));
-  }
+  if (there == nullptr && !making) return tl::unexpected(unknown_set(policy, wanted.name));
   Ranges ranges;
   if (!destroying) {
     auto result = next(there == nullptr ? Ranges() : there->ranges, wanted, edit);

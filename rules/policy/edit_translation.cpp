@@ -24,11 +24,6 @@ auto same_as(const Item& item) {
 }
 
 template <typename Item>
-std::string place(const Item& item, const Sources& sources) {
-  return sources.at(item.source).name + ":" + std::to_string(item.at.line);
-}
-
-template <typename Item>
 EditResult add_one(const CheckedPolicy& policy, const Sources& sources, const Added& added,
                    const Item& item) {
   Edit edit{.added = added};
@@ -42,7 +37,7 @@ EditResult add_one(const CheckedPolicy& policy, const Sources& sources, const Ad
   }
   if (twin->managed || item.comment.empty() || item.comment == twin->comment) {
     edit.notes.push_back("already there: '" + command_text(*twin) + "'" +
-                         (twin->managed ? " (" + place(*twin, sources) + ")" : ""));
+                         (twin->managed ? " (" + sources.place_of(*twin) + ")" : ""));
     return edit;
   }
   std::find_if(own.begin(), own.end(), same_as(item))->comment = item.comment;
@@ -62,7 +57,8 @@ EditResult remove_one(const CheckedPolicy& policy, const Sources& sources, const
     return other.managed && matches(other);
   });
   if (managed != there.end())
-    return tl::unexpected("'" + command_text(*managed) + "' stands in " + place(*managed, sources) +
+    return tl::unexpected("'" + command_text(*managed) + "' stands in " +
+                          sources.place_of(*managed) +
                           ", a file that fwctl does not write: delete it there, then 'fwctl "
                           "reload'");
   edit.changed = std::erase_if(all(edit.added, item), matches) > 0;

@@ -127,8 +127,7 @@ class Reader : WordReader {
   void read_comment() {
     const Word* comment = argument("comment", "a text");
     if (comment == nullptr) return;
-    if (!one_line(comment->text)) complain(comment->at, "a comment is one line of text");
-    if (comment->text.size() > 200) complain(comment->at, "a comment has at most 200 bytes");
+    if (const auto why = not_a_comment(comment->text)) complain(comment->at, *why);
     rule_.comment = comment->text;
   }
 
@@ -201,8 +200,7 @@ class Reader : WordReader {
                  std::vector<PortItem>& ports) {
     const Word* address = argument(keyword, "an address, or any");
     if (address == nullptr || !accept(*address, parse_addresses(address->text), addresses)) return;
-    if (const auto* odd = mixed_negation(addresses))
-      return complain(odd->at, "in one list all addresses have a ! before them or none has");
+    if (const auto odd = mixed_negation(addresses)) return complain(odd->at, odd->message);
     if (!at_end() && word().text == "app") return read_app(ports);
     if (!take("port")) return;
     const Word* port = argument("port", "a port");

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t longest_name = 60;
 constexpr std::size_t longest_profile = 64;
+constexpr std::size_t longest_comment = 200;
 // They mean something else behind a verdict ("allow log ...").
 constexpr std::array<std::string_view, 11> words{"in", "out",  "on",      "log", "proto", "from",
                                                  "to", "port", "comment", "mac", "mark"};
@@ -249,6 +250,12 @@ bool one_line(std::string_view text) {
                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
+std::optional<std::string_view> not_a_comment(std::string_view text) {
+  if (!one_line(text)) return "a comment is one line of text";
+  if (text.size() > longest_comment) return "a comment has at most 200 bytes";
+  return {};
+}
+
 Parsed<std::vector<PortItem>> parse_ports(std::string_view text) {
   if (text == "any") return std::vector<PortItem>{};
   auto items = each_piece<PortItem>(text, parse_port_item);
@@ -391,10 +398,12 @@ std::string text(const AddressItem& item) {
   return sign + "@" + std::get<SetName>(item.what).name;
 }
 
-const AddressItem* mixed_negation(const std::vector<AddressItem>& items) {
+std::optional<Disagreement> mixed_negation(const std::vector<AddressItem>& items) {
   for (const auto& item : items)
-    if (item.negated != items.front().negated) return &item;
-  return nullptr;
+    if (item.negated != items.front().negated)
+      return Disagreement{.at = item.at,
+                          .message = "in one list all addresses have a ! before them or none has"};
+  return {};
 }
 
 std::optional<Disagreement> settle_protocol(Rule& rule) {

@@ -53,8 +53,10 @@ bool valid_service(std::string_view name);
 // address, and none of the words above.
 bool valid_profile(std::string_view name);
 
-// Comments are: no control characters.
+// No control characters.
 bool one_line(std::string_view text);
+// Why it cannot be a comment, which is one line of at most 200 bytes; nullopt: it can.
+std::optional<std::string_view> not_a_comment(std::string_view text);
 
 std::string text(const PortItem& item);
 std::string text(const AddressItem& item);
@@ -63,16 +65,17 @@ std::string text(const Mark& mark);
 // "10/minute"; without the burst.
 std::string text(const Rate& rate);
 
-// The first item of a list in which some are negated and some are not; null where there is none.
-const AddressItem* mixed_negation(const std::vector<AddressItem>& items);
-
-// Moves a rule's protocol into its port items where it has some, as every reader of a rule does at
-// its end: "proto tcp ... port 22" and "22/tcp" are one rule. An item that disagrees is a problem;
-// its place is the item's span.
+// Items that do not go together, each right in itself; the place is that of one of them.
 struct Disagreement {
   Span at;
   std::string message;
 };
+
+// Of a list in which some items are negated and some are not.
+std::optional<Disagreement> mixed_negation(const std::vector<AddressItem>& items);
+
+// Moves a rule's protocol into its port items where it has some, as every reader of a rule does at
+// its end: "proto tcp ... port 22" and "22/tcp" are one rule.
 std::optional<Disagreement> settle_protocol(Rule& rule);
 
 }  // namespace fwctl::policy

@@ -188,16 +188,12 @@ class FileReader {
     if (word == nullptr) return;
     const auto verdict = parse_default(*word);
     if (!verdict) return complain(node.at, "a default is allow, deny or reject");
-    const auto [place, fresh] = places_->defaults.emplace(traffic, place_of(node));
+    const auto [place, fresh] = places_->defaults.emplace(traffic, place_in(source_, node.at));
     if (!fresh)
       return complain(node.at, "the default for " + std::string(text(traffic)) +
                                    " is already set at " + place->second);
     policy_.defaults[static_cast<std::size_t>(traffic)] = *verdict;
     if (machine_) added_.defaults[static_cast<std::size_t>(traffic)] = verdict;
-  }
-
-  std::string place_of(const Node& node) const {
-    return source_.name + ":" + std::to_string(node.at.line);
   }
 
   void read_logging(const Node& node) {
@@ -207,7 +203,7 @@ class FileReader {
     if (!level) return complain(node.at, "logging is off, low, medium, high or full");
     if (!places_->logging.empty())
       return complain(node.at, "logging is already set at " + places_->logging);
-    places_->logging = place_of(node);
+    places_->logging = place_in(source_, node.at);
     policy_.logging = *level;
     if (machine_) added_.logging = level;
   }
@@ -220,7 +216,8 @@ class FileReader {
         continue;
       }
       if (const auto* twin = find(policy_.sets, key.scalar)) {
-        complain(key.at, "set '" + key.scalar + "' is already defined at " + where(*twin));
+        complain(key.at,
+                 "set '" + key.scalar + "' is already defined at " + sources_.place_of(*twin));
         continue;
       }
       AddressSet set{.name = key.scalar, .ranges = {}, .file = {}, .source = index_, .at = key.at};
@@ -276,7 +273,8 @@ class FileReader {
         continue;
       }
       if (const auto* twin = find(policy_.services, key.scalar)) {
-        complain(key.at, "service '" + key.scalar + "' is already defined at " + where(*twin));
+        complain(key.at,
+                 "service '" + key.scalar + "' is already defined at " + sources_.place_of(*twin));
         continue;
       }
       read_service(key, definition);
@@ -329,10 +327,6 @@ class FileReader {
     const auto found =
         std::find_if(all.begin(), all.end(), [&](const T& one) { return one.name == name; });
     return found == all.end() ? nullptr : &*found;
-  }
-  template <typename T>
-  std::string where(const T& defined) const {
-    return sources_.at(defined.source).name + ":" + std::to_string(defined.at.line);
   }
 
   void read_before(const Node& value) {
@@ -450,8 +444,7 @@ class FileReader {
                "with 'direction: out'");
     if (icmp_types != nullptr) read_icmp_types(*icmp_types, rule);
     for (const auto* addresses_of : {&rule.from, &rule.to})
-      if (const auto* odd = mixed_negation(*addresses_of))
-        complain(odd->at, "in one list all addresses have a ! before them or none has");
+      if (const auto odd = mixed_negation(*addresses_of)) complain(odd->at, odd->message);
     if (diagnostics_.size() != before) return {};
     if (const auto disagreement = settle_protocol(rule)) {
       complain(disagreement->at, disagreement->message);
@@ -499,8 +492,7 @@ class FileReader {
   void read_comment(const Node& value, std::string& into) {
     const auto* words = scalar(value, "a comment");
     if (words == nullptr) return;
-    if (words->size() > 200) complain(value.at, "a comment has at most 200 bytes");
-    if (!one_line(*words)) complain(value.at, "a comment is one line of text");
+    if (const auto why = not_a_comment(*words)) complain(value.at, *why);
     into = *words;
   }
 
@@ -512,8 +504,7 @@ class FileReader {
   void read_addresses(const Node& value, std::vector<AddressItem>& into) {
     each_scalar(value, "an address",
                 [&](const Node& item) { append(item, parse_addresses(item.scalar), into); });
-    if (const auto* odd = mixed_negation(into))
-      complain(odd->at, "in one list all addresses have a ! before them or none has");
+    if (const auto odd = mixed_negation(into)) complain(odd->at, odd->message);
   }
 
   void read_forwards(const Node& value) {

@@ -32,6 +32,11 @@ struct Sources {
     const std::size_t behind = index - managed.size();
     return behind == 0 || behind > definitions.size() ? added : definitions[behind - 1];
   }
+  // Where something of the policy was written: "FILE:LINE".
+  template <typename Written>
+  std::string place_of(const Written& written) const {
+    return place_in(at(written.source), written.at);
+  }
   bool operator==(const Sources&) const = default;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "rules/icmp.h"
+#include "rules/joined.h"
 #include "rules/policy/grammar.h"
 #include "rules/policy/items.h"
 #include "rules/policy/translation.h"
@@ -60,24 +61,26 @@ std::string ports_clause(const std::vector<PortItem>& items, bool with_protocol)
   return keyword + join({ports_text(items, with_protocol)});
 }
 
-std::string joined(const std::vector<std::string>& pieces) {
-  std::string out;
-  for (const auto& piece : pieces) out += (out.empty() ? "" : ",") + piece;
+// As the command line has lists: no blanks.
+std::string listed(const std::vector<std::string>& items) {
+  return joined(items, ",");
+}
+
+template <typename Item>
+std::vector<std::string> texts(const std::vector<Item>& items) {
+  std::vector<std::string> out;
+  out.reserve(items.size());
+  for (const auto& item : items) {
+    if constexpr (requires { item.text(); })
+      out.push_back(item.text());
+    else
+      out.push_back(text(item));
+  }
   return out;
 }
 
 std::string addresses_text(const std::vector<AddressItem>& items) {
-  if (items.empty()) return "any";
-  std::vector<std::string> pieces;
-  pieces.reserve(items.size());
-  for (const auto& item : items) pieces.push_back(text(item));
-  return joined(pieces);
-}
-
-std::string macs_text(const std::vector<MacAddress>& macs) {
-  std::string out;
-  for (const auto& mac : macs) out += (out.empty() ? "" : ",") + mac.text();
-  return out;
+  return items.empty() ? "any" : listed(texts(items));
 }
 
 std::vector<std::string> type_texts(const Rule& rule) {
@@ -116,20 +119,10 @@ std::string list(const std::vector<std::string>& items) {
   return out + "]";
 }
 
-template <typename Item>
-std::vector<std::string> texts(const std::vector<Item>& items) {
-  std::vector<std::string> out;
-  out.reserve(items.size());
-  for (const auto& item : items) out.push_back(text(item));
-  return out;
-}
-
 std::string sets_text(const std::vector<AddressSet>& sets) {
   std::string out = sets.empty() ? "" : "sets:\n";
   for (const auto& set : sets) {
-    std::vector<std::string> items;
-    items.reserve(set.ranges.size());
-    for (const auto& range : set.ranges) items.push_back(range.text());
+    const auto items = texts(set.ranges);
     out += "  " + scalar(set.name) + ": " + (items.empty() ? "[]" : list(items)) + "\n";
   }
   return out;
@@ -163,22 +156,22 @@ std::string command_text(const Rule& rule) {
   std::string out = (routed ? "route " : "") + std::string(text(rule.verdict));
   if (!rule.interfaces.empty())
     out += (routed ? " in" : " " + std::string(text(rule.direction))) + " on " +
-           joined(rule.interfaces);
+           listed(rule.interfaces);
   else if (rule.direction == Direction::out)
     out += " out";
-  if (!rule.out_interfaces.empty()) out += " out on " + joined(rule.out_interfaces);
+  if (!rule.out_interfaces.empty()) out += " out on " + listed(rule.out_interfaces);
   if (rule.log != Log::off) out += rule.log == Log::all ? " log-all" : " log";
   if (rule.verdict == Verdict::limit && rule.rate != Rate{}) {
     out += " rate " + text(rule.rate);
     if (rule.rate.burst != Rate{}.burst) out += " burst " + std::to_string(rule.rate.burst);
   }
   if (simple(rule)) return out + " " + join({ports_text(rule.ports, true)});
-  if (!rule.macs.empty()) out += " mac " + macs_text(rule.macs);
+  if (!rule.macs.empty()) out += " mac " + listed(texts(rule.macs));
   if (rule.mark) out += " mark " + text(*rule.mark);
   const auto common = common_protocol(rule);
   const auto protocol = rule.protocol ? rule.protocol : common;
   if (protocol) out += " proto " + protocol->text();
-  if (!rule.icmp_types.empty()) out += " type " + joined(type_texts(rule));
+  if (!rule.icmp_types.empty()) out += " type " + listed(type_texts(rule));
   const bool has_to = !rule.to.empty() || !rule.ports.empty();
   const bool has_from = !rule.from.empty() || !rule.from_ports.empty();
   const bool on = !rule.interfaces.empty() || !rule.out_interfaces.empty();
@@ -192,7 +185,7 @@ std::string command_text(const Rule& rule) {
 std::string what_text(const Rule& rule) {
   if (!rule.ports.empty()) return ports_text(rule.ports, true);
   if (rule.protocol)
-    return rule.protocol->text() + (rule.icmp_types.empty() ? "" : " " + joined(type_texts(rule)));
+    return rule.protocol->text() + (rule.icmp_types.empty() ? "" : " " + listed(type_texts(rule)));
   if (const auto common = common_protocol(rule)) return common->text();
   return "any";
 }
@@ -201,7 +194,7 @@ std::string from_text(const Rule& rule) {
   std::string out = rule.from.empty() ? "anywhere" : addresses_text(rule.from);
   if (!rule.from_ports.empty()) out += " port " + ports_text(rule.from_ports, true);
   if (!rule.to.empty()) out += " to " + addresses_text(rule.to);
-  if (!rule.macs.empty()) out += " mac " + macs_text(rule.macs);
+  if (!rule.macs.empty()) out += " mac " + listed(texts(rule.macs));
   if (rule.mark) out += " mark " + text(*rule.mark);
   return out;
 }
@@ -217,12 +210,7 @@ std::string yaml_text(const Rule& rule) {
   if (!rule.from.empty()) line("from", list(texts(rule.from)));
   if (!rule.from_ports.empty()) line("from-port", list(texts(rule.from_ports)));
   if (!rule.to.empty()) line("to", list(texts(rule.to)));
-  if (!rule.macs.empty()) {
-    std::vector<std::string> macs;
-    macs.reserve(rule.macs.size());
-    for (const auto& mac : rule.macs) macs.push_back(mac.text());
-    line("mac", list(macs));
-  }
+  if (!rule.macs.empty()) line("mac", list(texts(rule.macs)));
   if (rule.mark) line("mark", text(*rule.mark));
   if (!rule.interfaces.empty()) line("interface", list(rule.interfaces));
   if (!rule.out_interfaces.empty()) line("out-interface", list(rule.out_interfaces));
@@ -239,12 +227,12 @@ std::string command_text(const Forward& forward) {
   std::string out = "forward " + join({ports_text(forward.ports, true)});
   out += " to " + target_text(forward);
   if (!forward.from.empty()) out += " from " + addresses_text(forward.from);
-  if (!forward.interfaces.empty()) out += " on " + joined(forward.interfaces);
+  if (!forward.interfaces.empty()) out += " on " + listed(forward.interfaces);
   return out;
 }
 
 std::string command_text(const Masquerade& masquerade) {
-  std::string out = "masquerade out on " + joined(masquerade.out_interfaces);
+  std::string out = "masquerade out on " + listed(masquerade.out_interfaces);
   if (!masquerade.from.empty()) out += " from " + addresses_text(masquerade.from);
   return out;
 }
@@ -287,10 +275,8 @@ std::string yaml_text(const Policy& policy) {
   for (const auto& service : policy.services) {
     out += "  " + scalar(service.name) + ":\n";
     if (!service.ports.empty()) out += "    ports: " + list(texts(service.ports)) + "\n";
-    std::vector<std::string> protocols;
-    protocols.reserve(service.protocols.size());
-    for (const auto protocol : service.protocols) protocols.push_back(protocol.text());
-    if (!protocols.empty()) out += "    protocols: " + list(protocols) + "\n";
+    if (!service.protocols.empty())
+      out += "    protocols: " + list(texts(service.protocols)) + "\n";
     if (!service.description.empty())
       out += "    description: " + yaml::quote(service.description) + "\n";
   }

@@ -209,7 +209,7 @@ std::vector<Definition> parse_profiles(const std::vector<Source>& files,
   std::map<std::string, std::string> places;  // folder and name to file:line
   for (const auto& file : files)
     for (auto& profile : ProfileReader(file, host, warnings).read()) {
-      const std::string place = file.name + ":" + std::to_string(profile.line);
+      const std::string place = place_in(file, {.line = profile.line});
       const auto [first, fresh] =
           places.try_emplace(folder_of(file.name) + "\n" + profile.name, place);
       if (!fresh) {

@@ -79,15 +79,13 @@ class Reader : WordReader {
   Clause from(std::vector<AddressItem>& into) {
     return {"from", "an address, or any", [this, &into](const Word& word) {
               if (!accept(word, parse_addresses(word.text), into)) return;
-              if (const auto* odd = mixed_negation(into))
-                complain(odd->at, "in one list all addresses have a ! before them or none has");
+              if (const auto odd = mixed_negation(into)) complain(odd->at, odd->message);
             }};
   }
 
   Clause comment(std::string& into) {
     return {"comment", "a text", [this, &into](const Word& word) {
-              if (!one_line(word.text)) complain(word.at, "a comment is one line of text");
-              if (word.text.size() > 200) complain(word.at, "a comment has at most 200 bytes");
+              if (const auto why = not_a_comment(word.text)) complain(word.at, *why);
               into = word.text;
             }};
   }
