@@ -14,8 +14,6 @@
 #include <string_view>
 #include <system_error>
 
-#include "daemon/protocol/message_buffer.h"
-
 namespace fwctl::cli {
 namespace {
 
@@ -85,24 +83,23 @@ Failure send_all(int socket, std::string_view text, Clock::time_point deadline) 
   return {};
 }
 
-tl::expected<std::string, ClientError> receive_message(int socket, Clock::time_point deadline) {
-  MessageBuffer buffer(Client::largest_reply);
+Failure receive_message(int socket, MessageBuffer& buffer, Clock::time_point deadline) {
   std::array<char, 64UL << 10> piece;  // NOLINT(*-member-init): recv fills it
   while (buffer.state() != MessageBuffer::State::complete) {
     if (buffer.state() == MessageBuffer::State::overlong)
-      return tl::unexpected(broken("the reply of fwctld is too large"));
+      return broken("the reply of fwctld is too large");
     const ssize_t size = recv(socket, piece.data(), piece.size(), MSG_DONTWAIT);
     if (size > 0) {
       buffer.append({piece.data(), static_cast<std::size_t>(size)});
     } else if (size == 0) {
-      return tl::unexpected(broken("fwctld closed the connection without a reply"));
+      return broken("fwctld closed the connection without a reply");
     } else if (errno == EAGAIN) {
-      if (Failure failure = wait_for(socket, POLLIN, deadline)) return tl::unexpected(*failure);
+      if (Failure failure = wait_for(socket, POLLIN, deadline)) return failure;
     } else if (errno != EINTR) {
-      return tl::unexpected(broken("cannot receive from fwctld: " + text_of(errno)));
+      return broken("cannot receive from fwctld: " + text_of(errno));
     }
   }
-  return buffer.take();
+  return {};
 }
 
 }  // namespace
@@ -127,6 +124,7 @@ tl::expected<Client, ClientError> Client::connect(const std::string& path) {
 
 Client& Client::operator=(Client&& other) noexcept {
   std::swap(socket_, other.socket_);
+  std::swap(input_, other.input_);
   return *this;
 }
 
@@ -136,22 +134,47 @@ Client::~Client() {
 
 // It changes what the connection is good for.
 // NOLINTNEXTLINE(readability-make-member-function-const)
-tl::expected<protocol::Reply, ClientError> Client::call(const std::string& method,
-                                                        protocol::Json parameters,
-                                                        std::chrono::milliseconds timeout) {
-  const Clock::time_point deadline = Clock::now() + timeout;
+tl::expected<void, ClientError> Client::send(const std::string& method, protocol::Json parameters,
+                                             bool more, Time deadline) {
   protocol::Call call;
   call.method = method.find('.') == std::string::npos
                     ? std::string(protocol::interface_name) + "." + method
                     : method;
   call.parameters = std::move(parameters);
+  call.more = more;
   if (Failure failure = send_all(socket_, encode(call), deadline))
     return tl::unexpected(std::move(*failure));
-  const auto text = receive_message(socket_, deadline);
-  if (!text) return tl::unexpected(text.error());
-  auto reply = protocol::decode_reply(*text);
+  return {};
+}
+
+tl::expected<protocol::Reply, ClientError> Client::receive(Time deadline) {
+  if (Failure failure = receive_message(socket_, input_, deadline))
+    return tl::unexpected(std::move(*failure));
+  auto reply = protocol::decode_reply(input_.take());
   if (!reply) return tl::unexpected(broken("fwctld answered nonsense: " + reply.error()));
   return std::move(*reply);
+}
+
+tl::expected<protocol::Reply, ClientError> Client::call(const std::string& method,
+                                                        protocol::Json parameters,
+                                                        std::chrono::milliseconds timeout) {
+  const Time deadline = Clock::now() + timeout;
+  if (auto sent = send(method, std::move(parameters), false, deadline); !sent)
+    return tl::unexpected(std::move(sent.error()));
+  return receive(deadline);
+}
+
+tl::expected<protocol::Reply, ClientError> Client::stream(
+    const std::string& method, protocol::Json parameters,
+    const std::function<bool(const protocol::Reply&)>& visit, std::chrono::milliseconds timeout) {
+  Time deadline = Clock::now() + timeout;
+  if (auto sent = send(method, std::move(parameters), true, deadline); !sent)
+    return tl::unexpected(std::move(sent.error()));
+  while (true) {
+    auto reply = receive(deadline);
+    if (!reply || !visit(*reply) || !reply->continues) return reply;
+    deadline = Time::max();
+  }
 }
 
 }  // namespace fwctl::cli

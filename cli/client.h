@@ -3,11 +3,13 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <tl/expected.hpp>
 #include <utility>
 
 #include "daemon/protocol/message.h"
+#include "daemon/protocol/message_buffer.h"
 
 namespace fwctl::cli {
 
@@ -27,11 +29,19 @@ class Client {
   static constexpr std::size_t largest_reply = 256UL << 20;
 
   static tl::expected<Client, ClientError> connect(const std::string& path);
-  Client(Client&& other) noexcept : socket_(std::exchange(other.socket_, -1)) {}
+  Client(Client&& other) noexcept
+      : socket_(std::exchange(other.socket_, -1)), input_(std::move(other.input_)) {}
   Client& operator=(Client&& other) noexcept;
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
   ~Client();
+
+  // Calls with `more`: hands each reply to `visit` until it is the last of them, or an error, or
+  // `visit` says false; that reply is returned. The first must come within `timeout`.
+  tl::expected<protocol::Reply, ClientError> stream(
+      const std::string& method, protocol::Json parameters,
+      const std::function<bool(const protocol::Reply&)>& visit,
+      std::chrono::milliseconds timeout = std::chrono::minutes(5));
 
   // `method` without a dot is one of org.fwctl.Firewall. `timeout` is for the whole call; a large
   // change may take minutes. Any number of calls may follow each other until one fails here: then
@@ -41,9 +51,15 @@ class Client {
       std::chrono::milliseconds timeout = std::chrono::minutes(5));
 
  private:
+  using Time = std::chrono::steady_clock::time_point;
+
   explicit Client(int socket) : socket_(socket) {}
+  tl::expected<void, ClientError> send(const std::string& method, protocol::Json parameters,
+                                       bool more, Time deadline);
+  tl::expected<protocol::Reply, ClientError> receive(Time deadline);
 
   int socket_;
+  protocol::MessageBuffer input_{largest_reply};
 };
 
 }  // namespace fwctl::cli

@@ -69,13 +69,13 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
   auto server =
       Server::create(event.get(), *listener, {}, [&](const Peer& peer, const protocol::Call& call) {
         const auto generation = firewall.generation();
-        auto reply = service.answer(peer, call);
+        auto answer = service.answer(peer, call);
         if (firewall.generation() != generation) {
           spdlog::info("generation {} by uid {} ({}): {}", firewall.generation(), peer.uid,
                        call.method, firewall.enabled() ? "in force" : "not in force");
           collect_later();
         }
-        return reply;
+        return answer;
       });
   if (!server) return tl::unexpected(server.error());
   sd_notify(0, "READY=1");

@@ -144,9 +144,9 @@ void Server::admit(int socket) {
 }
 
 bool Server::watch(Session& session) {
-  const auto on_io = [](sd_event_source*, int, std::uint32_t, void* data) noexcept {
+  const auto on_io = [](sd_event_source*, int, std::uint32_t events, void* data) noexcept {
     auto* its = static_cast<Session*>(data);
-    its->server.on_io(*its);
+    its->server.on_io(*its, events);
     return 0;
   };
   sd_event_source* source = nullptr;
@@ -156,7 +156,11 @@ bool Server::watch(Session& session) {
   return true;
 }
 
-void Server::on_io(Session& session) {
+void Server::on_io(Session& session, std::uint32_t events) {
+  if (session.stream && (events & EPOLLRDHUP) != 0) {
+    session.stream.reset();
+    session.connection.finish();
+  }
   if (!proceed(session) || session.connection.done())
     close(session);
   else
@@ -167,23 +171,50 @@ void Server::on_io(Session& session) {
 bool Server::proceed(Session& session) {
   Connection& connection = session.connection;
   if (connection.unsent() > 0) return connection.flush(now());
+  if (session.stream) return send_news(session);
+  if (connection.done()) return true;
   if (!connection.has_request() && !connection.receive(now())) return false;
   return !connection.has_request() || serve(session);
 }
 
 bool Server::serve(Session& session) {
   bool oneway = false;
-  const Reply reply = answer(session, oneway);
+  Answer answer = this->answer(session, oneway);
   if (oneway) return true;
-  assert(!reply.continues);
-  std::string text = encode(reply);
+  if (answer.stream) begin_stream(session, answer);
+  assert(answer.reply.continues == (answer.stream != nullptr));
+  std::string text = encode(answer.reply);
   if (text.size() > limits_.unread)
     text = encode(
         too_large("the reply would be larger than " + std::to_string(limits_.unread) + " bytes"));
   return session.connection.send(std::move(text), now());
 }
 
-Reply Server::answer(Session& session, bool& oneway) {
+// One reply at a time, as of calls: a stream must not keep us from the others.
+bool Server::send_news(Session& session) {
+  if (!session.stream->pending()) return true;
+  std::string text = session.stream->take();
+  if (session.stream->ended()) session.stream.reset();
+  return session.connection.send(std::move(text), now());
+}
+
+void Server::begin_stream(Session& session, Answer& answer) {
+  const uid_t uid = session.connection.peer().uid;
+  const auto open = std::ranges::count_if(sessions_, [&](const auto& other) {
+    return other->stream && other->connection.peer().uid == uid;
+  });
+  if (static_cast<std::size_t>(open) >= limits_.streams) {
+    answer = refused("a user may have " + std::to_string(limits_.streams) + " streams at once");
+    return;
+  }
+  session.stream = std::move(answer.stream);
+  session.stream->watch([&session] {
+    sd_event_source_set_io_events(session.io.get(), EPOLLOUT | EPOLLRDHUP);
+  });
+  answer.stream = session.stream;
+}
+
+Answer Server::answer(Session& session, bool& oneway) {
   Connection& connection = session.connection;
   if (connection.input() == Connection::Input::overlong) {
     connection.finish();
@@ -207,8 +238,14 @@ Reply Server::answer(Session& session, bool& oneway) {
 // with whatever the other peers do. (A defer source would go before all of them.)
 void Server::wait_for_next(Session& session) {
   const Connection& connection = session.connection;
-  sd_event_source_set_io_events(session.io.get(), connection.awaits_room() ? EPOLLOUT : EPOLLIN);
-  watch_deadline(session);
+  if (session.stream) {
+    const bool has_more = connection.unsent() > 0 || session.stream->pending();
+    sd_event_source_set_io_events(session.io.get(),
+                                  has_more ? EPOLLOUT | EPOLLRDHUP : EPOLLRDHUP);
+  } else {
+    sd_event_source_set_io_events(session.io.get(), connection.awaits_room() ? EPOLLOUT : EPOLLIN);
+    watch_deadline(session);
+  }
   if (connection.unsent() > 0) limit_unread();
 }
 
@@ -239,10 +276,12 @@ void Server::watch_deadline(const Session& session) {
 void Server::close_expired() {
   const Connection::Time time = now();
   std::erase_if(sessions_, [&](const auto& session) {
-    return session->connection.expired(time, limits_.idle, limits_.request);
+    return !session->stream &&
+           session->connection.expired(time, limits_.idle, limits_.request);
   });
   next_deadline_ = Connection::Time::max();
-  for (const auto& session : sessions_) watch_deadline(*session);
+  for (const auto& session : sessions_)
+    if (!session->stream) watch_deadline(*session);
 }
 
 // Who loses a connection. A newcomer we have no descriptor for to see who it is (nullptr) is not

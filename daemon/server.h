@@ -2,7 +2,7 @@
 // credentials; knows nothing of what a method means.
 //
 // Requests of one connection are answered in order, one at a time, and none is taken from it before
-// it has read the reply to the last. A request that is not a Varlink call is answered with
+// it has read the reply to the last, or to the last of a stream. A request that is not a Varlink call is answered with
 // org.fwctl.Firewall.Refused, one that is too large or nested too deep with
 // org.fwctl.Firewall.TooLarge; then the connection is closed.
 #pragma once
@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "daemon/peer.h"
 #include "daemon/protocol/message.h"
 #include "daemon/result.h"
+#include "daemon/stream.h"
 
 namespace fwctl {
 
@@ -37,11 +39,14 @@ struct ServerLimits {
   std::chrono::milliseconds idle = std::chrono::seconds(60);
   // and so is one whose request takes longer than this to arrive.
   std::chrono::milliseconds request = std::chrono::seconds(120);
+  // Streams of one user at once. A connection that has one may be silent for as long as it lasts; it
+  // lasts until the peer sends no more, or ends by itself.
+  std::size_t streams = 16;
 };
 
 // Answers one call. Runs to its end before anything else is served. An exception is our bug and
 // ends the program.
-using Handler = std::function<protocol::Reply(const Peer& peer, const protocol::Call& call)>;
+using Handler = std::function<Answer(const Peer& peer, const protocol::Call& call)>;
 
 class Server {
  public:
@@ -61,6 +66,7 @@ class Server {
     Server& server;
     Connection connection;
     EventSource io;
+    std::shared_ptr<Stream> stream;  // while the last reply is not yet all of the answer
   };
 
   Server(int listener, ServerLimits limits, Handler handler);
@@ -71,7 +77,7 @@ class Server {
   void pause_accepting();
   void close_expired();
   // Each of the following may close sessions, the one it is called with included.
-  void on_io(Session& session);
+  void on_io(Session& session, std::uint32_t events);
   void wait_for_next(Session& session);
   void limit_unread();
   void make_room(const Session* newcomer);
@@ -82,7 +88,9 @@ class Server {
   // False: the connection is broken.
   bool proceed(Session& session);
   bool serve(Session& session);
-  protocol::Reply answer(Session& session, bool& oneway);
+  bool send_news(Session& session);
+  Answer answer(Session& session, bool& oneway);
+  void begin_stream(Session& session, Answer& answer);
   void watch_deadline(const Session& session);
   Session* victim(const Session* newcomer) const;
 

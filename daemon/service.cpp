@@ -68,17 +68,22 @@ Json without_null(const Json& parameters) {
 
 }  // namespace
 
-Service::Service(Access access, Methods methods) : access_(std::move(access)) {
+Service::Service(Access access, Methods methods, Streams streams) : access_(std::move(access)) {
   served_.push_back(
       {parsed(protocol::service_description()),
-       {{"GetInfo", get_info}, {"GetInterfaceDescription", get_interface_description}}});
-  served_.push_back({parsed(protocol::interface_description()), std::move(methods)});
-  for (const Served& served : served_)
+       {{"GetInfo", get_info}, {"GetInterfaceDescription", get_interface_description}},
+       {}});
+  served_.push_back(
+      {parsed(protocol::interface_description()), std::move(methods), std::move(streams)});
+  for (const Served& served : served_) {
     for ([[maybe_unused]] const auto& [name, method] : served.methods)
       assert(served.interface.methods.contains(name));
+    for ([[maybe_unused]] const auto& [name, method] : served.streams)
+      assert(served.interface.methods.contains(name));
+  }
 }
 
-Reply Service::answer(const Peer& peer, const protocol::Call& call) const {
+Answer Service::answer(const Peer& peer, const protocol::Call& call) const {
   const std::size_t dot = call.method.rfind('.');
   if (dot == std::string::npos) return service_error("InvalidParameter", "parameter", "method");
   const std::string_view interface = std::string_view(call.method).substr(0, dot);
@@ -92,17 +97,20 @@ Reply Service::answer(const Peer& peer, const protocol::Call& call) const {
 
   if (!allowed(access_, peer, call.method)) return permission_denied(call.method);
   const auto method = served->methods.find(name);
-  if (method == served->methods.end())
+  const auto stream = served->streams.find(name);
+  if (method == served->methods.end() && stream == served->streams.end())
     return service_error("MethodNotImplemented", "method", call.method);
 
   const auto wrong =
       protocol::mismatch(served->interface, described->second.parameters, call.parameters);
   if (wrong) return service_error("InvalidParameter", "parameter", *wrong);
 
-  Reply reply = has_null(call.parameters) ? method->second(peer, without_null(call.parameters))
-                                          : method->second(peer, call.parameters);
-  assert(!protocol::mismatch(served->interface, name, reply));
-  return reply;
+  const Json clean = has_null(call.parameters) ? without_null(call.parameters) : Json();
+  const Json& parameters = clean.is_null() ? call.parameters : clean;
+  Answer answer = method == served->methods.end() ? stream->second(peer, parameters, call.more)
+                                                  : method->second(peer, parameters);
+  assert(!protocol::mismatch(served->interface, name, answer.reply));
+  return answer;
 }
 
 const Service::Served* Service::find(std::string_view interface) const {

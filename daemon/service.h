@@ -13,6 +13,7 @@
 #include "daemon/peer.h"
 #include "daemon/protocol/interface.h"
 #include "daemon/protocol/message.h"
+#include "daemon/stream.h"
 
 namespace fwctl {
 
@@ -22,17 +23,22 @@ class Service {
   using Method = std::function<protocol::Reply(const Peer& peer, const protocol::Json& parameters)>;
   // By name within org.fwctl.Firewall.
   using Methods = std::map<std::string, Method, std::less<>>;
+  // One that may go on behind its first reply, where the peer wants that: `more`.
+  using Streaming =
+      std::function<Answer(const Peer& peer, const protocol::Json& parameters, bool more)>;
+  using Streams = std::map<std::string, Streaming, std::less<>>;
 
-  // A method that is described and not in `methods` is answered with MethodNotImplemented; one that
-  // is in `methods` must be described.
-  Service(Access access, Methods methods);
+  // A method that is described and in neither of the two is answered with MethodNotImplemented; one
+  // that is in one of them must be described.
+  Service(Access access, Methods methods, Streams streams = {});
 
-  protocol::Reply answer(const Peer& peer, const protocol::Call& call) const;
+  Answer answer(const Peer& peer, const protocol::Call& call) const;
 
  private:
   struct Served {
     protocol::Interface interface;
     Methods methods;
+    Streams streams;
   };
 
   const Served* find(std::string_view interface) const;

@@ -14,6 +14,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <thread>
 
 namespace fwctl::cli {
 namespace {
@@ -101,6 +102,46 @@ TEST_F(ClientTest, Calls) {
   ASSERT_TRUE(second) << second.error().message;
   EXPECT_EQ(second->error, "a.Error");
   EXPECT_EQ(second->parameters, Json({{"x", 1}}));
+}
+
+TEST_F(ClientTest, StreamsUntilTheLastReply) {
+  serve([](int socket) {
+    const auto call = protocol::decode_call(receive_request(socket));
+    std::string all;
+    for (const int number : {1, 2, 3})
+      all += encode(protocol::Reply{{{"more", call->more}, {"number", number}}, {}, number < 3});
+    send_text(socket, all);
+  });
+  auto client = Client::connect(path_);
+  ASSERT_TRUE(client) << client.error().message;
+  std::string seen;
+  const auto last =
+      client->stream("Log", Json::object(), [&](const protocol::Reply& reply) {
+        seen += reply.parameters.dump() + "\n";
+        return true;
+      });
+  ASSERT_TRUE(last) << last.error().message;
+  EXPECT_FALSE(last->continues);
+  EXPECT_EQ(seen,
+            "{\"more\":true,\"number\":1}\n{\"more\":true,\"number\":2}\n"
+            "{\"more\":true,\"number\":3}\n");
+}
+
+TEST_F(ClientTest, StreamsMayBeSilentAndLeft) {
+  serve([](int socket) {
+    (void)receive_request(socket);
+    send_text(socket, encode(protocol::Reply{{{"number", 1}}, {}, true}));
+    std::this_thread::sleep_for(300ms);
+    send_text(socket, encode(protocol::Reply{{{"number", 2}}, {}, true}));
+    (void)receive_request(socket);
+  });
+  auto client = Client::connect(path_);
+  ASSERT_TRUE(client) << client.error().message;
+  const auto left = client->stream(
+      "Log", Json::object(),
+      [](const protocol::Reply& reply) { return reply.parameters.at("number") != 2; }, 200ms);
+  ASSERT_TRUE(left) << left.error().message;
+  EXPECT_EQ(left->parameters.at("number"), 2);
 }
 
 TEST_F(ClientTest, NoSocketIsNoDaemon) {

@@ -142,8 +142,19 @@ class ServerTest : public testing::Test {
     server_ = std::move(*server);
   }
 
-  Reply answer(const Peer& peer, const Call& call) {
+  Answer answer(const Peer& peer, const Call& call) {
     calls_.push_back(call.method);
+    if (call.method == "t.Stream") return begin_stream();
+    return reply_to(peer, call);
+  }
+
+  Answer begin_stream() {
+    auto stream = std::make_shared<Stream>([this] { ++streams_ended_; });
+    stream_ = stream;
+    return {{{"first", true}}, std::move(stream)};
+  }
+
+  static Reply reply_to(const Peer& peer, const Call& call) {
     if (call.method == "t.Throw") throw std::runtime_error("our bug");
     if (call.method == "t.Sleep") std::this_thread::sleep_for(500ms);
     if (call.method == "t.Who")
@@ -234,6 +245,8 @@ class ServerTest : public testing::Test {
   sd_event* event_ = nullptr;
   std::unique_ptr<Server> server_;
   std::vector<std::string> calls_;
+  std::weak_ptr<Stream> stream_;  // the newest
+  int streams_ended_ = 0;
   std::size_t steps_ = 0;
 };
 
@@ -684,6 +697,120 @@ TEST_F(ServerTest, AnExceptionEndsTheProgram) {
         read(peer);
       },
       "our bug");
+}
+
+class StreamTest : public ServerTest {
+ protected:
+  // A peer that has the first reply of a stream.
+  TestPeer follow() {
+    TestPeer peer = connect();
+    write(peer, request("t.Stream"));
+    const Reply first = read(peer);
+    EXPECT_TRUE(first.continues && first.parameters == Json({{"first", true}}));
+    return peer;
+  }
+
+  void push(int number) const { stream_.lock()->push({{"number", number}}); }
+};
+
+TEST_F(StreamTest, RepliesAsThingsHappen) {
+  start();
+  TestPeer peer = follow();
+  for (const int number : {1, 2}) {
+    push(number);
+    const Reply reply = read(peer);
+    EXPECT_TRUE(reply.continues);
+    EXPECT_EQ(reply.parameters, Json({{"number", number}}));
+  }
+}
+
+TEST_F(StreamTest, EndsWithAReplyThatDoesNotContinue) {
+  start();
+  TestPeer peer = follow();
+  write(peer, request("t.Echo", {{"x", 2}}));
+  push(1);
+  run_for(20ms);
+  EXPECT_EQ(calls_.size(), 1) << "the next call waits for the end of the stream";
+  stream_.lock()->end({{"number", 2}});
+  EXPECT_EQ(streams_ended_, 1);
+  EXPECT_EQ(read(peer).parameters, Json({{"number", 1}}));
+  const Reply last = read(peer);
+  EXPECT_FALSE(last.continues);
+  EXPECT_EQ(last.parameters, Json({{"number", 2}}));
+  EXPECT_EQ(read(peer).parameters, Json({{"x", 2}}));
+  EXPECT_TRUE(stream_.expired());
+  EXPECT_EQ(streams_ended_, 1);
+}
+
+TEST_F(StreamTest, EndsWhenThePeerHangsUp) {
+  start();
+  TestPeer peer = follow();
+  peer.hang_up();
+  EXPECT_TRUE(run_until([&] { return stream_.expired(); }, 2s));
+  EXPECT_EQ(streams_ended_, 1);
+}
+
+TEST_F(StreamTest, EndsWhenThePeerEndsWriting) {
+  start();
+  TestPeer peer = follow();
+  peer.end_writing();
+  EXPECT_TRUE(run_until([&] { return stream_.expired(); }, 2s));
+  EXPECT_TRUE(run_until([&] { return peer.is_closed(); }, 2s));
+}
+
+TEST_F(StreamTest, MayBeSilent) {
+  start({.idle = 50ms});
+  TestPeer silent = connect();
+  TestPeer peer = follow();
+  ASSERT_TRUE(run_until([&] { return silent.is_closed(); }, 2s));
+  run_for(100ms);
+  EXPECT_FALSE(peer.is_closed());
+  push(1);
+  EXPECT_EQ(read(peer).parameters, Json({{"number", 1}}));
+}
+
+// The peer gets what it was behind with, then how many it lost, then what comes from there on; and
+// nobody else waits for it meanwhile.
+TEST_F(StreamTest, ASlowReaderCostsNothing) {
+  start();
+  TestPeer slow = follow();
+  TestPeer other = connect();
+  const int many = 20'000;
+  const auto before = memory_in_use();
+  for (int number = 1; number <= many; ++number) {
+    stream_.lock()->push({{"number", number}, {"filler", std::string(100, 'x')}});
+    step(0ms);
+    if (number % 1000 == 0) {
+      ASSERT_TRUE(is_served(other));
+    }
+  }
+  EXPECT_LT(memory_in_use() - before, 1 << 20);
+
+  int got = 0;
+  Reply reply = read(slow);
+  for (; reply.parameters.contains("number"); reply = read(slow)) {
+    ASSERT_EQ(reply.parameters["number"], ++got);
+    ASSERT_TRUE(reply.continues);
+  }
+  EXPECT_GE(got, static_cast<int>(Stream::default_capacity));
+  EXPECT_EQ(reply.parameters, Json({{"lost", many - got}}));
+  EXPECT_TRUE(reply.continues);
+  push(many + 1);
+  EXPECT_EQ(read(slow).parameters, Json({{"number", many + 1}}));
+}
+
+TEST_F(StreamTest, AreBounded) {
+  start({.streams = 2});
+  TestPeer first = follow();
+  TestPeer second = follow();
+  TestPeer third = connect();
+  write(third, request("t.Stream"));
+  EXPECT_EQ(read(third).error, "org.fwctl.Firewall.Refused");
+  EXPECT_EQ(streams_ended_, 1);
+  EXPECT_TRUE(is_served(third));
+  first.hang_up();
+  run_until([&] { return streams_ended_ == 2; }, 2s);
+  TestPeer fourth = follow();
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ class ServiceTest : public testing::Test {
     Call call;
     call.method = method.find('.') == std::string::npos ? "org.fwctl.Firewall." + method : method;
     call.parameters = std::move(parameters);
-    return service_.answer(peer, call);
+    return service_.answer(peer, call).reply;
   }
 
   // "ok", or the error and its parameters.
@@ -88,7 +88,24 @@ TEST_F(ServiceTest, SaysWhatIsNotThere) {
   EXPECT_EQ(verdict(root, ".Status"), R"(org.varlink.service.InterfaceNotFound {"interface":""})");
   Call undotted;
   undotted.method = "Status";
-  EXPECT_EQ(service_.answer(root, undotted).error, "org.varlink.service.InvalidParameter");
+  EXPECT_EQ(service_.answer(root, undotted).reply.error, "org.varlink.service.InvalidParameter");
+}
+
+TEST_F(ServiceTest, StreamsAreToldWhetherThePeerWantsMore) {
+  bool wanted = false;
+  const Service service{{}, {}, {{"Show", [&](const Peer&, const Json&, bool more) -> Answer {
+                                    wanted = more;
+                                    const Json first{{"text", "one"}};
+                                    if (more) return {first, std::make_shared<Stream>()};
+                                    return Reply{.parameters = first};
+                                  }}}};
+  Call call{.method = "org.fwctl.Firewall.Show", .parameters = {{"what", "policy"}}};
+  const Answer only = service.answer(root, call);
+  EXPECT_FALSE(wanted || only.stream || only.reply.continues);
+  call.more = true;
+  const Answer first = service.answer(root, call);
+  EXPECT_TRUE(wanted && first.stream && first.reply.continues);
+  EXPECT_EQ(service.answer(guest, call).reply.error, "org.fwctl.Firewall.PermissionDenied");
 }
 
 TEST_F(ServiceTest, CutsAndEscapesNames) {
