@@ -208,9 +208,8 @@ void Server::begin_stream(Session& session, Answer& answer) {
     return;
   }
   session.stream = std::move(answer.stream);
-  session.stream->watch([&session] {
-    sd_event_source_set_io_events(session.io.get(), EPOLLOUT | EPOLLRDHUP);
-  });
+  session.stream->watch(
+      [&session] { sd_event_source_set_io_events(session.io.get(), EPOLLOUT | EPOLLRDHUP); });
   answer.stream = session.stream;
 }
 
@@ -240,8 +239,7 @@ void Server::wait_for_next(Session& session) {
   const Connection& connection = session.connection;
   if (session.stream) {
     const bool has_more = connection.unsent() > 0 || session.stream->pending();
-    sd_event_source_set_io_events(session.io.get(),
-                                  has_more ? EPOLLOUT | EPOLLRDHUP : EPOLLRDHUP);
+    sd_event_source_set_io_events(session.io.get(), has_more ? EPOLLOUT | EPOLLRDHUP : EPOLLRDHUP);
   } else {
     sd_event_source_set_io_events(session.io.get(), connection.awaits_room() ? EPOLLOUT : EPOLLIN);
     watch_deadline(session);
@@ -276,8 +274,7 @@ void Server::watch_deadline(const Session& session) {
 void Server::close_expired() {
   const Connection::Time time = now();
   std::erase_if(sessions_, [&](const auto& session) {
-    return !session->stream &&
-           session->connection.expired(time, limits_.idle, limits_.request);
+    return !session->stream && session->connection.expired(time, limits_.idle, limits_.request);
   });
   next_deadline_ = Connection::Time::max();
   for (const auto& session : sessions_)

@@ -2,8 +2,8 @@
 // credentials; knows nothing of what a method means.
 //
 // Requests of one connection are answered in order, one at a time, and none is taken from it before
-// it has read the reply to the last, or to the last of a stream. A request that is not a Varlink call is answered with
-// org.fwctl.Firewall.Refused, one that is too large or nested too deep with
+// it has read the reply to the last, or to the last of a stream. A request that is not a Varlink
+// call is answered with org.fwctl.Firewall.Refused, one that is too large or nested too deep with
 // org.fwctl.Firewall.TooLarge; then the connection is closed.
 #pragma once
 
@@ -39,8 +39,8 @@ struct ServerLimits {
   std::chrono::milliseconds idle = std::chrono::seconds(60);
   // and so is one whose request takes longer than this to arrive.
   std::chrono::milliseconds request = std::chrono::seconds(120);
-  // Streams of one user at once. A connection that has one may be silent for as long as it lasts; it
-  // lasts until the peer sends no more, or ends by itself.
+  // Streams of one user at once. A connection that has one may be silent for as long as it lasts;
+  // it lasts until the peer sends no more, or ends by itself.
   std::size_t streams = 16;
 };
 
@@ -88,7 +88,7 @@ class Server {
   // False: the connection is broken.
   bool proceed(Session& session);
   bool serve(Session& session);
-  bool send_news(Session& session);
+  static bool send_news(Session& session);
   Answer answer(Session& session, bool& oneway);
   void begin_stream(Session& session, Answer& answer);
   void watch_deadline(const Session& session);

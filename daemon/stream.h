@@ -1,5 +1,5 @@
-// What a peer gets of a method that goes on behind its first reply. Who has something to tell pushes
-// it here; the server takes it when the peer has room.
+// What a peer gets of a method that goes on behind its first reply. Who has something to tell
+// pushes it here; the server takes it when the peer has room.
 #pragma once
 
 #include <cstddef>
@@ -14,9 +14,9 @@
 
 namespace fwctl {
 
-// A peer that reads slowly keeps nobody waiting and makes us hold no more than `capacity` replies: it
-// gets those, then a reply that has nothing but `lost`, how many came meanwhile, and goes on with what
-// comes after it took that.
+// A peer that reads slowly keeps nobody waiting and makes us hold no more than `capacity` replies:
+// it gets those, then a reply that has nothing but `lost`, how many came meanwhile, and goes on
+// with what comes after it took that.
 class Stream {
  public:
   static constexpr std::size_t default_capacity = 256;

@@ -115,11 +115,10 @@ TEST_F(ClientTest, StreamsUntilTheLastReply) {
   auto client = Client::connect(path_);
   ASSERT_TRUE(client) << client.error().message;
   std::string seen;
-  const auto last =
-      client->stream("Log", Json::object(), [&](const protocol::Reply& reply) {
-        seen += reply.parameters.dump() + "\n";
-        return true;
-      });
+  const auto last = client->stream("Log", Json::object(), [&](const protocol::Reply& reply) {
+    seen += reply.parameters.dump() + "\n";
+    return true;
+  });
   ASSERT_TRUE(last) << last.error().message;
   EXPECT_FALSE(last->continues);
   EXPECT_EQ(seen,

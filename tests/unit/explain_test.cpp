@@ -45,11 +45,10 @@ class ExplainTest : public ::testing::Test {
   void enable() { ASSERT_TRUE(firewall_->enable({.reason = "test"})); }
 
   Reply ask(const std::vector<std::string>& words) {
-    const Reply reply =
-        service_
-            ->answer(Peer{.uid = 0}, {.method = "org.fwctl.Firewall.Explain",
-                                      .parameters = {{"question", words}}})
-            .reply;
+    const Reply reply = service_
+                            ->answer(Peer{.uid = 0}, {.method = "org.fwctl.Firewall.Explain",
+                                                      .parameters = {{"question", words}}})
+                            .reply;
     const auto wrong = protocol::mismatch(interface_, "Explain", reply);
     EXPECT_FALSE(wrong) << *wrong << "\n" << reply.parameters.dump(2);
     return reply;
