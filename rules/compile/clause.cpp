@@ -46,13 +46,6 @@ std::optional<AddressMatch> unless_everything(const policy::CheckedPolicy& polic
 
 }  // namespace
 
-bool Clause::only_flow() const {
-  if (states != 0 || family || from || to || interface || out_interface || mac || mark || !flow)
-    return false;
-  if (flow->icmp_type) return true;
-  return flow->protocol.has_ports() && flow->from == all_ports && flow->to != all_ports;
-}
-
 std::vector<Clause> clauses(const policy::CheckedPolicy& policy,
                             const policy::Conditions& conditions) {
   std::vector<Clause> out;

@@ -20,9 +20,7 @@ struct Clause {
   std::optional<MacAddress> mac;
   std::optional<policy::Mark> mark;
 
-  // Asks for nothing but a flow whose source port is free: one lookup by protocol and port or by
-  // ICMP type can decide it.
-  bool only_flow() const;
+  bool operator==(const Clause&) const = default;
 };
 
 // Together they match exactly what `conditions` does. None where no packet can.

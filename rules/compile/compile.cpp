@@ -6,9 +6,10 @@
 #include <map>
 #include <utility>
 
+#include "rules/compile/blocks.h"
+#include "rules/compile/box.h"
 #include "rules/compile/bytes.h"
 #include "rules/compile/clause.h"
-#include "rules/compile/port_map.h"
 #include "rules/compile/translate.h"
 #include "rules/nft/references.h"
 
@@ -34,13 +35,8 @@ constexpr nft::Limit log_limit{.rate = 3, .seconds = 60, .burst = 10};
 constexpr std::uint32_t most_limited_sources = 65535;
 // Of an IPv6 address, what one limit is for: a host has a /64 to choose its addresses from.
 constexpr int limited_prefix = 64;
-
-Bytes interface_bytes(const std::string& pattern) {
-  if (pattern.ends_with('*')) return pattern.substr(0, pattern.size() - 1);
-  Bytes bytes = pattern;
-  bytes.resize(nft::width(Field::iifname), '\0');
-  return bytes;
-}
+// So many conditions of one kind become a lookup; fewer read better as rules, and cost no more.
+constexpr std::size_t worth_a_lookup = 4;
 
 Bytes mask_bytes(std::size_t size, int length) {
   Bytes mask(size, '\0');
@@ -108,7 +104,7 @@ std::string_view chain_name(Traffic traffic) {
 class ChainBuilder {
  public:
   ChainBuilder(const CheckedPolicy& policy, Traffic traffic, nft::Ruleset& ruleset)
-      : policy_(policy), traffic_(traffic), ruleset_(ruleset) {
+      : policy_(policy), traffic_(traffic), ruleset_(ruleset), blocks_(traffic) {
     chain_.name = chain_name(traffic);
   }
 
@@ -120,7 +116,7 @@ class ChainBuilder {
       add(rule);
     }
     if (baseline) add_forwarded();
-    flush_run();
+    flush();
     add_default();
     ruleset_.chains.push_back(std::move(chain_));
   }
@@ -133,29 +129,22 @@ class ChainBuilder {
   // What a forward redirects, no rule is asked about.
   void add_forwarded() {
     if (traffic_ != Traffic::routed || policy_.forwards().empty()) return;
-    flush_run();
+    flush();
     for (auto& rule : forwarded_rules(policy_, matcher())) chain_.rules.push_back(std::move(rule));
   }
 
   void add(const CheckedRule& rule) {
-    const auto parts = clauses(policy_, rule.conditions);
-    const bool looked_up = rule.verdict != Verdict::limit && !logs(rule) &&
-                           std::all_of(parts.begin(), parts.end(),
-                                       [](const Clause& clause) { return clause.only_flow(); });
-    if (looked_up) {
-      for (const auto& part : parts) add_to_run(rule, *part.flow);
-      return;
-    }
-    flush_run();
-    for (const auto& part : parts) {
+    // The two that nearly every packet meets come before everything else, and go uncounted.
+    const bool looked_up = rule.verdict != Verdict::limit && !logs(rule) && counted(rule);
+    for (const auto& part : clauses(policy_, rule.conditions)) {
       if (rule.verdict != Verdict::limit) {
-        add_rule(rule, part);
+        blocks_.add(rule, part, looked_up);
         continue;
       }
       for (const auto family : {Family::ipv4, Family::ipv6})
         if ((!part.family || *part.family == family) &&
             (!part.flow || part.flow->possible_in(family)))
-          add_limited(rule, of_family(part, family));
+          blocks_.add(rule, of_family(part, family), looked_up);
     }
   }
 
@@ -169,68 +158,108 @@ class ChainBuilder {
     return rule.log != Log::off && policy_.logging() != Logging::off;
   }
 
-  void add_to_run(const CheckedRule& rule, const policy::Flow& flow) {
-    if (flow.icmp_type)
-      (flow.protocol == icmp ? icmp_ : icmpv6_).emplace(*flow.icmp_type, &rule);
-    else
-      ports_.claim(flow.protocol, flow.to, &rule);
+  static bool counted(const CheckedRule& rule) {
+    return rule.id != "loopback" && rule.id != "established";
   }
 
-  // What has been gathered becomes lookups. ICMP types and ports never meet the same packet, so
-  // their order is free.
-  void flush_run() {
-    if (icmp_.empty() && icmpv6_.empty() && ports_.empty()) return;
-    ++runs_;
-    add_type_map("icmp", Family::ipv4, icmp, Field::icmp_type, std::exchange(icmp_, {}));
-    add_type_map("icmpv6", Family::ipv6, icmpv6, Field::icmpv6_type, std::exchange(icmpv6_, {}));
-    add_port_maps(std::exchange(ports_, {}).segments());
-  }
-
-  using Types = std::map<std::uint8_t, const CheckedRule*>;
-
-  nft::Set new_map(std::string_view what, std::vector<Field> key, bool interval) const {
-    std::string name = std::string(chain_name(traffic_)) + "-" + std::string(what);
-    if (runs_ > 1) name += "-" + std::to_string(runs_);
-    return {.name = std::move(name),
-            .key = std::move(key),
-            .map = true,
-            .interval = interval,
-            .counters = true,
-            .elements = {}};
-  }
-
-  void add_type_map(std::string_view what, Family family, Protocol protocol, Field field,
-                    const Types& types) {
-    if (types.empty()) return;
-    nft::Set map = new_map(what, {field}, false);
-    for (const auto& [type, rule] : types)
-      map.elements.push_back(
-          {.key = one_byte(type), .verdict = nft_verdict(rule->verdict), .comment = rule->id});
-    nft::Rule lookup;
-    match_family(lookup.statements, family);
-    match_protocol(lookup.statements, protocol);
-    add_lookup(std::move(lookup), std::move(map));
-  }
-
-  void add_port_maps(const std::vector<PortMap<const CheckedRule*>::Segment>& segments) {
-    const std::vector<Field> key{Field::l4proto, Field::th_dport};
-    nft::Set single = new_map("ports", key, false);
-    nft::Set ranges = new_map("port-ranges", key, true);
-    for (const auto& [protocol, ports, rule] : segments) {
-      nft::Element element{.key = one_byte(protocol.number) + port_bytes(ports.first),
-                           .verdict = nft_verdict(rule->verdict),
-                           .comment = rule->id};
-      if (!ports.single()) element.key_end = one_byte(protocol.number) + port_bytes(ports.last);
-      (ports.single() ? single : ranges).elements.push_back(std::move(element));
+  // What has been gathered becomes rules.
+  void flush() {
+    for (const auto& block : blocks_.take()) {
+      if (block.cells.size() >= (always_looked_up(block) ? 1 : worth_a_lookup)) {
+        add_lookup(block, false, block.cells.points());
+        add_lookup(block, true, block.cells.boxes());
+        continue;
+      }
+      for (const auto& [rule, clause] : block.entries) {
+        if (rule->verdict == Verdict::limit)
+          add_limited(*rule, clause);
+        else
+          add_rule(*rule, clause);
+      }
     }
-    if (!single.elements.empty()) add_lookup({}, std::move(single));
-    if (!ranges.elements.empty()) add_lookup({}, std::move(ranges));
   }
 
-  void add_lookup(nft::Rule rule, nft::Set map) {
-    rule.statements.emplace_back(nft::MapLookup{.key = map.key, .map = map.name});
-    chain_.rules.push_back(std::move(rule));
+  // Ports and types of ICMP, and nothing else: what most policies are made of.
+  static bool always_looked_up(const Block& block) {
+    if (block.fields == std::vector{Field::l4proto, Field::th_dport}) return block.rest == Clause();
+    if (block.fields == std::vector{Field::icmp_type})
+      return block.rest == Clause{.family = Family::ipv4, .flow = policy::Flow{icmp}};
+    if (block.fields == std::vector{Field::icmpv6_type})
+      return block.rest == Clause{.family = Family::ipv6, .flow = policy::Flow{icmpv6}};
+    return false;
+  }
+
+  void add_lookup(const Block& block, bool interval, const Cells::Map& cells) {
+    if (cells.empty()) return;
+    nft::Set map{.name = map_name(block.fields, interval),
+                 .key = block.fields,
+                 .map = true,
+                 .interval = interval,
+                 .counters = true,
+                 .elements = {}};
+    for (const auto& [first, cell] : cells) {
+      nft::Element element{
+          .key = first, .verdict = nft_verdict(cell.owner->verdict), .comment = cell.owner->id};
+      if (interval) element.key_end = cell.last;
+      map.elements.push_back(std::move(element));
+    }
+    nft::Rule lookup{.statements = statements(block.rest), .comment = {}};
+    lookup.statements.emplace_back(nft::MapLookup{.key = map.key, .map = map.name});
+    chain_.rules.push_back(std::move(lookup));
     ruleset_.sets.push_back(std::move(map));
+  }
+
+  // The first of a kind is "incoming-ipv4-from-ports", the next "incoming-ipv4-from-ports-2"; with
+  // ranges "incoming-ipv4-from-port-ranges". No set of the policy's has such a name: those end in
+  // their family.
+  std::string map_name(const std::vector<Field>& fields, bool interval) {
+    std::string name(chain_name(traffic_));
+    name += words(fields);
+    if (interval) {
+      if (name.ends_with('s')) name.pop_back();
+      name += "-ranges";
+    }
+    const int number = ++names_[name];
+    return number == 1 ? name : name + "-" + std::to_string(number);
+  }
+
+  std::string words(const std::vector<Field>& fields) const {
+    std::string family;
+    std::string out;
+    for (const auto field : fields) {
+      if (field == Field::ip_saddr || field == Field::ip_daddr) family = "-ipv4";
+      if (field == Field::ip6_saddr || field == Field::ip6_daddr) family = "-ipv6";
+      if (field == Field::l4proto && fields.size() > 1 && fields.back() != field) continue;
+      out += word(field);
+    }
+    return family + out;
+  }
+
+  std::string_view word(Field field) const {
+    switch (field) {
+      case Field::iifname:
+        return "-interface";
+      case Field::oifname:
+        return traffic_ == Traffic::outgoing ? "-interface" : "-out-interface";
+      case Field::ip_saddr:
+      case Field::ip6_saddr:
+        return "-from";
+      case Field::ip_daddr:
+      case Field::ip6_daddr:
+        return "-to";
+      case Field::l4proto:
+        return "-protocols";
+      case Field::th_sport:
+        return "-source-ports";
+      case Field::th_dport:
+        return "-ports";
+      case Field::icmp_type:
+        return "-icmp";
+      case Field::icmpv6_type:
+        return "-icmpv6";
+      default:
+        return "";  // never part of a key
+    }
   }
 
   std::vector<nft::Statement> statements(const Clause& clause) const {
@@ -288,9 +317,7 @@ class ChainBuilder {
   void add_rule(const CheckedRule& rule, const Clause& clause) {
     auto match = statements(clause);
     if (logs(rule)) add_log(rule, match);
-    // The two that nearly every packet meets go uncounted: they come before everything else.
-    const bool counted = rule.id != "loopback" && rule.id != "established";
-    if (counted) match.emplace_back(nft::Counter{});
+    if (counted(rule)) match.emplace_back(nft::Counter{});
     match.emplace_back(nft_verdict(rule.verdict));
     chain_.rules.push_back({.statements = std::move(match), .comment = rule.id});
   }
@@ -380,10 +407,8 @@ class ChainBuilder {
   Traffic traffic_;
   nft::Ruleset& ruleset_;
   nft::Chain chain_;
-  int runs_ = 0;
-  Types icmp_;
-  Types icmpv6_;
-  PortMap<const CheckedRule*> ports_;
+  Blocks blocks_;
+  std::map<std::string, int> names_;  // how many maps have had that name
 };
 
 void add_base_chain(const CheckedPolicy& policy, Traffic traffic, nft::Ruleset& ruleset) {

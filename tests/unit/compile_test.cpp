@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "rules/nft/references.h"
@@ -46,7 +47,8 @@ TEST(Compile, RunsOfPortsBecomeOneLookupAndTheFirstRuleWins) {
       compiled("rules: [allow 443/tcp, deny 80-1000/tcp, allow 900-2000/tcp, reject 80/tcp]\n");
   EXPECT_EQ(elements(ruleset, "incoming-ports"), "{ tcp . 443 : accept } ");
   EXPECT_EQ(elements(ruleset, "incoming-port-ranges"),
-            "{ tcp . 80-442 : drop } { tcp . 444-1000 : drop } { tcp . 1001-2000 : accept } ");
+            "{ tcp . 80-1000 : drop } { tcp . 1001-2000 : accept } ")
+      << "single ports are looked up first";
 }
 
 TEST(Compile, ARuleOfAnotherShapeEndsTheRun) {
@@ -62,15 +64,78 @@ TEST(Compile, ARuleOfAnotherShapeEndsTheRun) {
   EXPECT_LT(at("ip saddr 10.0.0.1"), at("@incoming-ports-2"));
 }
 
-TEST(Compile, TheCostOfAPacketDoesNotGrowWithTheNumberOfRules) {
+TEST(Compile, RulesThatCannotMeetTheSamePacketAreRegrouped) {
+  const auto ruleset = compiled(
+      "rules: [allow 80/tcp, \"deny proto tcp from 10.0.0.1 to any port 22\", allow 81/tcp]\n");
+  EXPECT_EQ(elements(ruleset, "incoming-ports"), "{ tcp . 80 : accept } { tcp . 81 : accept } ");
+  EXPECT_EQ(ruleset.find_set("incoming-ports-2"), nullptr);
+}
+
+TEST(Compile, ThoseThatMayAreNot) {
+  const auto ruleset = compiled(
+      "rules: [allow 80/tcp, \"deny proto tcp from 10.0.0.1 to any port 81\", allow 81/tcp]\n");
+  EXPECT_EQ(elements(ruleset, "incoming-ports"), "{ tcp . 80 : accept } ");
+  EXPECT_EQ(elements(ruleset, "incoming-ports-2"), "{ tcp . 81 : accept } ");
+}
+
+TEST(Compile, FewRulesOfAKindReadBestAsRules) {
+  const std::string three =
+      "rules: [deny from 10.0.0.1, allow from 10.0.0.0/24, deny from 10.0.0.0/8";
+  EXPECT_EQ(compiled(three + "]\n").find_set("incoming-ipv4-from"), nullptr);
+  const auto ruleset = compiled(three + ", deny from 10.0.0.2, deny from 11.0.0.2]\n");
+  EXPECT_EQ(elements(ruleset, "incoming-ipv4-from"), "{ 10.0.0.1 : drop } { 11.0.0.2 : drop } ");
+  EXPECT_EQ(elements(ruleset, "incoming-ipv4-from-ranges"),
+            "{ 10.0.0.0/24 : accept } { 10.0.1.0-10.255.255.255 : drop } ")
+      << "the first rule wins, and what an earlier one hides is not there";
+}
+
+TEST(Compile, WhatALookupCannotDecideGuardsIt) {
+  const auto ruleset = compiled(
+      "sets: {office: [10.0.0.0/8]}\n"
+      "rules: [\"allow proto tcp from @office to any port 22,25,80,443\"]\n");
+  EXPECT_EQ(elements(ruleset, "incoming-ports"),
+            "{ tcp . 22 : accept } { tcp . 25 : accept } { tcp . 80 : accept } "
+            "{ tcp . 443 : accept } ");
+  const auto chain = lines(ruleset, "incoming");
+  EXPECT_NE(std::ranges::find(chain,
+                              "ip saddr @office-ipv4 meta l4proto . th dport vmap "
+                              "@incoming-ports"),
+            chain.end());
+}
+
+// What `rule` says of the numbers from 1 on is as many rules of the chain for 10 as for 3,000.
+void expect_same_cost(const std::function<std::string(int)>& rule) {
   std::string few = "rules:\n";
   std::string many = few;
-  for (int port = 1; port <= 3000; ++port) {
-    const auto line = "  - allow " + std::to_string(port) + "/tcp\n";
-    if (port <= 3) few += line;
+  for (int number = 1; number <= 3000; ++number) {
+    const auto line = "  - " + rule(number) + "\n";
+    if (number <= 10) few += line;
     many += line;
   }
-  EXPECT_EQ(lines(compiled(few), "incoming"), lines(compiled(many), "incoming"));
+  EXPECT_EQ(lines(compiled(few), "incoming"), lines(compiled(many), "incoming")) << rule(1);
+}
+
+TEST(Compile, TheCostOfAPacketDoesNotGrowWithTheNumberOfRules) {
+  const auto text = [](int number) { return std::to_string(number); };
+  const auto host = [](int number) {
+    return "10.0." + std::to_string(number / 256) + "." + std::to_string(number % 256);
+  };
+  expect_same_cost([&](int i) { return "allow " + text(i) + "/tcp"; });
+  expect_same_cost([&](int i) { return "deny from " + host(i); });
+  expect_same_cost(
+      [&](int i) { return "deny from 10." + text(i / 256) + "." + text(i % 256) + ".0/24"; });
+  expect_same_cost([&](int i) { return "deny from 2001:db8:" + text(i) + "::/48"; });
+  expect_same_cost([&](int i) { return "allow from " + host(i) + " to any port " + text(i); });
+  expect_same_cost([&](int i) {
+    return "allow proto tcp from 10." + text(i / 256) + "." + text(i % 256) + ".0/24 to any port " +
+           text(i) + ":" + text(i + 7);
+  });
+  expect_same_cost(
+      [&](int i) { return "allow in on vlan" + text(i) + " to any port 22 proto tcp"; });
+  expect_same_cost([&](int i) {  // by turns, but of different ports
+    return i % 2 == 0 ? "allow " + text(10'000 + i) + "/tcp"
+                      : "allow from " + host(i) + " to any port " + text(i);
+  });
 }
 
 TEST(Compile, WhatCarriesALogIsARuleOfItsOwn) {

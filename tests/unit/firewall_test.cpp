@@ -646,7 +646,7 @@ TEST_F(FirewallTest, ServicesDIsReadByReloadAndKept) {
   EXPECT_TRUE(firewall_->sources().definitions[0].name.ends_with("services.d/10-a.yaml"));
   ASSERT_TRUE(allow("shop"));
   ASSERT_TRUE(enable());
-  EXPECT_NE(kernel_text().find("tcp dport 8443"), std::string::npos);
+  EXPECT_NE(kernel_text().find("tcp . 8443 "), std::string::npos);
   EXPECT_NE(kernel_text().find("meta l4proto esp"), std::string::npos);
   const auto before = everything();
 

@@ -224,6 +224,32 @@ policy::Rule RandomPolicy::rule() {
   return rule;
 }
 
+// Of one kind, as one lookup may decide: they ask the same of everything but addresses, ports and
+// interfaces, and overlap.
+std::vector<policy::Rule> RandomPolicy::run() {
+  auto rule = this->rule();
+  rule.rate = {};
+  rule.log = policy::Log::off;
+  rule.comment.clear();
+  std::vector<policy::Rule> out;
+  for (std::size_t count = 4 + below(8); count != 0; --count) {
+    rule.verdict = verdict();
+    for (auto* items : {&rule.from, &rule.to})
+      for (auto& item : *items)
+        if (const auto* old = std::get_if<AddressRange>(&item.what);
+            old != nullptr && !item.negated)
+          item.what = range(old->family());
+    for (auto* items : {&rule.from_ports, &rule.ports})
+      for (auto& item : *items)
+        if (std::holds_alternative<PortRange>(item.what)) item.what = ports();
+    for (auto* names : {&rule.interfaces, &rule.out_interfaces})
+      for (auto& name : *names)
+        if (!name.ends_with('*')) name = interface();
+    out.push_back(rule);
+  }
+  return out;
+}
+
 policy::Policy RandomPolicy::policy(std::size_t most) {
   policy::Policy policy;
   for (auto& wanted : policy.defaults) wanted = verdict();
@@ -248,7 +274,14 @@ policy::Policy RandomPolicy::policy(std::size_t most) {
     if (one_in(2)) service.description = comment();
     policy.services.push_back(std::move(service));
   }
-  for (std::size_t count = below(most + 1); count != 0; --count) policy.rules.push_back(rule());
+  const std::size_t wanted = below(most + 1);
+  while (policy.rules.size() < wanted) {
+    if (one_in(10) && policy.rules.size() + 12 <= wanted) {
+      for (auto& rule : run()) policy.rules.push_back(std::move(rule));
+    } else {
+      policy.rules.push_back(rule());
+    }
+  }
   return policy;
 }
 

@@ -47,6 +47,7 @@ class RandomPolicy {
   AddressRange range(Family family);
   PortRange ports();
   policy::Verdict verdict();
+  std::vector<policy::Rule> run();
   policy::PortItem port_item();
   std::vector<policy::PortItem> port_items(std::size_t most);
   policy::AddressItem address_item(Family family);

@@ -1,0 +1,49 @@
+#include "rules/compile/blocks.h"
+
+#include <utility>
+
+namespace fwctl::compile {
+namespace {
+
+// How far back a clause looks for a block of its kind. It bounds the compiler's own time.
+constexpr std::size_t most_passed_by = 64;
+
+}  // namespace
+
+bool Block::disjoint(const Clause& clause) {
+  if (!coverage_) {
+    coverage_.emplace();
+    for (const auto& entry : entries) coverage_->add(entry.clause);
+  }
+  return coverage_->disjoint(clause);
+}
+
+void Blocks::add(const policy::CheckedRule& rule, const Clause& clause, bool looked_up) {
+  Split parts{.rest = clause, .fields = {}, .box = {}};
+  if (looked_up) parts = split(clause, traffic_);
+  if (!parts.fields.empty()) {
+    std::size_t passed_by = 0;
+    for (auto block = blocks_.rbegin(); block != blocks_.rend() && passed_by < most_passed_by;
+         ++block, ++passed_by) {
+      if (block->takes(parts) && block->cells.claim(parts.box, &rule)) {
+        block->entries.push_back({&rule, clause});
+        if (block->coverage_) block->coverage_->add(clause);
+        return;
+      }
+      if (!block->disjoint(clause)) break;
+    }
+  }
+  Block block;
+  block.rest = std::move(parts.rest);
+  block.fields = std::move(parts.fields);
+  block.cells = Cells(block.fields);
+  if (!block.fields.empty()) block.cells.claim(parts.box, &rule);
+  block.entries.push_back({&rule, clause});
+  blocks_.push_back(std::move(block));
+}
+
+std::vector<Block> Blocks::take() {
+  return std::exchange(blocks_, {});
+}
+
+}  // namespace fwctl::compile
