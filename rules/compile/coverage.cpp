@@ -25,7 +25,7 @@ void Coverage::Ranges::add(Bytes first, Bytes last) {
     first = at->first;
   }
   while (at != ranges_.end() && at->first <= last) {
-    last = std::max(std::move(last), at->second);
+    last = std::max(last, at->second);
     at = ranges_.erase(at);
   }
   ranges_.emplace_hint(at, std::move(first), std::move(last));
