@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <tuple>
+#include <set>
+#include <utility>
 
 namespace fwctl::policy {
 namespace {
@@ -46,9 +47,72 @@ bool covers(const std::vector<T>& wide, const std::vector<T>& narrow) {
   });
 }
 
+// Where rules are found again that may hide another, so that 10,000 are not compared in pairs. A
+// rule is kept under what the first of its sources or ports must be for it to hide anything.
+class Candidates {
+ public:
+  void add(const CheckedRule& rule, std::size_t index) {
+    const auto& from = rule.conditions.from;
+    const auto& flows = rule.conditions.flows;
+    if (!from.empty() && std::ranges::all_of(from, is_prefix)) {
+      for (const auto& match : from) by_prefix_[std::get<AddressRange>(match)].push_back(index);
+      for (const auto& match : from) lengths_.insert(length(std::get<AddressRange>(match)));
+    } else if (!flows.empty() && std::ranges::all_of(flows, has_one_port)) {
+      for (const auto& flow : flows) by_port_[key(flow)].push_back(index);
+    } else {
+      others_.push_back(index);
+    }
+  }
+
+  // The first of those added that `wanted` says yes to.
+  template <typename Wanted>
+  std::optional<std::size_t> first(const CheckedRule& rule, const Wanted& wanted) const {
+    std::optional<std::size_t> found;
+    const auto look = [&](const std::vector<std::size_t>& candidates) {
+      for (const auto candidate : candidates) {
+        if (found && candidate >= *found) break;
+        if (wanted(candidate)) found = candidate;
+      }
+    };
+    look(others_);
+    const auto& flows = rule.conditions.flows;
+    if (!flows.empty() && has_one_port(flows.front()))
+      if (const auto at = by_port_.find(key(flows.front())); at != by_port_.end()) look(at->second);
+    const auto& from = rule.conditions.from;
+    const auto* source = from.empty() ? nullptr : std::get_if<AddressRange>(&from.front());
+    if (source == nullptr) return found;
+    // What contains all of it contains its first address.
+    for (const auto& [family, bits] : lengths_) {
+      if (family != source->family()) continue;
+      if (const auto at = by_prefix_.find(prefix(source->first, bits)); at != by_prefix_.end())
+        look(at->second);
+    }
+    return found;
+  }
+
+ private:
+  using Key = std::pair<std::uint8_t, std::uint16_t>;
+  static bool has_one_port(const Flow& flow) { return flow.to.single(); }
+  static Key key(const Flow& flow) { return {flow.protocol.number, flow.to.first}; }
+  static bool is_prefix(const AddressMatch& match) {
+    const auto* range = std::get_if<AddressRange>(&match);
+    return range != nullptr && range->prefix_length();
+  }
+  static std::pair<Family, int> length(const AddressRange& range) {
+    return {range.family(), *range.prefix_length()};
+  }
+
+  std::map<AddressRange, std::vector<std::size_t>> by_prefix_;
+  std::set<std::pair<Family, int>> lengths_;  // of the prefixes there
+  std::map<Key, std::vector<std::size_t>> by_port_;
+  std::vector<std::size_t> others_;
+};
+
+}  // namespace
+
 // Rules by baseline state ask about connections, not about what the rule says: a packet that begins
 // a connection passes them.
-bool covers(const CheckedRule& wide, const CheckedRule& narrow) {
+bool hides(const CheckedRule& wide, const CheckedRule& narrow) {
   return wide.conditions.states == 0 && covers(wide.conditions.flows, narrow.conditions.flows) &&
          covers(wide.conditions.from, narrow.conditions.from) &&
          covers(wide.conditions.to, narrow.conditions.to) &&
@@ -58,38 +122,15 @@ bool covers(const CheckedRule& wide, const CheckedRule& narrow) {
          covers(wide.conditions.mark, narrow.conditions.mark);
 }
 
-// One protocol and one destination port, the commonest shape: found by key, so that 10,000 rules
-// are not compared in pairs.
-using Key = std::pair<std::uint8_t, std::uint16_t>;
-std::optional<Key> single_key(const CheckedRule& rule) {
-  const auto& flows = rule.conditions.flows;
-  if (flows.size() != 1 || !flows[0].to.single()) return {};
-  return Key{flows[0].protocol.number, flows[0].to.first};
-}
-
-}  // namespace
-
 std::vector<Shadow> find_shadows(const std::vector<CheckedRule>& rules) {
   std::vector<Shadow> found;
-  std::map<Key, std::vector<std::size_t>> by_key;
-  std::vector<std::size_t> others;
+  Candidates candidates;
   for (std::size_t index = 0; index < rules.size(); ++index) {
     const auto& rule = rules[index];
-    const auto key = single_key(rule);
-    std::optional<std::size_t> hidden_by;
-    const auto look = [&](const std::vector<std::size_t>& candidates) {
-      for (const auto candidate : candidates) {
-        if (hidden_by && candidate > *hidden_by) break;
-        if (covers(rules[candidate], rule)) hidden_by = candidate;
-      }
-    };
-    look(others);
-    if (key) look(by_key[*key]);
-    if (hidden_by) found.push_back({.hidden = index, .by = *hidden_by});
-    if (key)
-      by_key[*key].push_back(index);
-    else
-      others.push_back(index);
+    const auto by = candidates.first(
+        rule, [&](std::size_t candidate) { return hides(rules[candidate], rule); });
+    if (by) found.push_back({.hidden = index, .by = *by});
+    candidates.add(rule, index);
   }
   return found;
 }

@@ -7,6 +7,9 @@
 
 namespace fwctl::policy {
 
+// Whether all that `narrow` is about is decided by `wide` alone. Certain when it is true.
+bool hides(const CheckedRule& wide, const CheckedRule& narrow);
+
 // Indexes into the list that was looked at; `by` < `hidden`.
 struct Shadow {
   std::size_t hidden = 0;

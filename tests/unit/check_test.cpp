@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "rules/policy/shadow.h"
@@ -124,6 +125,33 @@ TEST(Check, DoesNotWarnOfWhatMayStillMatch) {
         "['allow from any port 5 to any port 22', allow 22]", "[allow proto icmp]",
         "[allow proto tcp to any port 1-65535, allow proto tcp]"})
     EXPECT_EQ(problems("rules: " + rules + "\n"), "") << rules;
+}
+
+// Looking at each pair finds the same.
+TEST(Shadows, TheFirstThatHidesARuleIsFoundAmongAll) {
+  RandomPolicy random(52);
+  const std::vector<std::string> sources{
+      "any",     "10.0.0.1",          "10.0.0.0/24",      "10.0.0.0/8",
+      "@office", "10.0.0.1-10.0.0.9", "10.0.0.1,10.0.0.2"};
+  const std::vector<std::string> ports{"", " port 22", " port 22,23", " port 20:30"};
+  std::size_t hidden = 0;
+  for (int count = 0; count < 200; ++count) {
+    std::string text = "sets: {office: [10.0.0.0/8]}\nrules:\n";
+    for (int rule = 0; rule < 12; ++rule)
+      text += "  - allow proto tcp from " + random.pick(sources) + " to any" + random.pick(ports) +
+              "\n";
+    const auto policy = load(text);
+    const auto& rules = policy.rules(policy::Traffic::incoming);
+    std::map<std::size_t, std::size_t> found;
+    for (const auto& shadow : policy::find_shadows(rules)) found[shadow.hidden] = shadow.by;
+    std::map<std::size_t, std::size_t> expected;
+    for (std::size_t later = 0; later < rules.size(); ++later)
+      for (std::size_t earlier = later; earlier-- > 0;)
+        if (policy::hides(rules[earlier], rules[later])) expected[later] = earlier;
+    EXPECT_EQ(found, expected) << text;
+    hidden += found.size();
+  }
+  EXPECT_GT(hidden, 500U);
 }
 
 // What is found to be hidden decides nothing.
