@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "daemon/accounts.h"
 #include "daemon/config.h"
 #include "daemon/files.h"
 #include "daemon/protocol/diagnostics.h"
@@ -29,7 +30,7 @@ Result<policy::Sources> read(const std::string& path) {
 
 int check_files(const Arguments& arguments) {
   const std::string path = arguments.file.empty() ? std::string(default_folder) : arguments.file;
-  const auto sources = read(path);
+  auto sources = read(path);
   if (!sources) {
     std::cerr << "fwctl: " << sources.error().message() << "\n";
     return exit_refused;
@@ -37,7 +38,9 @@ int check_files(const Arguments& arguments) {
   auto services = read_services(
       ServicePlaces::beside(std::filesystem::is_directory(path) ? path : default_folder));
   Diagnostics diagnostics;
-  const auto policy = policy::load(*sources, std::move(services.table), diagnostics);
+  const auto parsed = policy::parse(*sources, diagnostics);
+  sources->surroundings = find_accounts(policy::names(parsed.policy));
+  const auto policy = policy::check(parsed, *sources, std::move(services.table), diagnostics);
   diagnostics.insert(diagnostics.end(), services.warnings.begin(), services.warnings.end());
   if (arguments.json) {
     std::cout << protocol::Json{{"valid", policy.has_value()},

@@ -86,6 +86,17 @@ std::string object_of(const nft::Change& change) {
 
 }  // namespace
 
+std::string message(const Failure& failure) {
+  return std::visit(
+      Overloaded{[](const InvalidPolicy& invalid) { return render(invalid.diagnostics); },
+                 [](const KernelRefused& refused) {
+                   return refused.message + render(refused.diagnostics);
+                 },
+                 [](const Error& error) { return error.message(); },
+                 [](const Refused& refused) { return refused.message; }},
+      failure);
+}
+
 Firewall::Firewall(Places places, Kernel& kernel)
     : places_(std::move(places)), config_(places_.config), store_(places_.state), kernel_(kernel) {}
 
@@ -109,6 +120,19 @@ policy::ServiceTable Firewall::services_of_host() const {
   auto table = services({});
   policy::define_services(policy_->policy(), current_.sources, table);
   return table;
+}
+
+// Accounts are what the policy in force relies on, as services are; the rest is as it is now.
+policy::Surroundings Firewall::surroundings(const policy::Names& wanted,
+                                            const policy::Surroundings& relied_on) const {
+  policy::Surroundings out = relied_on;
+  if (const auto unknown = out.to_look_up(wanted); !unknown.empty())
+    out.update(places_.surroundings(unknown));
+  return out;
+}
+
+policy::Surroundings Firewall::surroundings(const policy::Names& wanted) const {
+  return surroundings(wanted, current_.sources.surroundings);
 }
 
 std::vector<std::string> Firewall::problems() const {
@@ -143,6 +167,14 @@ std::vector<std::string> Firewall::problems() const {
   compare(current_.sources.added, &files->added);
   const auto services = policy::kept_difference(
       current_.sources.services, policy::used_services(policy_->policy(), services_of_host()));
+  if (current_.sources.surroundings.wan && current_.sources.surroundings.wan->empty())
+    out.emplace_back("there is no default route: rules on 'wan' match nothing until there is one");
+  const auto names = policy::names(policy_->policy());
+  for (const auto& line :
+       policy::difference(current_.sources.surroundings,
+                          surroundings({.users = names.users, .groups = names.groups}, {})))
+    out.push_back("since the policy was loaded, this host changed " + line +
+                  ": 'fwctl reload' puts it in force");
   for (const auto& line : services)
     out.push_back("since the policy was loaded, this host changed " + line +
                   ": 'fwctl app update all' puts it in force");
@@ -189,9 +221,13 @@ tl::expected<policy::CheckedPolicy, Failure> Firewall::check(Candidate& candidat
       if (source.name == config_.policy_file().string())
         source.name = candidate.name_for_policy_file;
   const auto table = services(candidate.sources.services);
-  auto policy = policy::load(named, table, diagnostics);
+  const auto parsed = policy::parse(named, diagnostics);
+  const auto names = policy::names(parsed.policy);
+  named.surroundings = surroundings(names, candidate.sources.surroundings);
+  auto policy = policy::check(parsed, named, table, diagnostics);
   if (!policy) return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
   candidate.sources.services = policy::used_services(policy->policy(), table);
+  candidate.sources.surroundings = named.surroundings.only(names);
   return *std::move(policy);
 }
 
@@ -384,6 +420,9 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
   const auto services =
       policy::kept_difference(current_.sources.services, candidate.sources.services);
   outcome.difference.insert(outcome.difference.end(), services.begin(), services.end());
+  const auto names =
+      policy::difference(current_.sources.surroundings, candidate.sources.surroundings);
+  outcome.difference.insert(outcome.difference.end(), names.begin(), names.end());
   Generation next{.number = std::max(current_.number, *highest) + 1,
                   .enabled = candidate.enabled,
                   .sources = std::move(candidate.sources),
@@ -458,6 +497,7 @@ Diagnostics Firewall::check_typed(const std::vector<std::string>& words,
   policy::Sources command;
   command.managed.push_back(
       {.name = std::string(policy::command_source), .text = policy::join(words)});
+  command.surroundings = surroundings(policy::names(alone.policy));
   diagnostics.clear();
   if (policy::check(alone, command, services(current_.sources.services), diagnostics))
     diagnostics.clear();
@@ -644,6 +684,15 @@ Change Firewall::update_services(const std::string& name, const Request& request
                               ? what + " means what it meant already"
                               : "no rule takes what " + what + " means from this host");
   return change;
+}
+
+Change Firewall::refresh(const Request& request) {
+  Candidate candidate = same_as_now();
+  candidate.only_news = true;
+  const auto& kept = current_.sources.surroundings;
+  if (current_.enabled && !kept.to_look_up(policy::names(policy_->policy())).empty())
+    return commit(std::move(candidate), request);
+  return Outcome{.generation = current_.number, .enabled = current_.enabled};
 }
 
 // A change that turned out to be none is the moment to look whether what should be in force is.
@@ -841,6 +890,8 @@ Result<void> Firewall::first_start(bool was_in_force) {
     Diagnostics ignored;
     const auto written = policy::parse(first.sources, ignored);
     first.sources.services = policy::used_services(written.policy, services({}));
+    const auto names = policy::names(written.policy);
+    first.sources.surroundings = surroundings(names, {}).only(names);
     if (adopt(first)) {
       auto stored = store_.prepare(first);
       if (stored) stored = store_.promote(first);

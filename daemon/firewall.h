@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+#include "daemon/accounts.h"
 #include "daemon/config.h"
 #include "daemon/files.h"
 #include "daemon/kernel.h"
@@ -41,6 +43,8 @@ struct KernelRefused {
       diagnostics;  // at the policy lines whose objects the kernel refused, where it said so
 };
 using Failure = std::variant<InvalidPolicy, Refused, Error, KernelRefused>;
+// All there is to say, for a log.
+std::string message(const Failure& failure);
 
 struct Outcome {
   bool changed = false;
@@ -69,6 +73,8 @@ class Firewall {
     std::filesystem::path config;
     std::filesystem::path state;
     ServicePlaces services = ServicePlaces::beside(config);
+    // What names of users and groups, ... mean on this host now.
+    std::function<policy::Surroundings(const policy::Names&)> surroundings = find_accounts;
   };
 
   // `kernel` must outlive it. Nothing is done before start().
@@ -94,6 +100,9 @@ class Firewall {
   // What the service `name`, or with an empty name every service, means on the host now is put in
   // force; the policy's files are not read.
   Change update_services(const std::string& name, const Request& request);
+  // What names in the policy mean may have changed: brings the same policy in force with what they
+  // mean now. Changes nothing where that is the same, or nothing is enabled.
+  Change refresh(const Request& request);
   // `text` becomes policy.yaml; diagnostics call it `name`.
   Change apply(const std::string& text, const std::string& name, const Request& request);
   struct ResetOutcome {
@@ -112,6 +121,8 @@ class Firewall {
   // What names of services mean under the policy in force, and what they would mean after reload().
   policy::ServiceTable services_in_force() const;
   policy::ServiceTable services_of_host() const;
+  // What `wanted` mean: as the policy in force has it, and by the host what it does not name.
+  policy::Surroundings surroundings(const policy::Names& wanted) const;
   // What start() found wrong, and which files differ from what is in force. Reads the files.
   std::vector<std::string> problems() const;
   // What the kernel says now; empty while nothing is in force.
@@ -151,8 +162,10 @@ class Firewall {
                                                const std::vector<std::string>& selection) const;
   void leave_out_known(Diagnostics& warnings) const;
   policy::ServiceTable services(const std::string& relied_on) const;
+  policy::Surroundings surroundings(const policy::Names& wanted,
+                                    const policy::Surroundings& relied_on) const;
   Change commit(Candidate candidate, const Request& request);
-  // Also notes in the candidate which services it relies on.
+  // Also notes in the candidate which services and other names it relies on.
   tl::expected<policy::CheckedPolicy, Failure> check(Candidate& candidate,
                                                      Diagnostics& diagnostics) const;
   static std::optional<nft::Ruleset> wanted(const policy::CheckedPolicy& policy,

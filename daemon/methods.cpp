@@ -185,8 +185,9 @@ Reply ports(const Firewall& firewall) {
 
 Reply explain(const Firewall& firewall, const Json& parameters) {
   Diagnostics diagnostics;
-  const auto asked =
-      parse_question(words(parameters, "question"), firewall.services_in_force(), diagnostics);
+  const auto question = words(parameters, "question");
+  const auto asked = parse_question(question, firewall.services_in_force(),
+                                    firewall.surroundings(names(question)), diagnostics);
   return asked ? explain_reply(*asked, firewall) : invalid_question(diagnostics);
 }
 

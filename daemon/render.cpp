@@ -127,8 +127,8 @@ constexpr std::size_t most_passed = 1000;
 
 // The values of Condition, by fwctl::Condition.
 constexpr std::array<std::string_view, condition_count> conditions{
-    "state",  "protocol",    "family",    "icmpType",     "port", "sourcePort",
-    "source", "destination", "interface", "outInterface", "mac",  "mark"};
+    "state",       "protocol",  "family",       "icmpType", "port", "sourcePort", "source",
+    "destination", "interface", "outInterface", "mac",      "mark", "user",       "group"};
 static_assert(!conditions.back().empty());
 
 Json passed_json(const Firewall& firewall, const Passed& passed) {

@@ -12,6 +12,7 @@
 #include "daemon/event_source.h"
 #include "daemon/listen.h"
 #include "daemon/server.h"
+#include "daemon/surroundings.h"
 
 namespace fwctl {
 namespace {
@@ -28,6 +29,22 @@ int on_collect(sd_event_source* /*source*/, std::uint64_t /*usec*/, void* data) 
   if (const auto done = static_cast<Firewall*>(data)->collect(); !done)
     spdlog::warn("left-over chains stay for now: {}", done.error().message());
   return 0;
+}
+
+// False when it is to be tried again.
+template <typename Changed>
+bool refresh(Firewall& firewall, const Changed& changed) {
+  const auto change = firewall.refresh({.reason = "what names mean has changed"});
+  if (!change) {
+    spdlog::error("what names in rules mean has changed, and cannot be put in force: {}",
+                  message(change.error()));
+    return false;
+  }
+  if (!change->changed) return true;
+  for (const auto& line : change->difference) spdlog::info("{}", line);
+  spdlog::info("generation {}: what names in rules mean has changed", change->generation);
+  changed();
+  return true;
 }
 
 Result<void> stop_on_signals(sd_event* event) {
@@ -78,6 +95,9 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
         return answer;
       });
   if (!server) return tl::unexpected(server.error());
+  const auto watch =
+      SurroundingsWatch::start(event.get(), [&] { return refresh(firewall, collect_later); });
+  if (!watch) return tl::unexpected(watch.error());
   sd_notify(0, "READY=1");
   if (const int code = sd_event_loop(event.get()); code < 0)
     return failed("run", "the event loop", -code);

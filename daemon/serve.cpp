@@ -6,6 +6,7 @@
 #include "daemon/methods.h"
 #include "daemon/run.h"
 #include "daemon/settings.h"
+#include "daemon/surroundings.h"
 
 namespace fwctl {
 
@@ -15,7 +16,8 @@ Result<void> serve(const Options& options, Kernel& kernel) {
     spdlog::error("only root has access: {}", access.error().message());
     access = Access{};
   }
-  Firewall firewall({.config = options.config, .state = options.state}, kernel);
+  Firewall firewall({.config = options.config, .state = options.state, .surroundings = look_around},
+                    kernel);
   if (auto started = firewall.start(); !started) return started;
   for (const auto& problem : firewall.problems()) spdlog::warn("{}", problem);
   return run(options, firewall, Service(*access, methods(firewall)));

@@ -40,6 +40,8 @@ std::string encode(const Generation& generation) {
             {"managed", std::move(managed)},         {"added", to_json(generation.sources.added)},
             {"definitions", std::move(definitions)}, {"services", generation.sources.services}};
   if (!sets.empty()) json["sets"] = std::move(sets);
+  if (auto names = text(generation.sources.surroundings); !names.empty())
+    json["surroundings"] = std::move(names);
   const std::string body = json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
   return std::string(header) + hex(digest(body)) + "\n" + body;
 }
@@ -64,6 +66,9 @@ std::optional<Generation> decode(std::string_view text) {
     for (const auto& source : json.value("sets", Json::array()))
       generation.sources.set_files.push_back(source_from(source));
     generation.sources.services = json.at("services").get<std::string>();
+    auto surroundings = policy::parse_surroundings(json.value("surroundings", std::string()));
+    if (!surroundings) return {};
+    generation.sources.surroundings = *std::move(surroundings);
     return generation;
   } catch (const Json::exception&) {
     return {};
@@ -77,6 +82,7 @@ std::string Generation::marker() const {
   for (const auto* files : {&sources.managed, &sources.definitions, &sources.set_files})
     for (const auto& source : *files) sum = digest(source.text, digest(source.name, sum));
   sum = digest(sources.services, digest(sources.added.text, sum));
+  sum = digest(text(sources.surroundings), sum);
   return "generation " + std::to_string(number) + " " + hex(sum);
 }
 

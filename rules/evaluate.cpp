@@ -24,6 +24,8 @@ Packets only(const Packet& packet) {
           .out_interface = packet.out_interface,
           .mac = packet.mac,
           .mark = packet.mark,
+          .user = packet.user,
+          .group = packet.group,
           .state = packet.state};
 }
 
@@ -147,6 +149,12 @@ Match match_mark(const std::optional<policy::Mark>& wanted, const Packets& packe
   return {.share = packets.mark ? all_or_none(met) : Share::some, .unmet = Condition::mark};
 }
 
+Match match_account(std::uint32_t wanted,
+                    const std::optional<std::optional<std::uint32_t>>& account,
+                    Condition condition) {
+  return {.share = account ? all_or_none(*account == wanted) : Share::some, .unmet = condition};
+}
+
 }  // namespace
 
 Match match(const CheckedPolicy& policy, const Conditions& conditions, const Packets& packets) {
@@ -169,6 +177,12 @@ Match match(const CheckedPolicy& policy, const Conditions& conditions, const Pac
   packets_left.ask(any_of(conditions.macs,
                           [&](const MacAddress& wanted) { return match_mac(wanted, packets); }));
   packets_left.ask(match_mark(conditions.mark, packets));
+  packets_left.ask(any_of(conditions.users, [&](std::uint32_t wanted) {
+    return match_account(wanted, packets.user, Condition::user);
+  }));
+  packets_left.ask(any_of(conditions.groups, [&](std::uint32_t wanted) {
+    return match_account(wanted, packets.group, Condition::group);
+  }));
   return packets_left.result();
 }
 

@@ -22,6 +22,9 @@ struct Packet {
   std::string out_interface;      // a routed packet goes out on
   std::optional<MacAddress> mac;  // Ethernet source, where there is one
   std::uint32_t mark = 0;
+  // Who owns the socket that sends it; what no process's socket sends has neither.
+  std::optional<std::uint32_t> user;
+  std::optional<std::uint32_t> group;
   policy::State state = policy::State::fresh;
 };
 
@@ -48,6 +51,9 @@ struct Packets {
   // nullopt: any source, or none; on lo none.
   std::optional<std::optional<MacAddress>> mac;
   std::optional<std::uint32_t> mark;
+  // nullopt: of anybody's socket, or of none.
+  std::optional<std::optional<std::uint32_t>> user;
+  std::optional<std::optional<std::uint32_t>> group;
   policy::State state = policy::State::fresh;
 
   Family family() const { return from.family(); }
@@ -71,8 +77,10 @@ enum class Condition : std::uint8_t {
   out_interface,
   mac,
   mark,
+  user,
+  group,
 };
-constexpr std::size_t condition_count = static_cast<std::size_t>(Condition::mark) + 1;
+constexpr std::size_t condition_count = static_cast<std::size_t>(Condition::group) + 1;
 
 struct Match {
   Share share = Share::all;

@@ -21,8 +21,8 @@ using policy::ServicePort;
 using policy::Traffic;
 using policy::Word;
 
-constexpr std::array<std::string_view, 10> clause_words{"from",   "to",    "on",   "in",  "out",
-                                                        "routed", "proto", "port", "mac", "mark"};
+constexpr std::array<std::string_view, 12> clause_words{
+    "from", "to", "on", "in", "out", "routed", "proto", "port", "mac", "mark", "user", "group"};
 constexpr std::array<std::pair<std::string_view, Traffic>, 3> traffic_words{
     {{"in", Traffic::incoming}, {"out", Traffic::outgoing}, {"routed", Traffic::routed}}};
 
@@ -64,10 +64,11 @@ struct Kind {
 class Reader : policy::WordReader {
  public:
   Reader(const policy::Command& command, const policy::ServiceTable& services,
-         Diagnostics& diagnostics)
+         const policy::Surroundings& surroundings, Diagnostics& diagnostics)
       : WordReader(command.words, command.source, diagnostics),
         command_(command),
         services_(services),
+        surroundings_(surroundings),
         routed_(std::ranges::find(command.words, "routed", &Word::text) != command.words.end()) {}
 
   std::optional<std::vector<Asked>> read() {
@@ -102,6 +103,8 @@ class Reader : policy::WordReader {
     if (word.text == "proto") return read_protocol(word);
     if (word.text == "mac") return read_mac(word);
     if (word.text == "mark") return read_mark(word);
+    if (word.text == "user") return read_account(word, surroundings_.users, user_);
+    if (word.text == "group") return read_account(word, surroundings_.groups, group_);
     if (word.text == "port")
       return complain(word.at, "'port' stands behind 'from ADDRESS' or 'to ADDRESS'");
     read_what(word);
@@ -122,6 +125,11 @@ class Reader : policy::WordReader {
     const Word* name = argument("on", "an interface");
     if (name == nullptr) return;
     interface = single(*name, policy::parse_interfaces(name->text), "interface");
+    const auto& wan = surroundings_.wan;
+    if (interface == policy::wan_name && wan && wan->size() > 1)
+      return complain(
+          name->at, "wan is " + wan->at(0) + " and " + wan->at(1) + " now: ask about one of them");
+    if (interface == policy::wan_name && wan && !wan->empty()) interface = wan->front();
     if (interface && interface->ends_with('*'))
       complain(name->at, "ask about one interface, not about a pattern");
   }
@@ -161,6 +169,29 @@ class Reader : policy::WordReader {
     if (mark && mark->mask != policy::Mark{}.mask)
       return complain(word->at, "ask about one mark, without a mask");
     if (mark) mark_ = mark->value;
+  }
+
+  void read_account(const Word& keyword, const policy::Surroundings::Numbers& known,
+                    std::optional<std::uint32_t>& number) {
+    if (number) return complain(keyword.at, quoted(keyword.text) + " a second time");
+    const Word* word = argument(keyword.text, "a name or number");
+    if (word == nullptr) return;
+    const auto account = single(*word, policy::parse_accounts(word->text), keyword.text);
+    if (!account) return;
+    sender_at_ = word->at;
+    if (const auto* given = std::get_if<std::uint32_t>(&account->what)) {
+      number = *given;
+      return;
+    }
+    const auto found = known.find(std::get<std::string>(account->what));
+    if (found != known.end()) {
+      number = found->second;
+      return;
+    }
+    std::vector<std::string_view> names;
+    for (const auto& [name, its] : known) names.push_back(name);
+    complain(word->at, "no " + keyword.text + " of this host is called " + quoted(word->text) +
+                           suggestion(word->text, names));
   }
 
   void read_source_port(const Word& word) {
@@ -252,6 +283,9 @@ class Reader : policy::WordReader {
     }
     const bool ports = std::all_of(kinds_.begin(), kinds_.end(),
                                    [](const Kind& kind) { return kind.protocol.has_ports(); });
+    if ((user_ || group_) && traffic_ != Traffic::outgoing)
+      return complain(sender_at_,
+                      "who sends a packet is known of what this host sends: ask with 'out'");
     if (from_ports_ && !ports)
       complain(from_ports_at_, "protocol " + kinds_.front().protocol.text() + " has no ports");
   }
@@ -294,6 +328,8 @@ class Reader : policy::WordReader {
                 .out_interface = out_interface_,
                 .mark = mark_};
     if (mac_) out.mac = mac_;
+    if (user_) out.user = user_;
+    if (group_) out.group = group_;
     const bool loops = is_loopback(from_) || is_loopback(to_);
     if (loops && !out.interface) out.interface = "lo";
     return out;
@@ -301,6 +337,7 @@ class Reader : policy::WordReader {
 
   const policy::Command& command_;
   const policy::ServiceTable& services_;
+  const policy::Surroundings& surroundings_;
   bool routed_;
   bool seen_traffic_ = false;
   bool seen_from_ = false;
@@ -314,6 +351,9 @@ class Reader : policy::WordReader {
   std::optional<std::string> out_interface_;
   std::optional<MacAddress> mac_;
   std::optional<std::uint32_t> mark_;
+  std::optional<std::uint32_t> user_;
+  std::optional<std::uint32_t> group_;
+  Span sender_at_;
   std::optional<AddressRange> from_;
   std::optional<AddressRange> to_;
   std::optional<PortRange> from_ports_;
@@ -322,11 +362,22 @@ class Reader : policy::WordReader {
 
 }  // namespace
 
+policy::Names names(const std::vector<std::string>& words) {
+  policy::Names out;
+  for (std::size_t index = 0; index + 1 < words.size(); ++index) {
+    if (words[index] == "on") out.wan = out.wan || words[index + 1] == policy::wan_name;
+    if (words[index] == "user") out.users.insert(words[index + 1]);
+    if (words[index] == "group") out.groups.insert(words[index + 1]);
+  }
+  return out;
+}
+
 std::optional<std::vector<Asked>> parse_question(const std::vector<std::string>& words,
                                                  const policy::ServiceTable& services,
+                                                 const policy::Surroundings& surroundings,
                                                  Diagnostics& diagnostics) {
   const policy::Command command = policy::place(words);
-  return Reader(command, services, diagnostics).read();
+  return Reader(command, services, surroundings, diagnostics).read();
 }
 
 }  // namespace fwctl

@@ -8,6 +8,7 @@
 #include "rules/diagnostic.h"
 #include "rules/evaluate.h"
 #include "rules/policy/services.h"
+#include "rules/policy/surroundings.h"
 
 namespace fwctl {
 
@@ -16,6 +17,7 @@ namespace fwctl {
 // CLAUSE   = in | out | routed | on INTERFACE | proto PROTOCOL
 //          | in on INTERFACE | out on INTERFACE            (both, of a routed packet)
 //          | mac ADDRESS | mark NUMBER
+//          | user NAME | group NAME                        (of an outgoing packet)
 //          | from ADDRESS [port PORT] | to ADDRESS [port PORT]
 // A PORT may be a range, an ADDRESS a prefix or a range; "any" leaves an address open. TYPE is a
 // number, or a name, which behind "icmp" means ICMP of both families where both have it. What comes
@@ -27,10 +29,15 @@ struct Asked {
   Packets packets;
 };
 
+// What is asked about by names that have to be looked up for parse_question().
+policy::Names names(const std::vector<std::string>& words);
+
 // At least one, of one kind of traffic; nullopt exactly when something was complained of.
-// `services` are those that the policy in force knows. Diagnostics are as parse_rule() has them.
+// `services` are those that the policy in force knows, `surroundings` has at least names().
+// Diagnostics are as parse_rule() has them.
 std::optional<std::vector<Asked>> parse_question(const std::vector<std::string>& words,
                                                  const policy::ServiceTable& services,
+                                                 const policy::Surroundings& surroundings,
                                                  Diagnostics& diagnostics);
 
 }  // namespace fwctl

@@ -100,6 +100,15 @@ std::string sources_text(const CheckedPolicy& policy, const CheckedRule& rule, A
   }
   if (share(policy, {.mark = conditions.mark}, asked) == Share::some)
     out += " with mark " + policy::text(*conditions.mark);
+  const auto of = [&](std::string_view kind, auto list, auto wanted) {
+    if (share(policy, wanted, asked) != Share::some) return;
+    Words words;
+    for (const auto& account : policy.policy().rules[*rule.written].*list)
+      add(words, policy::text(account));
+    out += " " + std::string(kind) + " " + joined(words);
+  };
+  of("as user", &policy::Rule::users, Conditions{.users = conditions.users});
+  of("as group", &policy::Rule::groups, Conditions{.groups = conditions.groups});
   if (!to.empty() || !flows.ports.empty()) out += " to";
   if (!to.empty()) out += " " + to;
   if (!flows.ports.empty()) out += " port " + joined(flows.ports);

@@ -21,16 +21,16 @@ _fwctl_rule()
             ;;
         comment) ;;
         allow | deny | reject)
-            _fwctl_words "in out on log proto mac mark from to ssh smtp domain http ntp https"
+            _fwctl_words "in out on log proto mac mark user group from to ssh smtp domain http ntp https"
             ;;
         in | out)
-            _fwctl_words "on log proto mac mark from to ssh smtp domain http ntp https"
+            _fwctl_words "on log proto mac mark user group from to ssh smtp domain http ntp https"
             ;;
         log)
-            _fwctl_words "proto mac mark from to ssh smtp domain http ntp https"
+            _fwctl_words "proto mac mark user group from to ssh smtp domain http ntp https"
             ;;
         *)
-            _fwctl_words "log proto mac mark from to port app comment"
+            _fwctl_words "log proto mac mark user group from to port app comment"
             ;;
     esac
 }
@@ -56,7 +56,7 @@ _fwctl_question()
             _fwctl_words "ssh smtp domain http ntp https icmp icmpv6 esp"
             ;;
         *)
-            _fwctl_words "in out routed on from to port proto mac mark"
+            _fwctl_words "in out routed on from to port proto mac mark user group"
             ;;
     esac
 }

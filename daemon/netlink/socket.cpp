@@ -60,6 +60,12 @@ Result<Socket> Socket::open(int protocol) {
   return made;
 }
 
+Result<void> Socket::join(int group) const {
+  if (setsockopt(fd_, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) != 0)
+    return failed("join a group of", std::string(object));
+  return {};
+}
+
 Result<void> Socket::send(std::string_view messages) {
   if (messages.size() > send_limit_) {
     // The kernel keeps 32 bytes of the limit for itself, and doubles what it is told.

@@ -22,6 +22,11 @@ class Socket {
   Socket& operator=(const Socket&) = delete;
   ~Socket();
 
+  // From now on, what the kernel tells that multicast group is received too.
+  Result<void> join(int group) const;
+  // To wait for input on.
+  int fd() const { return fd_; }
+
   // All of it as one sendmsg, however long: the kernel has dealt with it, and queued its replies,
   // when this returns.
   Result<void> send(std::string_view messages);

@@ -24,6 +24,21 @@ std::vector<std::optional<T>> each(const std::vector<T>& alternatives) {
   return {alternatives.begin(), alternatives.end()};
 }
 
+// Every clause once with each of `alternatives`.
+template <typename T>
+void branch(std::vector<Clause>& clauses, std::optional<T> Clause::* member,
+            const std::vector<T>& alternatives) {
+  if (alternatives.empty()) return;
+  std::vector<Clause> out;
+  out.reserve(clauses.size() * alternatives.size());
+  for (const auto& clause : clauses)
+    for (const auto& alternative : alternatives) {
+      out.push_back(clause);
+      out.back().*member = alternative;
+    }
+  clauses = std::move(out);
+}
+
 std::vector<std::optional<AddressMatch>> of_family(const policy::CheckedPolicy& policy,
                                                    const std::vector<AddressMatch>& matches,
                                                    Family family) {
@@ -50,20 +65,21 @@ std::vector<Clause> clauses(const policy::CheckedPolicy& policy,
                             const policy::Conditions& conditions) {
   std::vector<Clause> out;
   const auto add = [&](const Clause& addresses) {
+    std::vector<Clause> parts;
     for (const auto& flow : each(conditions.flows)) {
       if (flow && addresses.family && !flow->possible_in(*addresses.family)) continue;
-      for (const auto& interface : each(conditions.interfaces))
-        for (const auto& out_interface : each(conditions.out_interfaces))
-          for (const auto& mac : each(conditions.macs)) {
-            Clause clause = addresses;
-            clause.states = conditions.states;
-            clause.flow = flow;
-            clause.interface = interface;
-            clause.out_interface = out_interface;
-            clause.mac = mac;
-            clause.mark = conditions.mark;
-            out.push_back(std::move(clause));
-          }
+      parts.push_back(addresses);
+      parts.back().flow = flow;
+    }
+    branch(parts, &Clause::interface, conditions.interfaces);
+    branch(parts, &Clause::out_interface, conditions.out_interfaces);
+    branch(parts, &Clause::mac, conditions.macs);
+    branch(parts, &Clause::user, conditions.users);
+    branch(parts, &Clause::group, conditions.groups);
+    for (auto& part : parts) {
+      part.states = conditions.states;
+      part.mark = conditions.mark;
+      out.push_back(std::move(part));
     }
   };
   if (conditions.from.empty() && conditions.to.empty()) {

@@ -19,6 +19,8 @@ struct Clause {
   std::optional<std::string> out_interface;
   std::optional<MacAddress> mac;
   std::optional<policy::Mark> mark;
+  std::optional<std::uint32_t> user;
+  std::optional<std::uint32_t> group;
 
   bool operator==(const Clause&) const = default;
 };

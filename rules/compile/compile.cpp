@@ -272,6 +272,7 @@ class ChainBuilder {
       out.emplace_back(
           nft::Match{.field = Field::oifname, .value = interface_bytes(*clause.out_interface)});
     match_link(out, clause);
+    match_sender(out, clause);
     if (clause.states != 0) out.emplace_back(any_bit(Field::ct_state, clause.states));
     const bool v4 = clause.family == Family::ipv4;
     if (clause.family) match_family(out, *clause.family);
@@ -298,6 +299,14 @@ class ChainBuilder {
     nft::Match mark{.field = Field::mark, .value = host_order(clause.mark->value)};
     if (clause.mark->mask != policy::Mark{}.mask) mark.mask = host_order(clause.mark->mask);
     out.emplace_back(std::move(mark));
+  }
+
+  // Where no process's socket sends it, the kernel ends the rule here: no match.
+  static void match_sender(std::vector<nft::Statement>& out, const Clause& clause) {
+    if (clause.user)
+      out.emplace_back(nft::Match{.field = Field::skuid, .value = host_order(*clause.user)});
+    if (clause.group)
+      out.emplace_back(nft::Match{.field = Field::skgid, .value = host_order(*clause.group)});
   }
 
   static void match_flow(std::vector<nft::Statement>& out, const Clause& clause) {

@@ -14,6 +14,9 @@
 namespace fwctl::policy {
 namespace {
 
+constexpr std::string_view no_wan =
+    "matches nothing while there is no default route: 'wan' is the interfaces of default routes";
+
 std::vector<AddressRange> merged(std::vector<AddressRange> ranges) {
   std::sort(ranges.begin(), ranges.end());
   std::vector<AddressRange> out;
@@ -130,8 +133,8 @@ class Checker {
                         .verdict = rule.verdict,
                         .log = rule.log,
                         .rate = rule.rate,
-                        .conditions = {.interfaces = rule.interfaces,
-                                       .out_interfaces = rule.out_interfaces,
+                        .conditions = {.interfaces = interfaces(rule, rule.interfaces),
+                                       .out_interfaces = interfaces(rule, rule.out_interfaces),
                                        .macs = rule.macs,
                                        .mark = rule.mark},
                         .written = index};
@@ -144,8 +147,71 @@ class Checker {
     if (!rule.macs.empty() && rule.direction == Direction::out)
       complain(rule, rule.at,
                "what goes out has no MAC source yet: 'mac' goes with incoming and routed rules");
+    const auto& surroundings = sources_.surroundings;
+    conditions.users = resolve(rule, rule.users, "user", surroundings.users);
+    conditions.groups = resolve(rule, rule.groups, "group", surroundings.groups);
+    if (rule.direction != Direction::out && !(rule.users.empty() && rule.groups.empty()))
+      complain(rule, rule.users.empty() ? rule.groups.front().at : rule.users.front().at,
+               "who sends a packet is known of what this host sends: 'user' and 'group' go with "
+               "outgoing rules, as in 'deny out user postgres'");
+    if (nowhere(rule.interfaces, conditions.interfaces) ||
+        nowhere(rule.out_interfaces, conditions.out_interfaces))
+      return;
     checked_.rules_[static_cast<std::size_t>(traffic(rule.direction))].push_back(
         std::move(checked));
+  }
+
+  // With those that `wan` is now in its place; each once.
+  std::vector<std::string> interfaces(const Rule& rule, const std::vector<std::string>& written) {
+    std::vector<std::string> out;
+    const auto add = [&](const std::string& name) {
+      if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(name);
+    };
+    for (const auto& name : written) {
+      const auto& wan = sources_.surroundings.wan;
+      if (name != wan_name)
+        add(name);
+      else if (wan)
+        for (const auto& one : *wan) add(one);
+    }
+    if (nowhere(written, out) && sources_.surroundings.wan)
+      diagnostics_.push_back(warning_in(sources_.at(rule.source), rule.at, std::string(no_wan)));
+    return out;
+  }
+
+  // Names that mean no interface now: what is about them alone matches nothing, and is left out.
+  static bool nowhere(const std::vector<std::string>& written,
+                      const std::vector<std::string>& interfaces) {
+    return interfaces.empty() && !written.empty();
+  }
+
+  std::vector<std::uint32_t> resolve(const Rule& rule, const std::vector<Account>& accounts,
+                                     std::string_view kind, const Surroundings::Numbers& known) {
+    std::vector<std::uint32_t> out;
+    for (const auto& account : accounts) {
+      const auto* name = std::get_if<std::string>(&account.what);
+      const auto found = name == nullptr ? known.end() : known.find(*name);
+      std::uint32_t number = 0;
+      if (name == nullptr) {
+        number = std::get<std::uint32_t>(account.what);
+      } else if (found != known.end()) {
+        number = found->second;
+      } else {
+        complain(rule, account.at, unknown_account(kind, *name, known));
+        continue;
+      }
+      if (std::find(out.begin(), out.end(), number) == out.end()) out.push_back(number);
+    }
+    return out;
+  }
+
+  static std::string unknown_account(std::string_view kind, const std::string& name,
+                                     const Surroundings::Numbers& known) {
+    std::vector<std::string_view> names;
+    names.reserve(known.size());
+    for (const auto& [one, number] : known) names.push_back(one);
+    return "no " + std::string(kind) + " of this host is called '" + name + "'" +
+           suggestion(name, names);
   }
 
   std::vector<ServicePort> resolve(const Rule& rule, const std::vector<PortItem>& items) {
@@ -357,11 +423,12 @@ class Checker {
       CheckedForward checked{.id = translation_id('f', forward),
                              .conditions = {.flows = flows(rule),
                                             .from = addresses(rule, rule.from),
-                                            .interfaces = forward.interfaces},
+                                            .interfaces = interfaces(rule, forward.interfaces)},
                              .to = forward.to,
                              .to_port = forward.to_port,
                              .written = index};
       check_target(rule, forward, checked.conditions);
+      if (nowhere(forward.interfaces, checked.conditions.interfaces)) continue;
       checked_.forwards_.push_back(std::move(checked));
     }
   }
@@ -387,11 +454,13 @@ class Checker {
     const auto& masquerades = checked_.policy_.masquerades;
     for (std::size_t index = 0; index < masquerades.size(); ++index) {
       const Rule rule = like_a_rule(masquerades[index]);
-      checked_.masquerades_.push_back(
-          {.id = translation_id('m', masquerades[index]),
-           .conditions = {.from = addresses(rule, rule.from),
-                          .out_interfaces = masquerades[index].out_interfaces},
-           .written = index});
+      CheckedMasquerade checked{
+          .id = translation_id('m', masquerades[index]),
+          .conditions = {.from = addresses(rule, rule.from),
+                         .out_interfaces = interfaces(rule, masquerades[index].out_interfaces)},
+          .written = index};
+      if (nowhere(masquerades[index].out_interfaces, checked.conditions.out_interfaces)) continue;
+      checked_.masquerades_.push_back(std::move(checked));
     }
   }
 

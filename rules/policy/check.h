@@ -53,6 +53,8 @@ struct Conditions {
   std::vector<std::string> out_interfaces;  // of routed packets: goes out on
   std::vector<MacAddress> macs;             // its Ethernet source; one without any has none of them
   std::optional<Mark> mark;
+  std::vector<std::uint32_t> users;   // who owns the socket that sends it; what none sends has none
+  std::vector<std::uint32_t> groups;  // likewise
 };
 
 struct CheckedRule {

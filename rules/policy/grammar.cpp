@@ -14,9 +14,9 @@ namespace {
 
 constexpr std::array<std::string_view, 6> first_words{"allow", "deny",  "reject",
                                                       "limit", "route", "rule"};
-constexpr std::array<std::string_view, 13> clause_words{"proto",   "mac",  "mark", "from",    "to",
-                                                        "port",    "type", "app",  "comment", "log",
-                                                        "log-all", "rate", "burst"};
+constexpr std::array<std::string_view, 15> clause_words{
+    "user", "group", "proto",   "mac", "mark",    "from", "to",   "port",
+    "type", "app",   "comment", "log", "log-all", "rate", "burst"};
 
 class Reader : WordReader {
  public:
@@ -150,6 +150,14 @@ class Reader : WordReader {
         any_clause = true;
         once(seen_mark_, current);
         read_mark();
+      } else if (take("user")) {
+        any_clause = true;
+        once(seen_user_, current);
+        read_accounts("user", rule_.users);
+      } else if (take("group")) {
+        any_clause = true;
+        once(seen_group_, current);
+        read_accounts("group", rule_.groups);
       } else if (take("from")) {
         any_clause = true;
         once(seen_from_, current);
@@ -194,6 +202,11 @@ class Reader : WordReader {
     const Word* bits = argument("mark", "a mark, as 0x1 or 0x1/0xff");
     Mark mark;
     if (bits != nullptr && accept(*bits, parse_mark(bits->text), mark)) rule_.mark = mark;
+  }
+
+  void read_accounts(std::string_view keyword, std::vector<Account>& into) {
+    if (const Word* accounts = argument(keyword, "a name or number"))
+      accept(*accounts, parse_accounts(accounts->text), into);
   }
 
   void read_side(std::string_view keyword, std::vector<AddressItem>& addresses,
@@ -258,6 +271,8 @@ class Reader : WordReader {
   bool seen_to_ = false;
   bool seen_mac_ = false;
   bool seen_mark_ = false;
+  bool seen_user_ = false;
+  bool seen_group_ = false;
   bool seen_comment_ = false;
   bool seen_rate_ = false;
   bool seen_burst_ = false;

@@ -16,10 +16,16 @@ constexpr std::size_t longest_name = 60;
 constexpr std::size_t longest_profile = 64;
 constexpr std::size_t longest_comment = 200;
 // They mean something else behind a verdict ("allow log ...").
-constexpr std::array<std::string_view, 11> words{"in", "out",  "on",      "log", "proto", "from",
-                                                 "to", "port", "comment", "mac", "mark"};
+constexpr std::array<std::string_view, 13> words{"in",   "out",  "on",   "log",     "proto",
+                                                 "from", "to",   "port", "comment", "mac",
+                                                 "mark", "user", "group"};
 // IFNAMSIZ - 1 of linux/if.h.
 constexpr std::size_t longest_interface = 15;
+
+// LOGIN_NAME_MAX of limits.h, less the NUL at its end.
+constexpr std::size_t longest_account = 255;
+// The kernel's own "no one", (uid_t)-1, is no number of anybody.
+constexpr std::uint64_t highest_account = 0xfffffffe;
 
 struct Unit {
   std::string_view name;
@@ -206,6 +212,15 @@ Parsed<AddressItem> parse_address_item(std::string_view piece, Span at) {
   return AddressItem{.what = *range, .at = at};
 }
 
+bool valid_account(std::string_view name) {
+  const auto part = [](char c) {
+    return letter(c) || digit(c) || std::string_view("_-.@").find(c) != std::string_view::npos;
+  };
+  if (name.ends_with('$')) name.remove_suffix(1);  // a machine's, of Samba
+  return !name.empty() && name.size() <= longest_account && (letter(name[0]) || name[0] == '_') &&
+         std::all_of(name.begin(), name.end(), part);
+}
+
 Parsed<std::string> parse_interface(std::string_view piece, Span /*at*/) {
   const bool pattern = piece.ends_with('*') || piece.ends_with('+');
   const auto name = pattern ? piece.substr(0, piece.size() - 1) : piece;
@@ -333,6 +348,15 @@ Parsed<Mark> parse_mark(std::string_view text) {
   return Mark{.value = *value, .mask = *mask};
 }
 
+Parsed<std::vector<Account>> parse_accounts(std::string_view text) {
+  return each_piece<Account>(text, [](std::string_view piece, Span at) -> Parsed<Account> {
+    if (const auto number = parse_number(piece, highest_account))
+      return Account{.what = static_cast<std::uint32_t>(*number), .at = at};
+    if (valid_account(piece)) return Account{.what = std::string(piece), .at = at};
+    return problem(piece, quoted(piece) + " is not a name or number of a user or group");
+  });
+}
+
 Parsed<Protocol> parse_protocol(std::string_view text) {
   if (const auto protocol = Protocol::parse(text)) return *protocol;
   return problem(text, quoted(text) + " is not a protocol: tcp, udp, icmp, ... or a number to 255");
@@ -369,6 +393,12 @@ Parsed<std::uint32_t> parse_burst(std::string_view text) {
   const auto burst = parse_number(text, most_counted);
   if (burst && *burst != 0) return static_cast<std::uint32_t>(*burst);
   return problem(text, quoted(text) + " is not a number of connections: 1 to 1000000");
+}
+
+std::string text(const Account& account) {
+  if (const auto* number = std::get_if<std::uint32_t>(&account.what))
+    return std::to_string(*number);
+  return std::get<std::string>(account.what);
 }
 
 std::string text(const Mark& mark) {

@@ -36,6 +36,8 @@ Parsed<std::vector<std::string>> parse_interfaces(std::string_view text);
 Parsed<std::vector<MacAddress>> parse_macs(std::string_view text);
 // "0x1" or "0x1/0xff", each also as a decimal number.
 Parsed<Mark> parse_mark(std::string_view text);
+// Users or groups, each a number or a name as useradd(8) takes them, also with dots and an @.
+Parsed<std::vector<Account>> parse_accounts(std::string_view text);
 Parsed<Protocol> parse_protocol(std::string_view text);
 // Names and numbers of `protocol`, which is icmp or icmpv6.
 Parsed<std::vector<std::uint8_t>> parse_icmp_types(Protocol protocol, std::string_view text);
@@ -60,6 +62,7 @@ std::optional<std::string_view> not_a_comment(std::string_view text);
 
 std::string text(const PortItem& item);
 std::string text(const AddressItem& item);
+std::string text(const Account& account);
 // "0x1", "0x1/0xff".
 std::string text(const Mark& mark);
 // "10/minute"; without the burst.

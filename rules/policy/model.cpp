@@ -42,8 +42,9 @@ std::string_view name_of(const Table& table, Value wanted) {
 bool Rule::same_meaning(const Rule& other) const {
   const auto meaning = [](const Rule& rule) {
     return std::tie(rule.verdict, rule.direction, rule.log, rule.rate, rule.interfaces,
-                    rule.out_interfaces, rule.macs, rule.mark, rule.protocol, rule.icmp_types,
-                    rule.from, rule.from_ports, rule.to, rule.ports);
+                    rule.out_interfaces, rule.macs, rule.mark, rule.users, rule.groups,
+                    rule.protocol, rule.icmp_types, rule.from, rule.from_ports, rule.to,
+                    rule.ports);
   };
   return meaning(*this) == meaning(other);
 }

@@ -67,6 +67,13 @@ struct AddressItem {
   }
 };
 
+// A user or a group: by number, or by a name that only this host can resolve.
+struct Account {
+  std::variant<std::uint32_t, std::string> what;
+  Span at;  // takes no part in comparisons
+  bool operator==(const Account& other) const { return what == other.what; }
+};
+
 // The packets of which `mark & mask` is `value`; `value` has no bits besides those of `mask`.
 struct Mark {
   std::uint32_t value = 0;
@@ -88,6 +95,9 @@ struct Rule {
   std::vector<std::string> out_interfaces;  // of routed rules: where a packet goes out
   std::vector<MacAddress> macs;             // Ethernet sources, not of outgoing packets; empty: any
   std::optional<Mark> mark;
+  // Whose socket sends it; of outgoing rules. Empty: any, and what no socket sends.
+  std::vector<Account> users;
+  std::vector<Account> groups;
   // Only where no item below has ports; items carry their own protocol.
   std::optional<Protocol> protocol;
   std::vector<std::uint8_t> icmp_types;  // with protocol icmp or icmpv6; empty: any

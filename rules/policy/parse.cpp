@@ -372,6 +372,12 @@ class FileReader {
                     [&](const Node& item) { append(item, parse_addresses(item.scalar), into); });
       };
     };
+    const auto accounts = [this](std::vector<Account>& into, std::string_view what) {
+      return [this, &into, what](const Node& value) {
+        each_scalar(value, what,
+                    [&](const Node& item) { append(item, parse_accounts(item.scalar), into); });
+      };
+    };
     std::optional<Span> rate_at;
     std::optional<Span> out_at;
     const Node* icmp_types = nullptr;
@@ -430,6 +436,8 @@ class FileReader {
                    if (const auto* word = scalar(value, "a mark"))
                      rule.mark = accept(value, parse_mark(*word));
                  }},
+                {"user", accounts(rule.users, "a user")},
+                {"group", accounts(rule.groups, "a group")},
                 {"icmp-type", [&](const Node& value) { icmp_types = &value; }},
                 {"direction", [&](const Node& value) { read_direction(value, rule); }},
                 {"log", [&](const Node& value) { read_log(value, rule); }},

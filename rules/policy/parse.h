@@ -9,6 +9,7 @@
 #include "rules/diagnostic.h"
 #include "rules/policy/model.h"
 #include "rules/policy/print.h"
+#include "rules/policy/surroundings.h"
 
 namespace fwctl::policy {
 
@@ -24,6 +25,8 @@ struct Sources {
   // What the services that the policy relies on meant when it was put in force, as kept_text() has
   // it, so that it means the same later. Empty while that has not happened.
   std::string services;
+  // What other names of the policy meant then, likewise.
+  Surroundings surroundings;
 
   // By Rule::source: the managed files in order, then `added`, then the definitions; `added` for
   // what is none of them.

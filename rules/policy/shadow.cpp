@@ -31,6 +31,10 @@ bool covers(const MacAddress& wide, const MacAddress& narrow) {
   return wide == narrow;
 }
 
+bool covers(std::uint32_t wide, std::uint32_t narrow) {
+  return wide == narrow;
+}
+
 bool covers(const std::optional<Mark>& wide, const std::optional<Mark>& narrow) {
   if (!wide) return true;
   return narrow && (wide->mask & ~narrow->mask) == 0 && (narrow->value & wide->mask) == wide->value;
@@ -119,7 +123,9 @@ bool hides(const CheckedRule& wide, const CheckedRule& narrow) {
          covers(wide.conditions.interfaces, narrow.conditions.interfaces) &&
          covers(wide.conditions.out_interfaces, narrow.conditions.out_interfaces) &&
          covers(wide.conditions.macs, narrow.conditions.macs) &&
-         covers(wide.conditions.mark, narrow.conditions.mark);
+         covers(wide.conditions.mark, narrow.conditions.mark) &&
+         covers(wide.conditions.users, narrow.conditions.users) &&
+         covers(wide.conditions.groups, narrow.conditions.groups);
 }
 
 std::vector<Shadow> find_shadows(const std::vector<CheckedRule>& rules) {

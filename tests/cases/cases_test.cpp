@@ -72,6 +72,7 @@ policy::Sources sources(const Case& one) {
   all.definitions = files(one, "services.d");
   all.set_files = files(one, "sets");
   all.added.text = one.golden("rules.yaml");
+  all.surroundings = policy::parse_surroundings(one.golden("surroundings")).value();
   return all;
 }
 

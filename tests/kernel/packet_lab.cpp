@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
@@ -19,6 +20,7 @@
 #include <fstream>
 #include <initializer_list>
 #include <iostream>
+#include <tuple>
 #include <utility>
 
 #include "daemon/netlink/kernel.h"
@@ -171,8 +173,10 @@ bool goes_back(std::string_view answer, std::string_view sent) {
 }  // namespace
 
 PacketLab::~PacketLab() {
-  for (const int socket : {outside_, ipv4_, ipv6_})
-    if (socket >= 0) close(socket);
+  if (outside_ >= 0) close(outside_);
+  for (const auto& [asked, sockets] : raw_)
+    for (const int socket : {sockets.ipv4, sockets.ipv6})
+      if (socket >= 0) close(socket);
 }
 
 std::unique_ptr<PacketLab> PacketLab::open(const std::vector<std::string>& interfaces,
@@ -208,10 +212,27 @@ std::string PacketLab::set_up(const std::vector<std::string>& interfaces) {
 
 std::string PacketLab::open_sockets() {
   outside_ = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-  ipv4_ = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-  ipv6_ = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-  if (outside_ < 0 || ipv4_ < 0 || ipv6_ < 0) return why("socket");
-  return {};
+  return outside_ < 0 ? why("socket") : "";
+}
+
+// Of a user and group of the packet's choice, where this process may be those.
+const PacketLab::RawSockets& PacketLab::sockets_of(const Packet& packet) {
+  const Owner asked{packet.user.value_or(0), packet.group.value_or(0)};
+  const auto [place, fresh] = raw_.emplace(asked, RawSockets{});
+  if (!fresh) return place->second;
+  auto& sockets = place->second;
+  setfsgid(asked.second);
+  setfsuid(asked.first);
+  // Each returns what was before.
+  sockets.owner = {static_cast<std::uint32_t>(setfsuid(asked.first)),
+                   static_cast<std::uint32_t>(setfsgid(asked.second))};
+  sockets.ipv4 = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+  sockets.ipv6 = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+  setfsuid(0);
+  setfsgid(0);
+  if (sockets.ipv4 >= 0 && sockets.ipv6 >= 0) return sockets;
+  std::cerr << why("socket") << "\n";
+  std::abort();
 }
 
 std::string PacketLab::load(const nft::Ruleset& ruleset) {
@@ -264,7 +285,8 @@ void PacketLab::emit_from_outside(const Packet& packet, const std::string& bytes
 
 void PacketLab::emit_from_host(std::uint32_t mark, const Packet& packet, const std::string& bytes) {
   const bool v6 = packet.to.family() == Family::ipv6;
-  const int socket = v6 ? ipv6_ : ipv4_;
+  const auto& sockets = sockets_of(packet);
+  const int socket = v6 ? sockets.ipv6 : sockets.ipv4;
   (void)setsockopt(socket, SOL_SOCKET, SO_MARK, &mark, sizeof mark);
   const auto destination = v6 ? bytes.substr(24, 16) : bytes.substr(16, 4);
   if (!v6) {
@@ -305,6 +327,8 @@ std::vector<Fate> PacketLab::send(const std::vector<Packet>& packets) {
     const auto id = static_cast<std::uint16_t>(sent.size() + 1);
     sent.push_back(bytes_of(packet, id, route_of(packet)));
     emit(packet, sent.back());
+    if (packet.traffic == policy::Traffic::outgoing)
+      std::tie(fates[id - 1U].user, fates[id - 1U].group) = sockets_of(packet).owner;
     if (sent.size() % at_once == 0 || sent.size() == packets.size()) settle(sent, packets, fates);
   }
   return fates;

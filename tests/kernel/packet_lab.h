@@ -7,9 +7,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/kernel.h"
@@ -25,6 +27,10 @@ struct Fate {
   // By connection tracking, as the firewall met it. nullopt: the packet never reached the hook, or
   // not on its interface (a source that cannot be, for instance).
   std::optional<policy::State> state;
+  // Who owns the socket that sent it, where this host did: the packet's own, as far as this process
+  // may be anybody.
+  std::optional<std::uint32_t> user;
+  std::optional<std::uint32_t> group;
   bool passed = false;
   bool reset = false;        // a TCP reset went back
   bool unreachable = false;  // ICMP "port unreachable" went back
@@ -49,9 +55,17 @@ class PacketLab {
   std::vector<Fate> send(const std::vector<Packet>& packets);
 
  private:
+  using Owner = std::pair<std::uint32_t, std::uint32_t>;  // user and group
+  struct RawSockets {
+    int ipv4 = -1;
+    int ipv6 = -1;
+    Owner owner;
+  };
+
   PacketLab() = default;
   std::string set_up(const std::vector<std::string>& interfaces);
   std::string open_sockets();
+  const RawSockets& sockets_of(const Packet& packet);
   void open_flow(const Packet& packet);
   void emit(const Packet& packet, const std::string& bytes);
   void emit_from_outside(const Packet& packet, const std::string& bytes);
@@ -72,9 +86,8 @@ class PacketLab {
   std::optional<nft::Ruleset> loaded_;
   std::uint64_t version_ = 0;
   std::uint16_t last_marker_ = 0;
-  int outside_ = -1;  // packet socket
-  int ipv4_ = -1;     // raw sockets
-  int ipv6_ = -1;
+  int outside_ = -1;                 // packet socket
+  std::map<Owner, RawSockets> raw_;  // by who asks for them
 };
 
 }  // namespace fwctl::testing

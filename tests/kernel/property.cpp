@@ -65,6 +65,8 @@ std::optional<CheckedPolicy> checked(const Policy& policy) {
 Packet met(Packet packet, const Fate& fate) {
   packet.state = *fate.state;
   packet.mark = 0;
+  packet.user = fate.user;
+  packet.group = fate.group;
   return packet;
 }
 

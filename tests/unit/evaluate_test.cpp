@@ -155,9 +155,10 @@ std::string last_step(const std::string& rule, const Packets& packets) {
     case Share::none:
       break;
   }
-  constexpr std::array names{"state",     "protocol",           "family", "icmp type",
-                             "port",      "source port",        "source", "destination",
-                             "interface", "outgoing interface", "mac",    "mark"};
+  constexpr std::array names{
+      "state",       "protocol", "family",      "icmp type", "port",
+      "source port", "source",   "destination", "interface", "outgoing interface",
+      "mac",         "mark",     "user",        "group"};
   static_assert(names.size() == condition_count);
   return names.at(static_cast<std::size_t>(steps.back().match.unmet));
 }
@@ -296,6 +297,8 @@ TEST(Trail, HoldsForEveryPacketItIsAbout) {
                       .out_interface = some.out_interface,
                       .mac = some.mac,
                       .mark = some.mark,
+                      .user = some.user,
+                      .group = some.group,
                       .state = some.state};
       const Family family = packets.family();
       if (random.one_in(2)) packets.from = everything(family);
@@ -306,6 +309,8 @@ TEST(Trail, HoldsForEveryPacketItIsAbout) {
       if (random.one_in(2)) packets.interface = {};
       if (random.one_in(2)) packets.mac = {};
       if (random.one_in(2)) packets.mark = {};
+      if (random.one_in(2)) packets.user.reset();
+      if (random.one_in(2)) packets.group.reset();
       const bool any_type = random.one_in(2);
       if (any_type) packets.icmp_type = {};
       const auto steps = trail(policy, packets);
@@ -321,6 +326,8 @@ TEST(Trail, HoldsForEveryPacketItIsAbout) {
         if (!packets.mac) one.mac = random.one_in(3) ? std::nullopt : std::optional(random.mac());
         if (!packets.mac && packets.interface == "lo") one.mac = {};
         if (!packets.mark) one.mark = random.mark();
+        if (!packets.user) one.user = other.user;
+        if (!packets.group) one.group = other.group;
         if (any_type) one.icmp_type = other.icmp_type;
         const auto decision = evaluate(policy, one);
         const policy::CheckedRule* expected = nullptr;

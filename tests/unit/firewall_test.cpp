@@ -24,7 +24,12 @@ class FirewallTest : public ::testing::Test {
                          .state = folder_.path() / "state",
                          .services = {.services = folder_.path() / "services",
                                       .profiles = {folder_.path() / "ufw",
-                                                   folder_.path() / "etc/applications.d"}}},
+                                                   folder_.path() / "etc/applications.d"}},
+                         .surroundings =
+                             [this](const policy::Names& wanted) {
+                               looked_up_.push_back(wanted);
+                               return host_;
+                             }},
         kernel_);
     const auto started = firewall_->start();
     ASSERT_TRUE(started) << started.error().message();
@@ -73,16 +78,10 @@ class FirewallTest : public ::testing::Test {
 
   testing::TemporaryFolder folder_;
   testing::FakeKernel kernel_;
+  policy::Surroundings host_;  // what names mean on this host now
+  std::vector<policy::Names> looked_up_;
   std::optional<Firewall> firewall_;
 };
-
-std::string message(const Failure& failure) {
-  if (const auto* refused = std::get_if<Refused>(&failure)) return refused->message;
-  if (const auto* error = std::get_if<Error>(&failure)) return error->message();
-  if (const auto* kernel = std::get_if<KernelRefused>(&failure))
-    return kernel->message + render(kernel->diagnostics);
-  return render(std::get<InvalidPolicy>(failure).diagnostics);
-}
 
 bool mentions(const std::vector<std::string>& lines, const std::string& what) {
   return std::any_of(lines.begin(), lines.end(),
@@ -710,6 +709,87 @@ TEST_F(FirewallTest, FilesOfSetsAreReadByReloadAndKept) {
   ASSERT_TRUE(reloaded) << message(reloaded.error());
   EXPECT_EQ(reloaded->difference, (Words{"- set drop 198.51.100.7", "+ set drop 198.51.100.9"}));
   EXPECT_NE(kernel_text().find("198.51.100.9"), std::string::npos);
+}
+
+TEST_F(FirewallTest, WhatAnAccountMeansIsKeptUntilReload) {
+  host_ = {.users = {{"mailer", 113}, {"backup", 34}}, .groups = {{"mailer", 8}}};
+  start();
+  ASSERT_TRUE(firewall_->add({"deny", "out", "user", "mailer"}, {}, {}));
+  ASSERT_TRUE(enable());
+  EXPECT_NE(kernel_text().find("meta skuid 113"), std::string::npos);
+  const auto before = everything();
+  const auto unknown = firewall_->add({"deny", "out", "user", "bakcup"}, {}, {});
+  ASSERT_FALSE(unknown);
+  EXPECT_NE(message(unknown.error())
+                .find("no user of this host is called 'bakcup', did you mean "
+                      "'backup'?"),
+            std::string::npos)
+      << message(unknown.error());
+  EXPECT_EQ(everything(), before);
+
+  // What another rule newly names is looked up, and nothing else.
+  host_ = {.users = {{"mailer", 120}, {"backup", 35}}};
+  looked_up_.clear();
+  ASSERT_TRUE(firewall_->add({"deny", "out", "user", "backup"}, {}, {}));
+  for (const auto& wanted : looked_up_) EXPECT_FALSE(wanted.users.contains("mailer"));
+  EXPECT_NE(kernel_text().find("meta skuid 113"), std::string::npos);
+  EXPECT_NE(kernel_text().find("meta skuid 35"), std::string::npos);
+  EXPECT_TRUE(mentions(firewall_->problems(), "this host changed + user mailer 120"));
+  EXPECT_FALSE(mentions(firewall_->problems(), "backup"));
+
+  const auto in_force = kernel_text();
+  const auto generation = firewall_->generation();
+  ASSERT_TRUE(kernel_.apply({nft::DeleteTable{}}));  // a reboot
+  host_ = {};
+  looked_up_.clear();
+  start();
+  EXPECT_TRUE(looked_up_.empty()) << "a start needs no name service";
+  EXPECT_EQ(kernel_text(), in_force);
+  EXPECT_EQ(firewall_->generation(), generation);
+  EXPECT_FALSE(firewall_->reload({})) << "a user who is gone must not loosen a rule";
+  EXPECT_EQ(kernel_text(), in_force);
+
+  host_ = {.users = {{"mailer", 120}, {"backup", 35}}};
+  const auto reloaded = firewall_->reload({});
+  ASSERT_TRUE(reloaded) << message(reloaded.error());
+  EXPECT_EQ(reloaded->difference, (Words{"- user mailer 113", "+ user mailer 120"}));
+  EXPECT_NE(kernel_text().find("meta skuid 120"), std::string::npos);
+}
+
+TEST_F(FirewallTest, RefreshPutsInForceWhatNamesMeanNow) {
+  host_.wan = {"eth0"};
+  folder_.write("etc/policy.yaml", "rules: [deny in on wan 22/tcp]\n");
+  start();
+  const auto inactive = firewall_->refresh({});
+  ASSERT_TRUE(inactive);
+  EXPECT_FALSE(inactive->changed) << "nothing is in force";
+  ASSERT_TRUE(enable());
+  EXPECT_NE(kernel_text().find("iifname \"eth0\" tcp dport 22"), std::string::npos);
+  const auto before = everything();
+  const auto same = firewall_->refresh({});
+  ASSERT_TRUE(same);
+  EXPECT_FALSE(same->changed);
+  EXPECT_EQ(everything(), before);
+
+  host_.wan = {"ppp0", "wg0"};
+  kernel_.fail_next(EPERM);
+  EXPECT_FALSE(firewall_->refresh({}));
+  EXPECT_EQ(kernel_text(), before.kernel);
+  const auto moved = firewall_->refresh({});
+  ASSERT_TRUE(moved) << message(moved.error());
+  EXPECT_EQ(moved->difference, (Words{"- wan eth0", "+ wan ppp0 wg0"}));
+  EXPECT_EQ(kernel_text().find("eth0"), std::string::npos);
+  EXPECT_NE(kernel_text().find("iifname \"wg0\" tcp dport 22"), std::string::npos);
+
+  host_.wan.emplace();
+  ASSERT_TRUE(firewall_->refresh({}));
+  EXPECT_EQ(kernel_text().find("dport 22"), std::string::npos)
+      << "no interface is not any interface";
+  EXPECT_TRUE(mentions(firewall_->problems(), "there is no default route"));
+  host_.wan.reset();
+  const auto unknown = firewall_->refresh({});
+  ASSERT_TRUE(unknown);
+  EXPECT_FALSE(unknown->changed) << "what cannot be found out stays as it was";
 }
 
 TEST_F(FirewallTest, ApplyReadsTheFilesThatAreNew) {

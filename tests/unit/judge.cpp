@@ -103,6 +103,9 @@ class Judge {
   }
 
   bool matches(const nft::Match& match) {
+    // What no socket sends has no owner, and nothing of it is equal or not.
+    if (match.field == Field::skuid && !packet_.user) return false;
+    if (match.field == Field::skgid && !packet_.group) return false;
     Bytes value = field(match.field).substr(0, match.value.size());
     for (std::size_t index = 0; index < match.mask.size(); ++index)
       value[index] = static_cast<char>(value[index] & match.mask[index]);
@@ -191,6 +194,10 @@ class Judge {
         return port(packet_.to_port);
       case Field::mark:
         return number(packet_.mark);
+      case Field::skuid:
+      case Field::skgid:
+        if (!out) result_.misread = "the owner of what this host does not send";
+        return number((field == Field::skuid ? packet_.user : packet_.group).value_or(0));
       case Field::iiftype:
         if (out) result_.misread = "an incoming link of an outgoing packet";
         ethernet_ = packet_.mac.has_value();

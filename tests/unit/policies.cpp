@@ -9,9 +9,20 @@
 
 namespace fwctl::testing {
 
+policy::Surroundings surroundings() {
+  policy::Surroundings out;
+  for (const auto& [name, number] : accounts) {
+    out.users.emplace(name, number);
+    out.groups.emplace(name, number);
+  }
+  out.wan = {"eth1", "wg0"};
+  return out;
+}
+
 policy::Sources sources(std::string policy_yaml, std::string rules_yaml) {
   return {.managed = {{.name = "policy.yaml", .text = std::move(policy_yaml)}},
-          .added = {.name = "rules.yaml", .text = std::move(rules_yaml)}};
+          .added = {.name = "rules.yaml", .text = std::move(rules_yaml)},
+          .surroundings = surroundings()};
 }
 
 std::string problems(const policy::Sources& sources) {

@@ -1,8 +1,10 @@
 // Policies from text, for tests.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "rules/policy/check.h"
 
@@ -19,6 +21,12 @@ constexpr std::string_view etc_services =
     "ntp\t\t123/udp\n"
     "https\t\t443/tcp\n"
     "https\t\t443/udp\n";
+
+// Users and groups alike, and their numbers: what sources() say of this host. "null" is a word of
+// YAML's own.
+constexpr std::array<std::pair<std::string_view, std::uint32_t>, 4> accounts{
+    {{"postgres", 113}, {"www-data", 33}, {"null", 70000}, {"_apt.2@x$", 33}}};
+policy::Surroundings surroundings();
 
 policy::Sources sources(std::string policy_yaml, std::string rules_yaml = {});
 

@@ -29,7 +29,7 @@ policy::ServiceTable services() {
 
 std::vector<Asked> ask(const std::string& line) {
   Diagnostics diagnostics;
-  auto asked = parse_question(split(line), services(), diagnostics);
+  auto asked = parse_question(split(line), services(), surroundings(), diagnostics);
   EXPECT_TRUE(asked) << render(diagnostics);
   return asked.value_or(std::vector<Asked>());
 }
@@ -44,7 +44,7 @@ Words kinds(const std::string& line) {
 
 std::string refusal(const std::string& line) {
   Diagnostics diagnostics;
-  const auto asked = parse_question(split(line), services(), diagnostics);
+  const auto asked = parse_question(split(line), services(), surroundings(), diagnostics);
   EXPECT_EQ(asked.has_value(), diagnostics.empty());
   return render(diagnostics);
 }
@@ -119,6 +119,33 @@ TEST(Question, CanBeOfOneMacSourceAndOneMark) {
   ASSERT_TRUE(packets.mac && *packets.mac);
   EXPECT_EQ((*packets.mac)->text(), "00:16:3e:aa:bb:cc");
   EXPECT_EQ(packets.mark, 16);
+}
+
+TEST(Question, CanBeOfAUserAndAGroup) {
+  const auto packets = ask("out 443/tcp user postgres group 7").front().packets;
+  EXPECT_EQ(packets.user, std::optional<std::uint32_t>(113));
+  EXPECT_EQ(packets.group, std::optional<std::uint32_t>(7));
+  EXPECT_FALSE(ask("out 443/tcp").front().packets.user);
+  const auto wanted = names(split("out 443/tcp user postgres group 7 on wan"));
+  EXPECT_TRUE(wanted.users.contains("postgres"));
+  EXPECT_TRUE(wanted.groups.contains("7"));
+  EXPECT_TRUE(wanted.wan);
+  EXPECT_NE(refusal("443/tcp user postgres").find("ask with 'out'"), std::string::npos);
+  EXPECT_NE(refusal("443/tcp out user postgers").find("did you mean 'postgres'?"),
+            std::string::npos);
+  EXPECT_NE(refusal("443/tcp out user 1 user 2").find("'user' a second time"), std::string::npos);
+  EXPECT_NE(refusal("443/tcp out user 1,2").find("ask about one user at a time"),
+            std::string::npos);
+}
+
+TEST(Question, KnowsTheWayOut) {
+  EXPECT_NE(refusal("22/tcp on wan").find("wan is eth1 and wg0 now: ask about one of them"),
+            std::string::npos);
+  Diagnostics diagnostics;
+  const policy::Surroundings one{.wan = std::vector<std::string>{"ppp0"}};
+  const auto asked = parse_question(split("22/tcp on wan"), services(), one, diagnostics);
+  ASSERT_TRUE(asked) << render(diagnostics);
+  EXPECT_EQ(asked->front().packets.interface, "ppp0");
 }
 
 TEST(Question, WhatIsLeftOutMayBeAnything) {
@@ -228,7 +255,7 @@ TEST(Question, StaysOnItsFeetWhateverIsTyped) {
     Words words(random.below(8));
     for (auto& word : words) word = random.pick(vocabulary);
     Diagnostics diagnostics;
-    const auto asked = parse_question(words, known, diagnostics);
+    const auto asked = parse_question(words, known, surroundings(), diagnostics);
     ASSERT_EQ(diagnostics.size(), asked ? 0U : 1U) << render(diagnostics);
     if (!asked) {
       const auto& [severity, file, at, message, text] = diagnostics.front();

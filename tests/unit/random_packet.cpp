@@ -123,6 +123,10 @@ Packet RandomPolicy::packet(const CheckedPolicy& policy) {
     if (!aim.macs.empty() && one_in(2)) packet.mac = pick(aim.macs);
   }
   packet.mark = aim.mark && one_in(2) ? aim.mark->value : mark();
+  if (packet.traffic == Traffic::outgoing && !one_in(8)) {
+    packet.user = !aim.users.empty() && !one_in(4) ? pick(aim.users) : account();
+    packet.group = !aim.groups.empty() && !one_in(4) ? pick(aim.groups) : account();
+  }
   packet.state = one_in(8) ? pick(std::array{State::invalid, State::established, State::related})
                            : State::fresh;
   return packet;

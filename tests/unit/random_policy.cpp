@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "tests/unit/policies.h"
+
 namespace fwctl::testing {
 namespace {
 
@@ -28,7 +30,8 @@ constexpr std::array<std::string_view, 11> devices{
     "br-lan", "null", "en.7", "docker0", "abcdefghijklmno"};
 // No rule names them, but with some of them one begins alike.
 constexpr std::array<std::string_view, 3> other_devices{"unknown0", "lo0", "eth0.5"};
-constexpr std::array<std::string_view, 5> patterns{"eth*", "wg*", "e*", "wg1*", "abcdefghijklmn*"};
+constexpr std::array<std::string_view, 6> patterns{"eth*", "wg*", "e*", "wg1*", "abcdefghijklmn*",
+                                                   "wan"};
 constexpr std::array<std::string_view, 22> fragments{
     "nginx", " ", "'", "\"", "\\", "#", ": ", "- ",  "{}",   "[",  "ü",
     "日本",  "~", "%", "&",  "*",  "!", "|",  "\\n", "null", ", ", "@"};
@@ -97,6 +100,10 @@ MacAddress RandomPolicy::mac() {
 
 std::uint32_t RandomPolicy::mark() {
   return pick(std::array<std::uint32_t, 6>{0, 1, 2, 0x10, 0x11, 0x80000001});
+}
+
+std::uint32_t RandomPolicy::account() {
+  return one_in(4) ? 0 : pick(accounts).second;
 }
 
 std::string RandomPolicy::interface() {
@@ -201,6 +208,15 @@ void RandomPolicy::add_interfaces(std::vector<std::string>& into) {
   while (one_in(3));
 }
 
+void RandomPolicy::add_accounts(std::vector<policy::Account>& into) {
+  do {
+    if (one_in(3))
+      into.push_back({.what = account()});
+    else
+      into.push_back({.what = std::string(pick(accounts).first)});
+  } while (one_in(2));
+}
+
 policy::Rule RandomPolicy::rule() {
   policy::Rule rule{.verdict = verdict()};
   if (one_in(6)) {
@@ -214,6 +230,10 @@ policy::Rule RandomPolicy::rule() {
   if (rule.direction != policy::Direction::out && one_in(6)) do
       rule.macs.push_back(mac());
     while (one_in(2));
+  if (rule.direction == policy::Direction::out) {
+    if (one_in(3)) add_accounts(rule.users);
+    if (one_in(4)) add_accounts(rule.groups);
+  }
   if (one_in(8)) {
     rule.mark = policy::Mark{.mask = pick(std::array{0xffffffffU, 0xffU, 0xf0U, 0x80000001U})};
     rule.mark->value = mark() & rule.mark->mask;

@@ -31,6 +31,8 @@ class RandomPolicy {
   // One that rules name, or another.
   MacAddress mac();
   std::uint32_t mark();
+  // A user or group that rules name or number, or another.
+  std::uint32_t account();
   // Of a device, not a pattern.
   std::string interface();
   // All that packets come in on or go out on, some more than rules know of.
@@ -55,6 +57,7 @@ class RandomPolicy {
   void add_addresses(policy::Rule& rule);
   void negate(std::vector<policy::AddressItem>& items);
   void add_interfaces(std::vector<std::string>& into);
+  void add_accounts(std::vector<policy::Account>& into);
 
   // Of a packet, given what the rule it is aimed at asks for.
   void aim_flow(Packet& packet, const std::vector<policy::Flow>& flows);

@@ -53,6 +53,25 @@ TEST(Reach, NamesMacSourcesAndMarks) {
                    "reject anyone with mark 0x1/0x3 to 192.0.2.1 (2)", "deny anyone (3)"}));
 }
 
+TEST(Reach, NamesUsersAndGroups) {
+  const auto policy =
+      load("rules: ['deny out user postgres,5', 'allow out 25 user 1 group null']\n");
+  const Packets smtp{.traffic = policy::Traffic::outgoing, .to_ports = {25, 25}};
+  const auto lines = [&](const Packets& packets) {
+    Lines out;
+    for (const auto& entry : reach(policy, std::span(&packets, 1)))
+      out.push_back(std::string(text(entry.verdict)) + " " + entry.sources);
+    return out;
+  };
+  EXPECT_EQ(lines(smtp), (Lines{"deny this host as user postgres, 5",
+                                "allow this host as user 1 as group null", "allow this host"}));
+  auto of_one = smtp;
+  of_one.user = 1;
+  EXPECT_EQ(lines(of_one), (Lines{"allow this host as group null", "allow this host"}));
+  of_one.user = 113;
+  EXPECT_EQ(lines(of_one), (Lines{"deny this host"}));
+}
+
 TEST(Reach, EndsWithTheDefault) {
   EXPECT_EQ(reached(load(""), ssh), Lines{"deny anyone"});
   EXPECT_EQ(reached(load("defaults: {incoming: allow}\n"), ssh), Lines{"allow anyone"});

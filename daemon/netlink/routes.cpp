@@ -1,0 +1,123 @@
+#include "daemon/routes.h"
+
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <set>
+
+#include "daemon/netlink/attributes.h"
+#include "daemon/netlink/socket.h"
+
+namespace fwctl {
+namespace {
+
+using netlink::Attributes;
+
+constexpr std::array<std::uint8_t, 2> families{AF_INET, AF_INET6};
+
+std::string request(std::uint8_t family, std::uint32_t sequence) {
+  struct {
+    nlmsghdr header;
+    rtmsg body;
+  } message{};
+  message.header.nlmsg_len = NLMSG_LENGTH(sizeof(rtmsg));
+  message.header.nlmsg_type = RTM_GETROUTE;
+  message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  message.header.nlmsg_seq = sequence;
+  message.body.rtm_family = family;
+  return {reinterpret_cast<const char*>(&message), sizeof(message)};
+}
+
+// Of several next hops, each its own interface.
+void add_next_hops(std::string_view hops, std::set<std::uint32_t>& indices) {
+  while (hops.size() >= sizeof(rtnexthop)) {
+    rtnexthop hop{};
+    std::memcpy(&hop, hops.data(), sizeof(hop));
+    if (hop.rtnh_len < sizeof(hop)) return;
+    indices.insert(static_cast<std::uint32_t>(hop.rtnh_ifindex));
+    hops.remove_prefix(std::min<std::size_t>(RTNH_ALIGN(hop.rtnh_len), hops.size()));
+  }
+}
+
+void add_default_route(const nlmsghdr& message, std::set<std::uint32_t>& indices) {
+  if (message.nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(&message) < sizeof(rtmsg))
+    return;
+  rtmsg route{};
+  std::memcpy(&route, mnl_nlmsg_get_payload(&message), sizeof(route));
+  if (route.rtm_dst_len != 0 || route.rtm_type != RTN_UNICAST || (route.rtm_flags & RTM_F_CLONED))
+    return;
+  const Attributes attributes(message, sizeof(route));
+  if (attributes.u32(RTA_TABLE).value_or(route.rtm_table) != RT_TABLE_MAIN) return;
+  if (const auto index = attributes.u32(RTA_OIF)) indices.insert(*index);
+  if (const auto hops = attributes.bytes(RTA_MULTIPATH)) add_next_hops(*hops, indices);
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> default_route_interfaces() {
+  auto socket = netlink::Socket::open(NETLINK_ROUTE);
+  if (!socket) return tl::unexpected(socket.error());
+  std::set<std::uint32_t> indices;
+  std::uint32_t sequence = 0;
+  for (const std::uint8_t family : families) {
+    ++sequence;
+    const auto dumped = socket->dump(request(family, sequence), sequence,
+                                     [&](const nlmsghdr& message) -> Result<void> {
+                                       add_default_route(message, indices);
+                                       return {};
+                                     });
+    // Who changed a route meanwhile has told the watch as well.
+    if (!dumped && dumped.error().code != EINTR) return tl::unexpected(dumped.error());
+  }
+  std::vector<std::string> out;
+  for (const auto index : indices) {
+    std::array<char, IF_NAMESIZE> name{};
+    // One that is gone by now has no name.
+    if (if_indextoname(index, name.data()) != nullptr && std::string_view(name.data()) != "lo")
+      out.emplace_back(name.data());
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+bool interface_exists(const std::string& name) {
+  return if_nametoindex(name.c_str()) != 0;
+}
+
+struct RouteWatch::Socket {
+  netlink::Socket socket;
+};
+
+RouteWatch::RouteWatch(std::unique_ptr<Socket> socket) : socket_(std::move(socket)) {}
+RouteWatch::RouteWatch(RouteWatch&& other) noexcept = default;
+RouteWatch& RouteWatch::operator=(RouteWatch&& other) noexcept = default;
+RouteWatch::~RouteWatch() = default;
+
+Result<RouteWatch> RouteWatch::open() {
+  auto socket = netlink::Socket::open(NETLINK_ROUTE);
+  if (!socket) return tl::unexpected(socket.error());
+  for (const auto group : {RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_LINK})
+    if (auto joined = socket->join(group); !joined) return tl::unexpected(joined.error());
+  return RouteWatch(std::make_unique<Socket>(Socket{std::move(*socket)}));
+}
+
+int RouteWatch::fd() const {
+  return socket_->socket.fd();
+}
+
+bool RouteWatch::changed() {
+  bool any = false;
+  while (true) {
+    const auto datagram = socket_->socket.receive_queued();
+    if (datagram && !*datagram) return any;
+    any = true;
+    if (!datagram && datagram.error().code != ENOBUFS) return any;
+  }
+}
+
+}  // namespace fwctl

@@ -1,0 +1,38 @@
+// Where default routes lead, and when that may have changed.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/result.h"
+
+namespace fwctl {
+
+// Interfaces of the default routes of both families, of the main table and of any metric, sorted.
+// Routes over lo and those that refuse (unreachable, blackhole, prohibit) are none.
+Result<std::vector<std::string>> default_route_interfaces();
+
+bool interface_exists(const std::string& name);
+
+// Hears of changes to routes and links of the network namespace we are in.
+class RouteWatch {
+ public:
+  static Result<RouteWatch> open();
+  RouteWatch(RouteWatch&& other) noexcept;
+  RouteWatch& operator=(RouteWatch&& other) noexcept;
+  ~RouteWatch();
+
+  // To wait for input on.
+  int fd() const;
+  // Reads what is queued away. True where routes or links changed, also when it was too much to be
+  // queued.
+  bool changed();
+
+ private:
+  struct Socket;
+  explicit RouteWatch(std::unique_ptr<Socket> socket);
+  std::unique_ptr<Socket> socket_;
+};
+
+}  // namespace fwctl

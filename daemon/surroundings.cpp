@@ -1,0 +1,79 @@
+#include "daemon/surroundings.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+
+#include <chrono>
+
+#include "daemon/accounts.h"
+
+namespace fwctl {
+namespace {
+
+using Microseconds = std::chrono::duration<std::uint64_t, std::micro>;
+
+// A daemon that sets up routes does several things in a row.
+constexpr auto settling = std::chrono::milliseconds(100);
+constexpr auto before_trying_again = std::chrono::seconds(10);
+
+void arm(sd_event_source* timer, Microseconds after) {
+  sd_event_source_set_time_relative(timer, after.count());
+  sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+}
+
+std::optional<std::vector<std::string>> find_wan() {
+  if (interface_exists(std::string(policy::wan_name)))
+    return std::vector{std::string(policy::wan_name)};
+  auto interfaces = default_route_interfaces();
+  if (interfaces) return *std::move(interfaces);
+  spdlog::warn("what 'wan' is stays as it was: {}", interfaces.error().message());
+  return {};
+}
+
+}  // namespace
+
+policy::Surroundings look_around(const policy::Names& wanted) {
+  auto out = find_accounts(wanted);
+  if (wanted.wan) out.wan = find_wan();
+  return out;
+}
+
+Result<std::unique_ptr<SurroundingsWatch>> SurroundingsWatch::start(sd_event* event,
+                                                                    Changed changed) {
+  auto routes = RouteWatch::open();
+  if (!routes) return tl::unexpected(routes.error());
+  std::unique_ptr<SurroundingsWatch> watch(
+      new SurroundingsWatch(std::move(*routes), std::move(changed)));
+  if (auto attached = watch->attach(event); !attached) return tl::unexpected(attached.error());
+  return watch;
+}
+
+Result<void> SurroundingsWatch::attach(sd_event* event) {
+  sd_event_source* source = nullptr;
+  if (const int code = sd_event_add_io(event, &source, routes_.fd(), EPOLLIN, on_routes, this);
+      code < 0)
+    return failed("watch", "routes", -code);
+  route_events_.reset(source);
+  if (const int code =
+          sd_event_add_time_relative(event, &source, CLOCK_MONOTONIC, 0, 0, on_time, this);
+      code < 0)
+    return failed("start", "a timer", -code);
+  timer_.reset(source);
+  return {};
+}
+
+int SurroundingsWatch::on_routes(sd_event_source* /*source*/, int /*fd*/, std::uint32_t /*events*/,
+                                 void* data) noexcept {
+  auto* watch = static_cast<SurroundingsWatch*>(data);
+  if (watch->routes_.changed()) arm(watch->timer_.get(), settling);
+  return 0;
+}
+
+int SurroundingsWatch::on_time(sd_event_source* /*source*/, std::uint64_t /*time*/,
+                               void* data) noexcept {
+  auto* watch = static_cast<SurroundingsWatch*>(data);
+  if (!watch->changed_()) arm(watch->timer_.get(), before_trying_again);
+  return 0;
+}
+
+}  // namespace fwctl
