@@ -100,7 +100,7 @@ std::string sources_text(const CheckedPolicy& policy, const CheckedRule& rule, A
   }
   if (share(policy, {.mark = conditions.mark}, asked) == Share::some)
     out += " with mark " + policy::text(*conditions.mark);
-  const auto of = [&](std::string_view kind, auto list, auto wanted) {
+  const auto of = [&](std::string_view kind, auto list, const Conditions& wanted) {
     if (share(policy, wanted, asked) != Share::some) return;
     Words words;
     for (const auto& account : policy.policy().rules[*rule.written].*list)
