@@ -449,10 +449,11 @@ class Varlink:
 
 
 class Daemon:
-    """The real fwctld in the server's namespace, with directories of its own."""
+    """The real fwctld in the server's namespace, or another, with directories of its own."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, namespace="server"):
         self.lab = lab
+        self.namespace = namespace
         self.config = lab.directory / "config"
         self.state = lab.directory / "state"
         self.socket = lab.directory / "fwctl.sock"
@@ -484,7 +485,7 @@ class Daemon:
         notify.settimeout(0.02)
         command = ["setpriv", "--pdeathsig", "KILL", *prefix, self.program, "--config", self.config,
                    "--state", self.state, "--socket", self.socket]
-        with inside("server"), open(self.log, "ab") as log, notify:
+        with inside(self.namespace), open(self.log, "ab") as log, notify:
             self.process = subprocess.Popen(
                 [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, "NOTIFY_SOCKET": str(path), "FWCTL_FAULT": str(self._fault)})
@@ -527,7 +528,7 @@ class Daemon:
 
     def fwctl(self, *words, code=0, **options):
         """Runs the command line; `code` is the exit code it must give (None: any)."""
-        with inside("server"):
+        with inside(self.namespace):
             done = run(self.cli, "--socket", self.socket, "--color=never", *words, check=False,
                        stdin=subprocess.DEVNULL if "input" not in options else None, **options)
         if code is not None and done.returncode != code:

@@ -1,0 +1,148 @@
+"""Big sets of addresses: from a file, and one address more."""
+
+import time
+
+import ground
+import measure
+import shapes
+from report import Row, at_least, at_most
+
+TITLE = "Sets of addresses"
+PEERS = ("nft", "ipset")
+MOST_ROUNDS = 5  # of a million prefixes: each takes half a minute in nft
+
+
+def seconds(rounds, quick):
+    if quick:
+        return (rounds + 1) * 8
+    return (min(rounds, MOST_ROUNDS) + 1) * 35 + (rounds + 1) * 8 + 20
+
+
+def measured(bench):
+    with bench.ground.part() as place:
+        rows = from_file(bench, place, 10_000 if bench.quick else 1_000_000)
+    with bench.ground.part() as place:
+        rows += one_more(bench, place, 100, 1_000 if bench.quick else 100_000)
+    return rows
+
+
+# --- from a file
+
+def from_file(bench, place, count):
+    prefixes = list(shapes.prefixes(count))
+    title = f"{count:,} prefixes from a file"
+    contestants = bench.ready({
+        "fwctl": lambda namespace: fwctl_file(place, namespace, prefixes),
+        "nft": lambda namespace: nft_file(place, namespace, prefixes),
+        "ipset": lambda namespace: ipset_file(place, namespace, prefixes)}, place.namespace)
+    found = bench.compare(title, contestants, min(bench.rounds, MOST_ROUNDS))
+    return [Row(title, "ms", found["fwctl"], words, bench.series(found, name), "as fast",
+                None if bench.quick else at_least(budget))
+            for name, words, budget in (("nft", "nft -f", 7), ("ipset", "ipset restore", 2))]
+
+
+def fwctl_file(place, namespace, prefixes):
+    """`fwctl reload` after the file grew from one prefix to all."""
+    server = place.fwctl(namespace, {"policy.yaml": shapes.SET_POLICY, shapes.SET_FILE: ""})
+    file = server.daemon.config / shapes.SET_FILE
+    text = "\n".join(prefixes) + "\n"
+
+    def turn(_):
+        file.write_text(prefixes[0] + "\n")
+        server.timed("reload")
+        time.sleep(measure.CHANGES_THAT_LINGER)
+        file.write_text(text)
+        took = server.timed("reload")
+        time.sleep(measure.CHANGES_THAT_LINGER)
+        return took
+
+    def check(_):
+        [one] = server.daemon.json("set", "list")["sets"]
+        measure.expect("entries of fwctl's set", one["count"], len(prefixes))
+    return measure.Contestant(turn, check)
+
+
+def nft_file(place, namespace, prefixes):
+    file = place.file("set.nft", shapes.nft_set(prefixes))
+
+    def turn(number):
+        if number:
+            ground.run(namespace, "nft", "delete", "table", "inet", "bench")
+        return ground.timed(namespace, "nft", "-f", file)
+
+    def check(_):
+        listed = ground.run(namespace, "nft", "get", "element", "inet", "bench", "unwanted",
+                            "{ " + prefixes[-1] + " }").stdout
+        measure.expect("the last prefix in nft's set", prefixes[-1] in listed, True)
+    return measure.Contestant(turn, check)
+
+
+def ipset_file(place, namespace, prefixes):
+    file = place.file("set.ipset", shapes.ipset(prefixes, len(prefixes)))
+
+    def turn(number):
+        if number:
+            ground.run(namespace, "ipset", "destroy", "unwanted")
+        return ground.timed(namespace, "ipset", "restore", "-file", file)
+
+    def check(_):
+        ground.run(namespace, "ipset", "test", "unwanted", prefixes[-1])
+    return measure.Contestant(turn, check)
+
+
+# --- one address more
+
+def one_more(bench, place, few, many):
+    title = "one address more"
+    makers = {}
+    for name, make in (("fwctl", fwctl_more), ("nft", nft_more), ("ipset", ipset_more)):
+        for count in (few, many):
+            makers[f"{name} {count}"] = (lambda namespace, make=make, count=count:
+                                         make(bench, place, namespace, list(shapes.prefixes(count))))
+    found = bench.compare(title, bench.ready(makers, place.namespace))
+    rows = [Row(f"{title}, {many:,} there", "ms", found[f"fwctl {many}"], f"fwctl, {few:,} there",
+                found[f"fwctl {few}"], "the cost", at_most(2))]
+    for name, words in (("nft", "nft add element"), ("ipset", "ipset add")):
+        for count in (few, many):
+            rows.append(Row(f"{title}, {count:,} there", "ms", found[f"fwctl {count}"], words,
+                            bench.series(found, f"{name} {count}"), "as fast"))
+    return rows
+
+
+def new_address(number):
+    return f"12.0.{number >> 7}.{number % 128 * 2}"  # in no prefix, and beside none
+
+
+def fwctl_more(bench, place, namespace, prefixes):
+    server = place.fwctl(namespace, {"rules.yaml": (
+        "version: 1\nsets:\n  unwanted: [" + ", ".join(prefixes) + "]\n"
+        "rules:\n  - deny: any\n    from: '@unwanted'\n")})
+
+    def turn(number):
+        took = server.timed("set", "add", "unwanted", new_address(number))
+        if not bench.quick:
+            time.sleep(measure.CHANGES_THAT_LINGER)
+        return took
+
+    def check(turns):
+        [one] = server.daemon.json("set", "list")["sets"]
+        measure.expect("entries of fwctl's set", one["count"], len(prefixes) + turns)
+    return measure.Contestant(turn, check)
+
+
+def nft_more(_, place, namespace, prefixes):
+    ground.run(namespace, "nft", "-f", place.file(f"set-{len(prefixes)}.nft", shapes.nft_set(prefixes)))
+
+    def turn(number):
+        return ground.timed(namespace, "nft", "add", "element", "inet", "bench", "unwanted",
+                            "{ " + new_address(number) + " }")
+    return measure.Contestant(turn)
+
+
+def ipset_more(_, place, namespace, prefixes):
+    file = place.file(f"set-{len(prefixes)}.ipset", shapes.ipset(prefixes, len(prefixes)))
+    ground.run(namespace, "ipset", "restore", "-file", file)
+
+    def turn(number):
+        return ground.timed(namespace, "ipset", "add", "unwanted", new_address(number))
+    return measure.Contestant(turn)
