@@ -84,6 +84,7 @@ def peak_memory(*command):
     with _running(command) as (pid, output):
         while (now := resident(pid)["VmHWM"]) is not None:
             peak = now
+            time.sleep(0.0002)
             if time.monotonic() > deadline:
                 raise Failed(f"'{command[0]}' took longer than {LONGEST_COMMAND} s")
         _, status = os.waitpid(pid, 0)

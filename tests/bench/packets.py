@@ -85,10 +85,12 @@ def contestant(bench, protocol, name, make, pair):
         measure.expect(f"{name}: a port without a rule", found, "filtered")
 
     def turn(_):
-        forget_flows(server)
         duration = SECONDS / 5 if bench.quick else SECONDS
-        done = lab.run(FLOWS, protocol, f"/run/netns/{client}", f"/run/netns/{server}",
-                       ground.SERVER_ADDRESS, shapes.LAST_PORT, duration, MOST[protocol])
+        try:
+            done = lab.run(FLOWS, protocol, f"/run/netns/{client}", f"/run/netns/{server}",
+                           ground.SERVER_ADDRESS, shapes.LAST_PORT, duration, MOST[protocol])
+        finally:
+            forget_flows(server)
         figures = json.loads(done.stdout)
         if figures["lost"] > figures["arrived"] / 100:
             raise measure.Failed(f"{name}: {figures['lost']} flows of {figures['arrived']} were lost")
@@ -97,7 +99,8 @@ def contestant(bench, protocol, name, make, pair):
 
 
 def forget_flows(namespace):
-    """Empties the connection tracking table: each turn begins with the same."""
+    """Empties the connection tracking table, which is one for all namespaces in the kernel: each turn
+    finds it as the others did."""
     delete, flags = 1 << 8 | 2, 1 | 4  # IPCTNL_MSG_CT_DELETE without a tuple; REQUEST | ACK
     with lab.inside(namespace), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as netfilter:
         netfilter.send(struct.pack("=IHHIIBBH", 20, delete, flags, 1, 0, 0, 0, 0))

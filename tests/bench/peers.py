@@ -32,9 +32,11 @@ def fetch(wanted):
     for program in missing:
         try:
             _fetch(program)
+        except subprocess.CalledProcessError as problem:
+            said = problem.stderr.strip() or str(problem)
+            reasons[program] = "could not be fetched: " + said.splitlines()[0]
         except (OSError, subprocess.SubprocessError) as problem:
-            said = getattr(problem, "stderr", None) or str(problem)
-            reasons[program] = "could not be fetched: " + said.strip().splitlines()[-1]
+            reasons[program] = f"could not be fetched: {problem}"
     return reasons
 
 
