@@ -40,20 +40,21 @@ Json rule_json(const Firewall& firewall, std::size_t index,
   for (const auto& interface : rule.interfaces) on += (on.empty() ? "" : ",") + interface;
   for (const auto& interface : rule.out_interfaces)
     on += (&interface != &rule.out_interfaces.front() ? "," : " to ") + interface;
-  Json json{{"number", index + 1},
-            {"id", id},
-            {"text", policy::command_text(rule)},
-            {"verdict", text(rule.verdict)},
-            {"what", policy::what_text(rule)},
-            {"from", policy::from_text(rule)},
-            {"on", on},
-            {"direction", text(rule.direction)},
-            {"log", text(rule.log)},
-            {"rate", rule.verdict == policy::Verdict::limit ? text(rule.rate) : std::string()},
-            {"comment", rule.comment},
-            {"managed", rule.layer == policy::Layer::managed},
-            {"file", firewall.sources().at(rule.source).name},
-            {"line", rule.at.line}};
+  Json json{
+      {"number", index + 1},
+      {"id", id},
+      {"text", policy::command_text(rule)},
+      {"verdict", text(rule.verdict)},
+      {"what", policy::what_text(rule)},
+      {"from", policy::from_text(rule)},
+      {"on", on},
+      {"direction", text(rule.direction)},
+      {"log", text(rule.log)},
+      {"rate", rule.verdict == policy::Verdict::limit ? text(rule.rate) : std::string()},
+      {"comment", rule.comment},
+      {"managed", rule.layer == policy::Layer::managed || rule.layer == policy::Layer::trusted},
+      {"file", firewall.sources().at(rule.source).name},
+      {"line", rule.at.line}};
   add_hits(json, id, hits);
   return json;
 }

@@ -1,8 +1,9 @@
 #include "rules/evaluate.h"
 
 #include <algorithm>
-#include <string_view>
 #include <utility>
+
+#include "rules/interface.h"
 
 namespace fwctl {
 namespace {
@@ -155,6 +156,31 @@ Match match_account(std::uint32_t wanted,
   return {.share = account ? all_or_none(*account == wanted) : Share::some, .unmet = condition};
 }
 
+// As it arrived, before its destination was exchanged.
+Packet as_sent(Packet packet) {
+  packet.traffic = policy::Traffic::incoming;
+  packet.to = packet.sent_to->address;
+  packet.to_port = packet.sent_to->port;
+  packet.out_interface.clear();
+  packet.sent_to.reset();
+  return packet;
+}
+
+// Whether it goes where the forward leads, and was sent where the forward begins.
+bool redirects(const CheckedPolicy& policy, const policy::CheckedForward& forward,
+               const Packet& packet) {
+  if (packet.to != forward.to) return false;
+  const Packets sent = only(as_sent(packet));
+  Conditions conditions = forward.conditions;
+  return std::ranges::any_of(forward.conditions.flows, [&](const Flow& flow) {
+    const PortRange leads_to =
+        forward.to_port ? PortRange{*forward.to_port, *forward.to_port} : flow.to;
+    conditions.flows = {flow};
+    return leads_to.contains({packet.to_port, packet.to_port}) &&
+           match(policy, conditions, sent).share == Share::all;
+  });
+}
+
 }  // namespace
 
 Match match(const CheckedPolicy& policy, const Conditions& conditions, const Packets& packets) {
@@ -186,17 +212,18 @@ Match match(const CheckedPolicy& policy, const Conditions& conditions, const Pac
   return packets_left.result();
 }
 
-bool matches_interface(const std::string& pattern, const std::string& name) {
-  if (!pattern.ends_with('*')) return pattern == name;
-  return name.starts_with(std::string_view(pattern).substr(0, pattern.size() - 1));
-}
-
 Decision evaluate(const CheckedPolicy& policy, const Packet& packet) {
   const Packets packets = only(packet);
-  for (const auto& rule : policy.rules(packet.traffic))
+  for (const auto& rule : policy.rules(packet.traffic)) {
+    if (packet.sent_to && !rule.always_first()) break;
     if (match(policy, rule.conditions, packets).share == Share::all)
       return {.verdict = rule.verdict, .rule = &rule};
-  return {.verdict = policy.default_for(packet.traffic)};
+  }
+  if (!packet.sent_to) return {.verdict = policy.default_for(packet.traffic)};
+  for (const auto& forward : policy.forwards())
+    if (redirects(policy, forward, packet))
+      return {.verdict = policy::Verdict::allow, .forward = &forward};
+  return evaluate(policy, as_sent(packet));
 }
 
 std::vector<Step> trail(const CheckedPolicy& policy, const Packets& packets) {

@@ -10,6 +10,11 @@
 
 namespace fwctl {
 
+struct Endpoint {
+  Address address;
+  std::uint16_t port = 0;  // of protocols that have ports
+};
+
 struct Packet {
   policy::Traffic traffic = policy::Traffic::incoming;
   Address from;
@@ -26,14 +31,20 @@ struct Packet {
   std::optional<std::uint32_t> user;
   std::optional<std::uint32_t> group;
   policy::State state = policy::State::fresh;
+  // Where a routed packet's connection was sent, if another destination took the place of that one
+  // (DNAT) before `to` and `to_port`: by a forward of the policy's, or by another program, as for
+  // the published port of a container.
+  std::optional<Endpoint> sent_to;
 };
 
 struct Decision {
   // `limit`: allowed for as long as the source stays within the rate, else rejected.
   policy::Verdict verdict = policy::Verdict::deny;
-  const policy::CheckedRule* rule = nullptr;  // in the policy; null: the default decided
+  const policy::CheckedRule* rule = nullptr;        // in the policy; null: the default decided,
+  const policy::CheckedForward* forward = nullptr;  // or this forward of the policy's did
 };
 
+// What another program redirected is judged as incoming: as what it was sent to this host as.
 Decision evaluate(const policy::CheckedPolicy& policy, const Packet& packet);
 
 // All packets that have this in common; what it leaves open may be anything.
@@ -100,8 +111,5 @@ struct Step {
 // The rules that are asked about `packets`, in their order. Only the last may match all of them; if
 // it doesn't, the default decides for those that no rule matches.
 std::vector<Step> trail(const policy::CheckedPolicy& policy, const Packets& packets);
-
-// An interface name against a name or a pattern ending in *.
-bool matches_interface(const std::string& pattern, const std::string& name);
 
 }  // namespace fwctl

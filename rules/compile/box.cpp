@@ -61,7 +61,7 @@ struct Builder {
 }  // namespace
 
 Bytes interface_bytes(const std::string& name) {
-  if (is_pattern(name)) return name.substr(0, name.size() - 1);
+  if (is_pattern(name)) return name.substr(0, name.find_last_not_of("*?") + 1);
   Bytes bytes = name;
   bytes.resize(nft::width(Field::iifname), '\0');
   return bytes;

@@ -10,7 +10,9 @@
 #include "rules/compile/box.h"
 #include "rules/compile/bytes.h"
 #include "rules/compile/clause.h"
+#include "rules/compile/publish.h"
 #include "rules/compile/translate.h"
+#include "rules/interface.h"
 #include "rules/nft/references.h"
 
 namespace fwctl::compile {
@@ -27,7 +29,6 @@ using policy::Verdict;
 
 constexpr std::string_view refuse_chain = "refuse";
 constexpr std::string_view invalid_id = "invalid";  // of the baseline
-constexpr std::string_view audit_comment = "audit";
 // As ufw: three lines a minute for each logging rule, after ten at once.
 constexpr nft::Limit log_limit{.rate = 3, .seconds = 60, .burst = 10};
 // Sources that a limit remembers at once, 100 bytes or so of kernel memory each. Beyond that a
@@ -37,6 +38,15 @@ constexpr std::uint32_t most_limited_sources = 65535;
 constexpr int limited_prefix = 64;
 // So many conditions of one kind become a lookup; fewer read better as rules, and cost no more.
 constexpr std::size_t worth_a_lookup = 4;
+
+void match_interface(std::vector<nft::Statement>& out, Field field, const std::string& pattern) {
+  out.emplace_back(nft::Match{.field = field, .value = interface_bytes(pattern)});
+  if (!pattern.ends_with('?')) return;
+  // As long as a name can be: no character may be missing.
+  Bytes characters(longest_interface, any_character_bit);
+  characters.resize(nft::width(field), '\0');
+  out.emplace_back(nft::Match{.field = field, .value = characters, .mask = characters});
+}
 
 Bytes mask_bytes(std::size_t size, int length) {
   Bytes mask(size, '\0');
@@ -110,12 +120,12 @@ class ChainBuilder {
 
   void build() {
     add_audit();
-    bool baseline = true;
+    bool redirected = false;
     for (const auto& rule : policy_.rules(traffic_)) {
-      if (std::exchange(baseline, !rule.written) && !baseline) add_forwarded();
+      if (!rule.always_first() && !std::exchange(redirected, true)) add_redirected();
       add(rule);
     }
-    if (baseline) add_forwarded();
+    if (!redirected) add_redirected();
     flush();
     add_default();
     ruleset_.chains.push_back(std::move(chain_));
@@ -126,11 +136,11 @@ class ChainBuilder {
   }
 
  private:
-  // What a forward redirects, no rule is asked about.
-  void add_forwarded() {
-    if (traffic_ != Traffic::routed || policy_.forwards().empty()) return;
+  // Which of what was redirected passes, no rule for routed packets is asked.
+  void add_redirected() {
+    if (traffic_ != Traffic::routed) return;
     flush();
-    for (auto& rule : forwarded_rules(policy_, matcher())) chain_.rules.push_back(std::move(rule));
+    for (auto& rule : redirected_rules(policy_, matcher())) chain_.rules.push_back(std::move(rule));
   }
 
   void add(const CheckedRule& rule) {
@@ -266,11 +276,9 @@ class ChainBuilder {
     std::vector<nft::Statement> out;
     if (clause.interface) {
       const auto field = traffic_ == Traffic::outgoing ? Field::oifname : Field::iifname;
-      out.emplace_back(nft::Match{.field = field, .value = interface_bytes(*clause.interface)});
+      match_interface(out, field, *clause.interface);
     }
-    if (clause.out_interface)
-      out.emplace_back(
-          nft::Match{.field = Field::oifname, .value = interface_bytes(*clause.out_interface)});
+    if (clause.out_interface) match_interface(out, Field::oifname, *clause.out_interface);
     match_link(out, clause);
     match_sender(out, clause);
     if (clause.states != 0) out.emplace_back(any_bit(Field::ct_state, clause.states));
@@ -497,6 +505,7 @@ nft::Ruleset compile(const CheckedPolicy& policy) {
   }
   const ChainBuilder routed(policy, Traffic::routed, ruleset);
   add_translations(policy, routed.matcher(), ruleset);
+  add_published(ruleset);
   if (refuses(ruleset)) add_refuse_chain(ruleset);
   const auto used = nft::referenced_sets(ruleset);
   for (const auto& set : policy.sets())

@@ -4,7 +4,8 @@
 // (incoming, outgoing, routed), so that a change can put a whole new chain in its place at once.
 // Runs of rules that ask only for protocol and port, or ICMP type, become one lookup in a verdict
 // map; others stay rules of their own, in the policy's order. Every rule and element bears the id
-// of the policy's rule as its comment and counts what it decides.
+// of the policy's rule as its comment and counts what it decides. What another program redirected
+// is judged by a copy of the incoming chain that looks at where it was sent (publish.h).
 #pragma once
 
 #include "rules/nft/ruleset.h"
@@ -17,7 +18,8 @@ nft::Ruleset compile(const policy::CheckedPolicy& policy);
 // The NFLOG group of all that is logged: who reads it, gets it.
 constexpr std::uint16_t log_group = 7227;
 
-// Comment of the rules that apply a default verdict.
+// Comment of the rules that apply a default verdict, and of those that log all that comes.
 constexpr std::string_view default_comment = "default";
+constexpr std::string_view audit_comment = "audit";
 
 }  // namespace fwctl::compile

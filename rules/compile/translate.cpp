@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "rules/compile/bytes.h"
+#include "rules/compile/publish.h"
 
 namespace fwctl::compile {
 namespace {
@@ -14,6 +15,10 @@ using policy::CheckedForward;
 // Where nft has dstnat and srcnat.
 constexpr int destination_priority = -100;
 constexpr int source_priority = 100;
+
+nft::Statement redirected() {
+  return any_bit(Field::ct_status, nft::ct_status_dnat);
+}
 
 void add_base_chain(std::string name, nft::HookPoint point, int priority, std::string to,
                     nft::Ruleset& ruleset) {
@@ -82,7 +87,7 @@ void add_translations(const policy::CheckedPolicy& policy, const Matcher& match,
   }
 }
 
-std::vector<nft::Rule> forwarded_rules(const policy::CheckedPolicy& policy, const Matcher& match) {
+std::vector<nft::Rule> redirected_rules(const policy::CheckedPolicy& policy, const Matcher& match) {
   std::vector<nft::Rule> out;
   for (const auto& forward : policy.forwards())
     for (const auto& arriving : clauses_of(policy, forward, forward.conditions)) {
@@ -99,10 +104,13 @@ std::vector<nft::Rule> forwarded_rules(const policy::CheckedPolicy& policy, cons
         statements.emplace_back(nft::RangeMatch{.field = Field::ct_original_dport,
                                                 .low = port_bytes(asked.first),
                                                 .high = port_bytes(asked.last)});
-      statements.emplace_back(any_bit(Field::ct_status, nft::ct_status_dnat));
+      statements.push_back(redirected());
       statements.emplace_back(nft::Verdict{nft::VerdictKind::accept, {}});
       out.push_back({.statements = std::move(statements), .comment = forward.id});
     }
+  out.push_back({.statements = {redirected(), nft::Verdict{nft::VerdictKind::go_to,
+                                                           std::string(published_chain)}},
+                 .comment = {}});
   return out;
 }
 

@@ -1,4 +1,4 @@
-// Forwards and masquerades as nat chains, and what forwards let through.
+// Forwards and masquerades as nat chains, and what becomes of redirected packets.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,8 @@ using Matcher = std::function<std::vector<nft::Statement>(const Clause&)>;
 void add_translations(const policy::CheckedPolicy& policy, const Matcher& match,
                       nft::Ruleset& ruleset);
 
-// Rules for the chain of routed packets, which let through what a forward has redirected.
-std::vector<nft::Rule> forwarded_rules(const policy::CheckedPolicy& policy, const Matcher& match);
+// Rules for the chain of routed packets: what a forward has redirected passes; what another program
+// has goes to the chain of published ports.
+std::vector<nft::Rule> redirected_rules(const policy::CheckedPolicy& policy, const Matcher& match);
 
 }  // namespace fwctl::compile

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "rules/nft/lookups.h"
 #include "rules/nft/references.h"
 #include "rules/number.h"
 
@@ -98,15 +99,7 @@ class Replacement {
     };
     if (different == nullptr || without_marker(live_) != without_marker(wanted_)) return nullptr;
     // Looked into twice, a packet could meet the old elements first and the new ones then.
-    return lookups(different->name) == 1 ? different : nullptr;
-  }
-
-  std::ptrdiff_t lookups(const std::string& set) const {
-    std::ptrdiff_t count = 0;
-    for (const auto& chain : live_.chains)
-      count += std::count_if(chain.rules.begin(), chain.rules.end(),
-                             [&](const Rule& rule) { return references(rule).sets.contains(set); });
-    return count;
+    return most_lookups(live_, different->name) == 1 ? different : nullptr;
   }
 
   void change_elements(const Set& wanted) {

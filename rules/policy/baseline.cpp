@@ -1,5 +1,6 @@
 #include "rules/policy/baseline.h"
 
+#include <algorithm>
 #include <array>
 #include <initializer_list>
 #include <utility>
@@ -7,16 +8,36 @@
 namespace fwctl::policy {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 8> descriptions{{
-    {"loopback", "this host talking to itself"},
-    {"established", "packets of connections already allowed"},
-    {"invalid", "packets of no known connection"},
-    {"dhcp-client", "answers to this host's DHCP client"},
-    {"icmp-errors", "ICMP errors"},
-    {"echo", "ping"},
-    {"neighbour-discovery", "IPv6 neighbour and router discovery"},
-    {"mld", "IPv6 multicast listener discovery"},
-}};
+struct Item {
+  std::string_view name;
+  std::string_view description;
+  std::string_view missed;  // as missed_without() has it
+};
+
+constexpr std::array items{
+    Item{"loopback", "this host talking to itself",
+         "programs of this host reach each other only where rules allow it, in and out"},
+    Item{"established", "packets of connections already allowed", {}},
+    Item{"invalid", "packets of no known connection", {}},
+    Item{"dhcp-client", "answers to this host's DHCP client", {}},
+    Item{"icmp-errors", "ICMP errors", {}},
+    Item{"echo", "ping", {}},
+    Item{"neighbour-discovery", "IPv6 neighbour and router discovery",
+         "IPv6 works only where rules allow ICMPv6 types 133 to 136, in and out"},
+    Item{"mld", "IPv6 multicast listener discovery", {}},
+};
+
+constexpr std::string_view containers_description = "what begins in a container's network";
+
+// docker0, docker_gwbridge and what `docker network create` makes; podman0, podman1, ... of
+// netavark; cni0 and cni-podman0 of CNI plugins.
+constexpr std::array container_interfaces{"docker*", "br-????????????", "podman*", "cni*"};
+
+const Item* find(std::string_view name) {
+  const auto* found =
+      std::find_if(items.begin(), items.end(), [&](const Item& item) { return item.name == name; });
+  return found == items.end() ? nullptr : found;
+}
 
 constexpr std::uint8_t bit(State state) {
   return static_cast<std::uint8_t>(state);
@@ -59,7 +80,7 @@ CheckedRule mld() {
 
 }  // namespace
 
-std::vector<CheckedRule> baseline(Traffic traffic) {
+std::vector<CheckedRule> baseline(Traffic traffic, const std::vector<SwitchedOff>& without) {
   std::vector<CheckedRule> rules;
   if (traffic != Traffic::routed)
     rules.push_back(rule("loopback", Verdict::allow, {.interfaces = {"lo"}}));
@@ -81,13 +102,38 @@ std::vector<CheckedRule> baseline(Traffic traffic) {
     rules.push_back(neighbour_discovery());
     rules.push_back(mld());
   }
+  std::erase_if(rules, [&](const CheckedRule& rule) {
+    return std::any_of(without.begin(), without.end(),
+                       [&](const SwitchedOff& off) { return off.item == rule.id; });
+  });
   return rules;
 }
 
+CheckedRule container_networks() {
+  return rule(containers_id, Verdict::allow,
+              {.interfaces = {container_interfaces.begin(), container_interfaces.end()}});
+}
+
+std::vector<std::string_view> baseline_items() {
+  std::vector<std::string_view> names;
+  names.reserve(items.size());
+  for (const auto& item : items) names.push_back(item.name);
+  return names;
+}
+
+bool can_be_switched_off(std::string_view item) {
+  return item != "established";
+}
+
+std::string_view missed_without(std::string_view item) {
+  const auto* found = find(item);
+  return found == nullptr ? std::string_view() : found->missed;
+}
+
 std::string_view baseline_description(std::string_view id) {
-  for (const auto& [name, description] : descriptions)
-    if (name == id) return description;
-  return {};
+  if (id == containers_id) return containers_description;
+  const auto* found = find(id);
+  return found == nullptr ? std::string_view() : found->description;
 }
 
 }  // namespace fwctl::policy

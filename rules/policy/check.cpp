@@ -93,9 +93,9 @@ class Checker {
   std::optional<CheckedPolicy> check() {
     define_services(checked_.policy_, sources_, services_);
     check_sets();
-    for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed})
-      checked_.rules_[static_cast<std::size_t>(traffic)] = baseline(traffic);
+    check_baseline();
     for (std::size_t index = 0; index < checked_.policy_.rules.size(); ++index) check_rule(index);
+    if (checked_.policy_.containers) rules(Traffic::routed).push_back(container_networks());
     check_forwards();
     check_masquerades();
     if (has_errors(diagnostics_)) return {};
@@ -106,6 +106,28 @@ class Checker {
  private:
   void complain(const Rule& rule, Span at, std::string_view message) {
     diagnostics_.push_back(error_in(sources_.at(rule.source), at, message));
+  }
+
+  std::vector<CheckedRule>& rules(Traffic traffic) {
+    return checked_.rules_[static_cast<std::size_t>(traffic)];
+  }
+
+  void check_baseline() {
+    const auto& off = checked_.policy_.switched_off;
+    for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed})
+      rules(traffic) = baseline(traffic, off);
+    for (const auto& [item, source, at] : off) {
+      const auto missed = missed_without(item);
+      if (!can_be_switched_off(item))
+        diagnostics_.push_back(
+            error_in(sources_.at(source), at,
+                     "'" + item +
+                         "' cannot be switched off: a rule decides what begins a connection, and "
+                         "without it no answer would pass"));
+      else if (!missed.empty())
+        diagnostics_.push_back(
+            warning_in(sources_.at(source), at, "without '" + item + "', " + std::string(missed)));
+    }
   }
 
   void check_sets() {
@@ -157,8 +179,7 @@ class Checker {
     if (nowhere(rule.interfaces, conditions.interfaces) ||
         nowhere(rule.out_interfaces, conditions.out_interfaces))
       return;
-    checked_.rules_[static_cast<std::size_t>(traffic(rule.direction))].push_back(
-        std::move(checked));
+    rules(traffic(rule.direction)).push_back(std::move(checked));
   }
 
   // With those that `wan` is now in its place; each once.
@@ -465,17 +486,17 @@ class Checker {
   }
 
   void warn_of_shadows() {
-    const auto& rules = checked_.policy_.rules;
+    const auto& written = checked_.policy_.rules;
     for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed}) {
       const auto& all = checked_.rules(traffic);
       for (const auto& shadow : find_shadows(all)) {
         const auto& hidden = all[shadow.hidden];
         const auto& by = all[shadow.by];
         if (!hidden.written) continue;
-        const Rule& rule = rules[*hidden.written];
+        const Rule& rule = written[*hidden.written];
         std::string message = "never matches: ";
         if (by.written) {
-          const Rule& first = rules[*by.written];
+          const Rule& first = written[*by.written];
           message += "rule " + std::to_string(*by.written + 1) + ", '" + command_text(first) +
                      "' (" + sources_.place_of(first) + "), decides all of it before";
         } else {

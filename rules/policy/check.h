@@ -57,6 +57,9 @@ struct Conditions {
   std::vector<std::uint32_t> groups;  // likewise
 };
 
+// The id of what lets container networks out, behind the rules for routed traffic.
+constexpr std::string_view containers_id = "containers";
+
 struct CheckedRule {
   std::string id;  // "r" and 8 hexadecimal digits, or the name of a baseline item
   Verdict verdict = Verdict::deny;
@@ -65,6 +68,9 @@ struct CheckedRule {
   Conditions conditions;
   // Index into CheckedPolicy::policy().rules; nullopt for the baseline, which no one wrote.
   std::optional<std::size_t> written;
+
+  // Of the baseline that stands before all rules.
+  bool always_first() const { return !written && id != containers_id; }
 };
 
 // Addresses of one family each, sorted, disjoint, merged where they touch.
@@ -94,7 +100,7 @@ class CheckedPolicy {
  public:
   const Policy& policy() const { return policy_; }
   const std::vector<CheckedSet>& sets() const { return sets_; }
-  // In the order of evaluation, the baseline first.
+  // In the order of evaluation: the baseline, the rules, and what lets container networks out.
   const std::vector<CheckedRule>& rules(Traffic traffic) const {
     return rules_[static_cast<std::size_t>(traffic)];
   }

@@ -24,6 +24,8 @@ Lines lines(const Policy& policy) {
     out.push_back("default " + std::string(text(policy.default_for(traffic))) + " " +
                   std::string(text(traffic)));
   out.push_back("logging " + std::string(text(policy.logging)));
+  for (const auto& off : policy.switched_off) out.push_back("baseline without " + off.item);
+  out.emplace_back(policy.containers ? "containers allow" : "containers deny");
   for (const auto& set : policy.sets) {
     if (set.ranges.empty()) out.push_back("set " + set.name + " without addresses");
     for (const auto& range : set.ranges) out.push_back("set " + set.name + " " + range.text());

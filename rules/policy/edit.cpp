@@ -9,22 +9,34 @@
 namespace fwctl::policy {
 namespace {
 
-// Rules of the three layers follow each other in the policy; this finds the one of `added` again.
+// Rules of the layers follow each other in the policy; this finds the one of `added` again.
 class Layout {
  public:
   Layout(const CheckedPolicy& policy, const Added& added)
       : before_(added.before.size()),
-        managed_(policy.policy().rules.size() - added.before.size() - added.rules.size()) {}
+        first_trusted_(first_trusted(policy.policy().rules)),
+        first_added_(first_trusted_ - added.rules.size()) {}
 
-  std::size_t first_added() const { return before_ + managed_; }
-  bool managed(std::size_t index) const { return index >= before_ && index < first_added(); }
+  std::size_t first_added() const { return first_added_; }
+  std::size_t first_trusted() const { return first_trusted_; }
+  // By what people wrote: a rule of theirs, or a name they trust.
+  bool managed(std::size_t index) const {
+    return index >= before_ && (index < first_added_ || index >= first_trusted_);
+  }
   Rule& at(Added& added, std::size_t index) const {
     return index < before_ ? added.before[index] : added.rules[index - first_added()];
   }
 
  private:
+  static std::size_t first_trusted(const std::vector<Rule>& rules) {
+    const auto first = std::find_if(rules.begin(), rules.end(),
+                                    [](const Rule& rule) { return rule.layer == Layer::trusted; });
+    return static_cast<std::size_t>(first - rules.begin());
+  }
+
   std::size_t before_;
-  std::size_t managed_;
+  std::size_t first_trusted_;
+  std::size_t first_added_;
 };
 
 // About the same packets: what may differ is the verdict, the logging and the comment.
@@ -58,7 +70,7 @@ EditResult place_new(const CheckedPolicy& policy, const Sources& sources, Edit e
   if (index <= edit.added.before.size()) {
     const auto at = edit.added.before.begin() + static_cast<std::ptrdiff_t>(index);
     edit.added.before.insert(at, std::move(rule));
-  } else if (index >= layout.first_added()) {
+  } else if (index >= layout.first_added() && index <= layout.first_trusted()) {
     const auto at =
         edit.added.rules.begin() + static_cast<std::ptrdiff_t>(index - layout.first_added());
     edit.added.rules.insert(at, std::move(rule));

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "rules/icmp.h"
+#include "rules/interface.h"
 #include "rules/nearest.h"
 #include "rules/number.h"
 
@@ -20,7 +21,6 @@ constexpr std::array<std::string_view, 13> words{"in",   "out",  "on",   "log", 
                                                  "from", "to",   "port", "comment", "mac",
                                                  "mark", "user", "group"};
 // IFNAMSIZ - 1 of linux/if.h.
-constexpr std::size_t longest_interface = 15;
 
 // LOGIN_NAME_MAX of limits.h, less the NUL at its end.
 constexpr std::size_t longest_account = 255;
@@ -223,10 +223,14 @@ bool valid_account(std::string_view name) {
 
 Parsed<std::string> parse_interface(std::string_view piece, Span /*at*/) {
   const bool pattern = piece.ends_with('*') || piece.ends_with('+');
-  const auto name = pattern ? piece.substr(0, piece.size() - 1) : piece;
-  if (name.empty()) return problem(piece, "a pattern needs at least one character before the *");
-  if (name.size() > longest_interface)
+  if (piece.size() - (pattern ? 1 : 0) > longest_interface)
     return problem(piece, "interface names have at most 15 characters");
+  if (piece.ends_with('?') && piece.size() != longest_interface)
+    return problem(piece,
+                   "question marks at the end fill a name up to 15 characters, as in "
+                   "br-????????????: shorter names cannot be told by their length");
+  const auto name = pattern ? piece.substr(0, piece.size() - 1) : stem(piece);
+  if (name.empty()) return problem(piece, "a pattern needs at least one character before the *");
   const bool valid =
       name != "." && name != ".." && std::all_of(name.begin(), name.end(), [](char c) {
         return letter(c) || digit(c) ||
@@ -235,7 +239,7 @@ Parsed<std::string> parse_interface(std::string_view piece, Span /*at*/) {
   if (!valid) return problem(piece, quoted(piece) + " is not an interface name");
   if (name == "any" && !pattern)
     return problem(piece, "no interface is called any: leave the interface out instead");
-  return pattern ? std::string(name) + "*" : std::string(name);
+  return pattern ? std::string(name) + "*" : std::string(piece);
 }
 
 }  // namespace

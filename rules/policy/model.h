@@ -81,8 +81,9 @@ struct Mark {
   auto operator<=>(const Mark&) const = default;
 };
 
-// Where a rule stands in the one list (design: before, then people's files, then what was added).
-enum class Layer : std::uint8_t { before, managed, added };
+// Where a rule stands in the one list: before all, in people's files, added behind them, and what
+// `trust` brings.
+enum class Layer : std::uint8_t { before, managed, added, trusted };
 
 struct Rule {
   Verdict verdict = Verdict::deny;
@@ -175,6 +176,20 @@ struct Service {
   Span at;
 };
 
+// An item of the baseline, by its name (baseline.h), that is switched off.
+struct SwitchedOff {
+  std::string item;
+  std::size_t source = 0;
+  Span at;
+};
+
+// A neighbour, by its name (trust.h), whose rules stand behind all others in the policy's.
+struct Trust {
+  std::string name;
+  std::size_t source = 0;
+  Span at;
+};
+
 // Each level logs what the one before it does. As of ufw: `low` what rules with a log and defaults
 // that block decide; `medium` also what defaults allow, invalid packets and new connections;
 // `high` blocks without a limit, and all packets; `full` those without a limit too.
@@ -184,6 +199,9 @@ struct Policy {
   // Indexed by Traffic.
   std::array<Verdict, 3> defaults{Verdict::deny, Verdict::allow, Verdict::deny};
   Logging logging = Logging::low;
+  std::vector<SwitchedOff> switched_off;
+  bool containers = true;  // what containers begin goes out where no rule says otherwise
+  std::vector<Trust> trusts;
   std::vector<AddressSet> sets;
   std::vector<Service> services;
   std::vector<Rule> rules;  // in the order of evaluation

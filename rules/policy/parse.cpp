@@ -8,10 +8,12 @@
 #include <span>
 
 #include "rules/nearest.h"
+#include "rules/policy/baseline.h"
 #include "rules/policy/grammar.h"
 #include "rules/policy/items.h"
 #include "rules/policy/set_file.h"
 #include "rules/policy/translation.h"
+#include "rules/policy/trust.h"
 #include "rules/yaml.h"
 
 namespace fwctl::policy {
@@ -42,7 +44,10 @@ class FileReader {
   // What may be said once, and where an earlier file of the same kind has said it.
   struct Places {
     std::map<Traffic, std::string> defaults;
+    std::map<std::string, std::string, std::less<>> baseline;
+    std::map<std::string, std::string> trusts;
     std::string logging;
+    std::string containers;
   };
 
   void read(Places& places) {
@@ -51,11 +56,14 @@ class FileReader {
     places_ = &places;
     each_entry(
         *root,
-        "a policy file is a map: version, defaults, logging, sets, services, rules, forward, "
-        "masquerade",
+        "a policy file is a map: version, defaults, logging, baseline, containers, trust, sets, "
+        "services, rules, forward, masquerade",
         {{"version", [this](const Node& value) { read_version(value); }},
          {"defaults", [this](const Node& value) { read_defaults(value); }},
          {"logging", [this](const Node& value) { read_logging(value); }},
+         {"baseline", [this](const Node& value) { read_baseline(value); }},
+         {"containers", [this](const Node& value) { read_containers(value); }},
+         {"trust", [this](const Node& value) { read_trusts(value); }},
          {"sets", [this](const Node& value) { read_sets(value); }},
          {"services", [this](const Node& value) { read_services(value); }},
          {"before", [this](const Node& value) { read_before(value); }},
@@ -81,7 +89,7 @@ class FileReader {
   }
 
   // Calls the reader of each key; complains about unknown, duplicate and empty ones.
-  void each_entry(const Node& map, std::string_view expected, std::initializer_list<Key> keys) {
+  void each_entry(const Node& map, std::string_view expected, const std::vector<Key>& keys) {
     if (known_ != nullptr) {
       const auto all = names(keys);
       known_->insert_or_assign(std::string(expected),
@@ -98,7 +106,7 @@ class FileReader {
         complain(key.at, "'" + key.scalar + "' a second time");
         continue;
       }
-      const auto* found = std::find_if(
+      const auto found = std::find_if(
           keys.begin(), keys.end(),
           [&name = key.scalar](const Key& candidate) { return candidate.name == name; });
       if (found == keys.end())
@@ -110,7 +118,7 @@ class FileReader {
     }
   }
 
-  static std::vector<std::string_view> names(std::initializer_list<Key> keys) {
+  static std::vector<std::string_view> names(const std::vector<Key>& keys) {
     std::vector<std::string_view> out;
     for (const auto& key : keys) out.push_back(key.name);
     return out;
@@ -206,6 +214,65 @@ class FileReader {
     places_->logging = place_in(source_, node.at);
     policy_.logging = *level;
     if (machine_) added_.logging = level;
+  }
+
+  // Whether what is set here was not set before; `place` is where it was, or is now.
+  bool once(const Node& node, const std::string& what, std::string& place) {
+    if (place.empty()) {
+      place = place_in(source_, node.at);
+      return true;
+    }
+    complain(node.at, what + " is already set at " + place);
+    return false;
+  }
+
+  // Whether this file is one that people own; fwctl does not write such keys.
+  bool of_people(const Node& node, const std::string& key) {
+    if (machine_)
+      complain(node.at,
+               "'" + key + "' is for files of your own: rules.yaml, which fwctl writes, has none");
+    return !machine_;
+  }
+
+  void read_baseline(const Node& value) {
+    if (!of_people(value, "baseline")) return;
+    std::vector<Key> keys;
+    for (const auto item : baseline_items())
+      keys.push_back({item, [this, item](const Node& node) { read_switch(item, node); }});
+    each_entry(value, "baseline is a map from the names of its items to true or false", keys);
+  }
+
+  void read_switch(std::string_view item, const Node& node) {
+    const std::string name(item);
+    const auto* word = scalar(node, "a switch");
+    if (word == nullptr) return;
+    if (*word != "true" && *word != "false")
+      return complain(node.at, "an item of the baseline is true or false");
+    if (once(node, "'" + name + "'", places_->baseline[name]) && *word == "false")
+      policy_.switched_off.push_back({.item = name, .source = index_, .at = node.at});
+  }
+
+  void read_containers(const Node& node) {
+    if (!of_people(node, "containers")) return;
+    const auto* word = scalar(node, "containers");
+    if (word == nullptr) return;
+    if (*word != "allow" && *word != "deny")
+      return complain(node.at, "containers is allow or deny");
+    if (once(node, "containers", places_->containers)) policy_.containers = *word == "allow";
+  }
+
+  void read_trusts(const Node& value) {
+    if (!of_people(value, "trust")) return;
+    each_scalar(value, "a neighbour to trust", [this](const Node& node) { read_trust(node); });
+  }
+
+  void read_trust(const Node& node) {
+    const auto names = trust_names();
+    if (std::find(names.begin(), names.end(), node.scalar) == names.end())
+      return complain(
+          node.at, "no neighbour is called '" + node.scalar + "'" + suggestion(node.scalar, names));
+    if (once(node, "trust: " + node.scalar, places_->trusts[node.scalar]))
+      policy_.trusts.push_back({.name = node.scalar, .source = index_, .at = node.at});
   }
 
   void read_sets(const Node& value) {
@@ -635,6 +702,8 @@ ParsedPolicy parse(const Sources& sources, Diagnostics& diagnostics, KnownKeys* 
   const auto first = std::find_if(rules.begin(), rules.end(),
                                   [](const Rule& rule) { return rule.layer == Layer::before; });
   if (first != rules.end()) std::rotate(rules.begin(), first, first + before);
+  for (const auto& trust : result.policy.trusts)
+    for (auto& rule : rules_of(trust)) rules.push_back(std::move(rule));
   return result;
 }
 

@@ -1,6 +1,7 @@
 #include "rules/policy/print.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "rules/icmp.h"
 #include "rules/joined.h"
@@ -150,6 +151,18 @@ std::string translations_text(const Policy& policy) {
   return list_text("forward", policy.forwards) + list_text("masquerade", policy.masquerades);
 }
 
+// What is said once for the whole policy, apart from the defaults.
+std::string settings_text(const Policy& policy) {
+  std::string out = "logging: " + yaml::quote(text(policy.logging)) + "\n";
+  if (!policy.switched_off.empty()) out += "baseline:\n";
+  for (const auto& off : policy.switched_off) out += "  " + scalar(off.item) + ": false\n";
+  if (!policy.containers) out += "containers: deny\n";
+  std::vector<std::string> trusts;
+  for (const auto& trust : policy.trusts) trusts.push_back(trust.name);
+  if (!trusts.empty()) out += "trust: " + list(trusts) + "\n";
+  return out;
+}
+
 std::string line(std::string_view key, const std::string& value) {
   return "    " + std::string(key) + ": " + value + "\n";
 }
@@ -282,7 +295,7 @@ std::string yaml_text(const Policy& policy) {
   for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed})
     out += "  " + std::string(text(traffic)) + ": " +
            std::string(text(policy.default_for(traffic))) + "\n";
-  out += "logging: " + yaml::quote(text(policy.logging)) + "\n";
+  out += settings_text(policy);
   out += sets_text(policy.sets);
   if (!policy.services.empty()) out += "services:\n";
   for (const auto& service : policy.services) {
@@ -293,7 +306,10 @@ std::string yaml_text(const Policy& policy) {
     if (!service.description.empty())
       out += "    description: " + yaml::quote(service.description) + "\n";
   }
-  return out + list_text("rules", policy.rules) + translations_text(policy);
+  std::vector<Rule> written;
+  std::copy_if(policy.rules.begin(), policy.rules.end(), std::back_inserter(written),
+               [](const Rule& rule) { return rule.layer != Layer::trusted; });
+  return out + list_text("rules", written) + translations_text(policy);
 }
 
 }  // namespace fwctl::policy

@@ -27,6 +27,7 @@ SCHEMA = json.loads((DOCS / "policy.schema.json").read_text())
 MAPS = [
     ("a policy file is a map", [], "### The keys of a file"),
     ("defaults is a map", ["$defs", "defaults"], None),
+    ("baseline is a map", ["$defs", "baseline"], "## What is always there"),
     ("a service is a map", ["$defs", "service"], "### Your own"),
     ("a rule is a map", ["$defs", "rule"], "### The keys of a rule"),
     ("a set is a list of addresses, or a map", ["$defs", "set-file"], None),
@@ -37,6 +38,7 @@ MAPS = [
 # What the parser says about the shape of a file, which a schema can say as well.
 OF_THE_SHAPE = re.compile(
     r"unknown key|is one word, not|an empty list|has no value|is a map|are a list, each item|"
+    r"an item of the baseline is|containers is allow or deny|no neighbour is called|"
     r"one rule has one verdict|needs a verdict|is not known here: this program reads version|"
     r"logging is off|a default is|log is true|a direction is|go with limit only|"
     r"icmp-type goes with|out-interface goes with|"

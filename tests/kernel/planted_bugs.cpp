@@ -66,7 +66,8 @@ void match_names_by_their_beginning(nft::Ruleset& ruleset) {
     for (auto& rule : chain.rules)
       for (auto& statement : rule.statements)
         if (auto* match = std::get_if<nft::Match>(&statement);
-            match != nullptr && (match->field == Field::iifname || match->field == Field::oifname))
+            match != nullptr && match->mask.empty() &&
+            (match->field == Field::iifname || match->field == Field::oifname))
           match->value.resize(std::min(match->value.size(), match->value.find('\0')));
 }
 

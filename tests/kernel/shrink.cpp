@@ -63,6 +63,10 @@ Candidates smaller(const Policy& policy) {
   without_each(policy, out, [](Policy& one) -> auto& { return one.rules; });
   without_each(policy, out, [](Policy& one) -> auto& { return one.sets; });
   without_each(policy, out, [](Policy& one) -> auto& { return one.services; });
+  without_each(policy, out, [](Policy& one) -> auto& { return one.switched_off; });
+  without_each(policy, out, [](Policy& one) -> auto& { return one.trusts; });
+  without_each(policy, out, [](Policy& one) -> auto& { return one.forwards; });
+  without_each(policy, out, [](Policy& one) -> auto& { return one.masquerades; });
   for (std::size_t index = 0; index < policy.rules.size(); ++index)
     smaller_rule(policy, index, out);
   for (std::size_t index = 0; index < policy.sets.size(); ++index)

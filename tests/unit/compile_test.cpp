@@ -249,7 +249,9 @@ std::vector<std::string> logged(const policy::CheckedPolicy& policy, const Packe
   std::vector<std::string> out;
   if (level >= Logging::high || (level == Logging::medium && fresh))
     out.push_back("[fwctl audit " + std::string(text(packet.traffic)) + "] ");
-  if (meant.rule == nullptr) {
+  if (meant.forward != nullptr) {
+    // What is redirected is not logged.
+  } else if (meant.rule == nullptr) {
     const bool noise =
         packet.traffic == policy::Traffic::incoming && level < Logging::high && is_for_many(packet);
     if (level >= (meant.verdict == policy::Verdict::allow ? Logging::medium : Logging::low) &&
@@ -274,13 +276,17 @@ TEST(Compile, NoPacketGetsAnotherVerdict) {
       const auto packet = random.packet(policy);
       const auto meant = evaluate(policy, packet);
       const auto found = judge(ruleset, packet);
-      const auto by =
-          meant.rule == nullptr ? std::string(compile::default_comment) : meant.rule->id;
+      std::string by(compile::default_comment);
+      if (meant.rule != nullptr) by = meant.rule->id;
+      if (meant.forward != nullptr) by = meant.forward->id;
       const auto told = [&] {
         return "from " + packet.from.text() + " port " + std::to_string(packet.from_port) + " to " +
                packet.to.text() + " port " + std::to_string(packet.to_port) + " " +
-               packet.protocol.text() + " on " + packet.interface + "\n" +
-               yaml_text(policy.policy()) + nft::text(ruleset);
+               packet.protocol.text() + " on " + packet.interface +
+               (packet.sent_to ? " sent to " + packet.sent_to->address.text() + " port " +
+                                     std::to_string(packet.sent_to->port)
+                               : "") +
+               "\n" + yaml_text(policy.policy()) + nft::text(ruleset);
       };
       ASSERT_EQ(found.misread, "") << told();
       ASSERT_EQ(found.by, by) << told();

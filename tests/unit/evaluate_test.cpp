@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "rules/interface.h"
 #include "rules/policy/print.h"
 #include "tests/unit/policies.h"
 #include "tests/unit/random_policy.h"
@@ -285,7 +286,8 @@ TEST(Trail, HoldsForEveryPacketItIsAbout) {
   for (int count = 0; count < 400; ++count) {
     const auto policy = load(random.policy(12));
     for (int kinds = 0; kinds < 20; ++kinds) {
-      const Packet some = random.packet(policy);
+      Packet some = random.packet(policy);
+      some.sent_to.reset();  // of a redirected one, a trail says nothing
       Packets packets{.traffic = some.traffic,
                       .from = {some.from, some.from},
                       .to = {some.to, some.to},
@@ -355,6 +357,120 @@ TEST(MatchesInterface, TakesNamesAndPatterns) {
   EXPECT_TRUE(matches_interface("eth*", "eth01"));
   EXPECT_TRUE(matches_interface("eth*", "eth"));
   EXPECT_FALSE(matches_interface("eth*", "et"));
+}
+
+TEST(MatchesInterface, AQuestionMarkIsOneCharacter) {
+  EXPECT_TRUE(matches_interface("br-????????????", "br-0123456789ab"));
+  EXPECT_TRUE(matches_interface("br-????????????", "br-enp3s0-12.34"));
+  for (const auto* name : {"br-lan", "br-0123456789a", "br-0123456789AB", "br-0123_56789ab",
+                           "bR-0123456789ab", "virbr0123456789"})
+    EXPECT_FALSE(matches_interface("br-????????????", name)) << name;
+}
+
+// A connection to 192.0.2.1, or 2001:db8::1, that went on to a container instead.
+Packet published(std::string_view from, std::uint16_t port) {
+  auto packet = incoming(from, port);
+  packet.traffic = Traffic::routed;
+  packet.sent_to = {packet.to, port};
+  packet.to = address(packet.to.family() == Family::ipv4 ? "172.17.0.2" : "fd00:17::2");
+  packet.to_port = 80;
+  packet.out_interface = "docker0";
+  return packet;
+}
+
+TEST(Evaluate, IncomingRulesJudgeWhatAnotherProgramRedirected) {
+  const auto policy = load(
+      "defaults: {incoming: reject, outgoing: allow, routed: deny}\n"
+      "rules:\n"
+      "  - deny from 203.0.113.9\n"
+      "  - allow from any to 192.0.2.1 port 8080\n"
+      "  - deny to 172.17.0.2\n"
+      "  - allow 80/tcp\n"
+      "  - route allow in on eth0\n"
+      "  - allow in on docker0 8081/tcp\n");
+  EXPECT_EQ(decided(policy, published("203.0.113.9", 8080)), "deny by 1");
+  EXPECT_EQ(decided(policy, published("203.0.113.8", 8080)), "allow by 2");
+  EXPECT_EQ(decided(policy, published("203.0.113.8", 80)), "allow by 4");
+  EXPECT_EQ(decided(policy, published("203.0.113.8", 8081)), "default reject")
+      << "the container's port 80 and its interface have no part in it";
+  EXPECT_EQ(decided(policy, published("2001:db8::9", 8080)), "default reject");
+  auto packet = published("203.0.113.9", 8080);
+  packet.state = State::established;
+  EXPECT_EQ(decided(policy, packet), "allow by established");
+  packet.state = State::invalid;
+  EXPECT_EQ(decided(policy, packet), "deny by invalid");
+}
+
+TEST(Evaluate, WhatAForwardRedirectsPasses) {
+  const auto policy = load(
+      "rules: [deny 8080/tcp, \"route deny from any\"]\n"
+      "forward:\n"
+      "  - {port: [8080/tcp, 9000-9010/tcp], to: 10.0.0.5, from: 203.0.113.0/24}\n"
+      "  - {port: 8081, to: \"10.0.0.5:80\", interface: eth1}\n");
+  const auto forwarded = [&](std::uint16_t asked, std::uint16_t port, const char* interface) {
+    auto packet = published("203.0.113.9", asked);
+    packet.to = address("10.0.0.5");
+    packet.to_port = port;
+    packet.interface = interface;
+    const auto decision = evaluate(policy, packet);
+    EXPECT_TRUE(decision.forward == nullptr || decision.verdict == Verdict::allow);
+    return decision.forward == nullptr ? 0 : decision.forward - policy.forwards().data() + 1;
+  };
+  EXPECT_EQ(forwarded(8080, 8080, "eth0"), 1);
+  EXPECT_EQ(forwarded(9001, 9010, "eth0"), 1);
+  EXPECT_EQ(forwarded(8080, 9001, "eth0"), 0) << "ports of two items";
+  EXPECT_EQ(forwarded(8081, 80, "eth1"), 2);
+  EXPECT_EQ(forwarded(8081, 80, "eth0"), 0);
+  EXPECT_EQ(forwarded(8081, 81, "eth1"), 0);
+  auto elsewhere = published("203.0.113.9", 8080);
+  EXPECT_EQ(decided(policy, elsewhere), "deny by 1") << "another program's is no forward";
+  elsewhere.to = address("10.0.0.5");
+  elsewhere.to_port = 8080;
+  elsewhere.state = State::invalid;
+  EXPECT_EQ(decided(policy, elsewhere), "deny by invalid");
+}
+
+TEST(Evaluate, ContainerNetworksReachOutWhereNoRuleSaysOtherwise) {
+  const std::string rules = "rules: [route reject in on docker0 25/tcp]\n";
+  const auto policy = load(rules);
+  auto packet = incoming("172.17.0.2", 443);
+  packet.traffic = Traffic::routed;
+  packet.out_interface = "eth0";
+  for (const auto* interface :
+       {"docker0", "docker_gwbridge", "br-0123456789ab", "podman1", "cni0"}) {
+    packet.interface = interface;
+    EXPECT_EQ(decided(policy, packet), "allow by containers") << interface;
+  }
+  for (const auto* interface : {"eth0", "br-lan", "virbr0"}) {
+    packet.interface = interface;
+    EXPECT_EQ(decided(policy, packet), "default deny") << interface;
+  }
+  packet.interface = "docker0";
+  EXPECT_EQ(decided(load(rules + "containers: deny\n"), packet), "default deny");
+  packet.to_port = 25;
+  EXPECT_EQ(decided(policy, packet), "reject by 1");
+  packet.traffic = Traffic::incoming;
+  EXPECT_EQ(decided(policy, packet), "default deny") << "this host is not elsewhere";
+}
+
+TEST(Evaluate, ItemsOfTheBaselineAreSwitchedOffByName) {
+  auto packet = incoming("203.0.113.9", 0, icmp);
+  packet.icmp_type = 8;
+  EXPECT_EQ(decided(load(""), packet), "allow by echo");
+  const auto off =
+      load("baseline: {echo: false, loopback: false, invalid: false}\nrules: [allow 22]\n");
+  EXPECT_EQ(decided(off, packet), "default deny");
+  packet = incoming("203.0.113.9", 22);
+  packet.state = State::invalid;
+  EXPECT_EQ(decided(off, packet), "allow by 1");
+  packet.interface = "lo";
+  packet.state = State::fresh;
+  packet.to_port = 23;
+  EXPECT_EQ(decided(off, packet), "default deny");
+  packet.traffic = Traffic::outgoing;
+  EXPECT_EQ(decided(off, packet), "default allow");
+  packet.state = State::established;
+  EXPECT_EQ(decided(off, packet), "allow by established");
 }
 
 }  // namespace

@@ -211,6 +211,14 @@ class Judge {
       case Field::skgid:
         if (!out) result_.misread = "the owner of what this host does not send";
         return number((field == Field::skuid ? packet_.user : packet_.group).value_or(0));
+      case Field::ct_status:
+        return number(packet_.sent_to ? nft::ct_status_dnat : 0);
+      case Field::ct_original_dport:
+        return port(packet_.sent_to ? packet_.sent_to->port : packet_.to_port);
+      case Field::ct_original_daddr4:
+        return of_family(Family::ipv4, packet_.sent_to ? packet_.sent_to->address : packet_.to);
+      case Field::ct_original_daddr6:
+        return of_family(Family::ipv6, packet_.sent_to ? packet_.sent_to->address : packet_.to);
       case Field::iiftype:
         if (out) result_.misread = "an incoming link of an outgoing packet";
         ethernet_ = packet_.mac.has_value();

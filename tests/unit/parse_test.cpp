@@ -249,8 +249,8 @@ TEST(Parse, RefusesWordsItDoesNotKnow) {
             "and no word of the rule language\n"
             "  services: {any: {ports: 1}}\n             ^~~\n");
   EXPECT_EQ(refusal("- allow: 22\n"),
-            "policy.yaml:1:1: error: a policy file is a map: version, defaults, logging, sets, "
-            "services, rules, forward, masquerade\n"
+            "policy.yaml:1:1: error: a policy file is a map: version, defaults, logging, "
+            "baseline, containers, trust, sets, services, rules, forward, masquerade\n"
             "  - allow: 22\n  ^\n");
 }
 

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <set>
 
 #include "rules/compile/compile.h"
@@ -60,12 +62,24 @@ std::multiset<std::string> edited(const Changes& changes) {
   return names;
 }
 
+// By one packet: none comes to both the incoming chain and that of published ports, where each
+// lookup of several is of one protocol.
 std::ptrdiff_t lookups(const Ruleset& ruleset, const std::string& set) {
-  std::ptrdiff_t count = 0;
-  for (const auto& chain : ruleset.chains)
-    for (const auto& rule : chain.rules)
-      count += static_cast<std::ptrdiff_t>(nft::references(rule).sets.count(set));
-  return count;
+  std::map<std::string, std::ptrdiff_t> count;
+  for (const auto& chain : ruleset.chains) {
+    std::set<std::string> protocols;
+    for (const auto& rule : chain.rules) {
+      if (!nft::references(rule).sets.contains(set)) continue;
+      const auto text = nft::text(rule);
+      const bool another = text.starts_with("meta l4proto ") && !text.starts_with("meta l4proto .");
+      if (!another || protocols.insert(text).second) ++count[chain.name];
+    }
+    if (!protocols.empty()) count[chain.name] -= std::ssize(protocols) - 1;
+  }
+  std::ptrdiff_t sum = std::max(count["incoming"], count["published"]);
+  for (const auto& [chain, number] : count)
+    if (chain != "incoming" && chain != "published") sum += number;
+  return sum;
 }
 
 // No chain or set that a packet may be in the midst of is edited, but for base chains, which are
@@ -176,6 +190,36 @@ TEST(Plan, ASetLookedIntoTwiceIsNotEditedInPlace) {
   EXPECT_NE(kernel.now()->find_set("s-ipv4.2"), nullptr);
   EXPECT_EQ(kernel.now()->find_set("s-ipv4")->elements.size(), 1U)
       << "left as it was for packets under way";
+}
+
+TEST(Plan, InputAndForwardAreOneLookup) {
+  Loaded kernel;
+  const std::string rules = "rules: [allow 22/tcp, allow 53/udp, allow 5000/sctp]\n";
+  kernel.load(wanted(rules, "1"), 1);
+  const auto loaded = kernel.now();
+  const auto* published = loaded->find_chain("published");
+  ASSERT_NE(published, nullptr);
+  EXPECT_EQ(std::count_if(published->rules.begin(), published->rules.end(),
+                          [](const nft::Rule& rule) {
+                            return nft::references(rule).sets.contains("incoming-ports");
+                          }),
+            3)
+      << "one for each protocol, besides the one of the incoming chain";
+  const Plan plan = kernel.load(wanted("rules: [allow 22/tcp, allow 53/udp]\n", "2"), 2);
+  EXPECT_GT(plan.changes.size(), 3U) << "a protocol less is another chain";
+  const Plan less = kernel.load(wanted("rules: [allow 22/tcp]\n", "3"), 3);
+  ASSERT_EQ(std::count_if(less.changes.begin(), less.changes.end(),
+                          [](const nft::Change& change) {
+                            return std::holds_alternative<nft::DeleteElements>(change);
+                          }),
+            1)
+      << nft::text(less.changes);
+  EXPECT_EQ(std::count_if(less.changes.begin(), less.changes.end(),
+                          [](const nft::Change& change) {
+                            return std::holds_alternative<nft::AddRule>(change);
+                          }),
+            0)
+      << nft::text(less.changes);
 }
 
 TEST(Plan, ASetLookedIntoOnceIs) {

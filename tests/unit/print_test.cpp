@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "rules/policy/grammar.h"
 #include "tests/unit/policies.h"
 #include "tests/unit/random_policy.h"
@@ -165,6 +167,13 @@ TEST(FixedPoint, OfAnyPolicy) {
     ASSERT_EQ(again.rules, policy.rules);
     ASSERT_EQ(again.defaults, policy.defaults);
     ASSERT_EQ(again.logging, policy.logging);
+    ASSERT_EQ(again.containers, policy.containers);
+    ASSERT_TRUE(std::ranges::equal(again.switched_off, policy.switched_off, {},
+                                   &policy::SwitchedOff::item, &policy::SwitchedOff::item));
+    ASSERT_TRUE(std::ranges::equal(again.trusts, policy.trusts, {}, &policy::Trust::name,
+                                   &policy::Trust::name));
+    ASSERT_EQ(again.forwards, policy.forwards);
+    ASSERT_EQ(again.masquerades, policy.masquerades);
     ASSERT_EQ(again.sets.size(), policy.sets.size());
     for (std::size_t index = 0; index < policy.sets.size(); ++index) {
       EXPECT_EQ(again.sets[index].name, policy.sets[index].name);

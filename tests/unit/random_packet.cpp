@@ -108,28 +108,53 @@ Packet RandomPolicy::packet(const CheckedPolicy& policy) {
   Packet packet{.traffic = pick(std::array{Traffic::incoming, Traffic::incoming, Traffic::incoming,
                                            Traffic::outgoing, Traffic::outgoing, Traffic::routed})};
   const auto& rules = policy.rules(packet.traffic);
-  const Conditions aim = one_in(8) ? Conditions{} : pick(rules).conditions;
-  aim_flow(packet, aim.flows);
-  const Family family = family_for(packet, policy, aim);
-  packet.from = near(policy, aim.from, family);
-  packet.to = near(policy, aim.to, family);
-  do packet.interface = near(aim.interfaces);
+  packet.state = one_in(8) ? pick(std::array{State::invalid, State::established, State::related})
+                           : State::fresh;
+  if (packet.traffic == Traffic::routed && one_in(2))
+    redirect(packet, policy);
+  else
+    aim(packet, policy, one_in(8) || rules.empty() ? Conditions{} : pick(rules).conditions);
+  return packet;
+}
+
+void RandomPolicy::aim(Packet& packet, const CheckedPolicy& policy, const Conditions& at) {
+  aim_flow(packet, at.flows);
+  const Family family = family_for(packet, policy, at);
+  packet.from = near(policy, at.from, family);
+  packet.to = near(policy, at.to, family);
+  do packet.interface = near(at.interfaces);
   while (packet.traffic == Traffic::routed && packet.interface == "lo");
   if (packet.traffic == Traffic::routed) do
-      packet.out_interface = near(aim.out_interfaces);
+      packet.out_interface = near(at.out_interfaces);
     while (packet.out_interface == "lo" || packet.out_interface == packet.interface);
   if (packet.traffic != Traffic::outgoing && packet.interface != "lo") {
     packet.mac = mac();
-    if (!aim.macs.empty() && one_in(2)) packet.mac = pick(aim.macs);
+    if (!at.macs.empty() && one_in(2)) packet.mac = pick(at.macs);
   }
-  packet.mark = aim.mark && one_in(2) ? aim.mark->value : mark();
+  packet.mark = at.mark && one_in(2) ? at.mark->value : mark();
   if (packet.traffic == Traffic::outgoing && !one_in(8)) {
-    packet.user = !aim.users.empty() && !one_in(4) ? pick(aim.users) : account();
-    packet.group = !aim.groups.empty() && !one_in(4) ? pick(aim.groups) : account();
+    packet.user = !at.users.empty() && !one_in(4) ? pick(at.users) : account();
+    packet.group = !at.groups.empty() && !one_in(4) ? pick(at.groups) : account();
   }
-  packet.state = one_in(8) ? pick(std::array{State::invalid, State::established, State::related})
-                           : State::fresh;
-  return packet;
+}
+
+void RandomPolicy::redirect(Packet& packet, const CheckedPolicy& policy) {
+  const auto& forwards = policy.forwards();
+  const auto& rules = policy.rules(Traffic::incoming);
+  if (!forwards.empty() && one_in(2)) {
+    const auto forward = pick(forwards);
+    auto conditions = forward.conditions;
+    if (conditions.from.empty()) conditions.from = {everything(forward.to.family())};
+    aim(packet, policy, conditions);
+    packet.sent_to = {packet.to, packet.to_port};
+    if (packet.from.family() == forward.to.family() && !one_in(8)) packet.to = forward.to;
+    if (forward.to_port) packet.to_port = near({*forward.to_port, *forward.to_port});
+  } else {
+    aim(packet, policy, one_in(8) || rules.empty() ? Conditions{} : pick(rules).conditions);
+    packet.sent_to = {packet.to, packet.to_port};
+    packet.to = address(packet.from.family());
+    if (packet.protocol.has_ports()) packet.to_port = port();
+  }
 }
 
 }  // namespace fwctl::testing

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "rules/policy/baseline.h"
+#include "rules/policy/trust.h"
 #include "tests/unit/policies.h"
 
 namespace fwctl::testing {
@@ -25,13 +27,23 @@ constexpr std::array all_protocols{tcp,  udp,          icmp,         icmpv6,
 // "null" is a word of YAML's own.
 constexpr std::array<std::string_view, 4> set_names{"office", "drop", "null", "nobody"};
 constexpr std::array<std::string_view, 3> service_names{"myapp", "game", "Null"};
-constexpr std::array<std::string_view, 11> devices{
-    "eth0",   "eth1", "wg0",  "wg1",     "wg10",           "lo",
-    "br-lan", "null", "en.7", "docker0", "abcdefghijklmno"};
+constexpr std::array<std::string_view, 12> devices{"eth0",
+                                                   "eth1",
+                                                   "wg0",
+                                                   "wg1",
+                                                   "wg10",
+                                                   "lo",
+                                                   "br-lan",
+                                                   "null",
+                                                   "en.7",
+                                                   "docker0",
+                                                   "br-0123456789ab",
+                                                   "abcdefghijklmno"};
 // No rule names them, but with some of them one begins alike.
-constexpr std::array<std::string_view, 3> other_devices{"unknown0", "lo0", "eth0.5"};
-constexpr std::array<std::string_view, 6> patterns{"eth*", "wg*", "e*", "wg1*", "abcdefghijklmn*",
-                                                   "wan"};
+constexpr std::array<std::string_view, 4> other_devices{"unknown0", "lo0", "eth0.5",
+                                                        "br-0123456789AB"};
+constexpr std::array<std::string_view, 7> patterns{
+    "eth*", "wg*", "e*", "wg1*", "abcdefghijklmn*", "br-????????????", "wan"};
 constexpr std::array<std::string_view, 22> fragments{
     "nginx", " ", "'", "\"", "\\", "#", ": ", "- ",  "{}",   "[",  "ü",
     "日本",  "~", "%", "&",  "*",  "!", "|",  "\\n", "null", ", ", "@"};
@@ -270,6 +282,45 @@ std::vector<policy::Rule> RandomPolicy::run() {
   return out;
 }
 
+policy::Forward RandomPolicy::forward() {
+  const auto family = one_in(2) ? Family::ipv4 : Family::ipv6;
+  const auto protocol = [&] { return pick(std::array{tcp, udp}); };
+  policy::Forward forward{.to = address(family)};
+  while (forward.to.is_loopback() || forward.to.is_any()) forward.to = address(family);
+  if (one_in(2)) {
+    const auto one = port();
+    forward.ports = {{.what = PortRange{one, one}}};
+    if (one_in(2)) forward.ports.front().protocol = protocol();
+    if (!one_in(3)) forward.to_port = port();
+  } else {
+    do forward.ports.push_back({.what = ports(), .protocol = protocol()});
+    while (one_in(3));
+  }
+  if (one_in(3)) forward.from.push_back(address_item(family));
+  if (one_in(3)) add_interfaces(forward.interfaces);
+  if (one_in(3)) forward.comment = comment();
+  return forward;
+}
+
+policy::Masquerade RandomPolicy::masquerade() {
+  policy::Masquerade masquerade;
+  add_interfaces(masquerade.out_interfaces);
+  if (one_in(2)) masquerade.from.push_back(address_item(one_in(2) ? Family::ipv4 : Family::ipv6));
+  return masquerade;
+}
+
+// Of what is there without a rule.
+void RandomPolicy::add_switches(policy::Policy& policy) {
+  for (const auto item : policy::baseline_items())
+    if (policy::can_be_switched_off(item) && one_in(8))
+      policy.switched_off.push_back({.item = std::string(item)});
+  policy.containers = !one_in(4);
+  for (const auto name : policy::trust_names())
+    if (one_in(8)) policy.trusts.push_back({.name = std::string(name)});
+  for (const auto& trust : policy.trusts)
+    for (auto& rule : policy::rules_of(trust)) policy.rules.push_back(std::move(rule));
+}
+
 policy::Policy RandomPolicy::policy(std::size_t most) {
   policy::Policy policy;
   for (auto& wanted : policy.defaults) wanted = verdict();
@@ -302,6 +353,10 @@ policy::Policy RandomPolicy::policy(std::size_t most) {
       policy.rules.push_back(rule());
     }
   }
+  for (std::size_t count = below(4); count != 0; --count) policy.forwards.push_back(forward());
+  for (std::size_t count = below(3); count != 0; --count)
+    policy.masquerades.push_back(masquerade());
+  add_switches(policy);
   return policy;
 }
 

@@ -58,9 +58,15 @@ class RandomPolicy {
   void negate(std::vector<policy::AddressItem>& items);
   void add_interfaces(std::vector<std::string>& into);
   void add_accounts(std::vector<policy::Account>& into);
+  policy::Forward forward();
+  policy::Masquerade masquerade();
+  void add_switches(policy::Policy& policy);
 
   // Of a packet, given what the rule it is aimed at asks for.
   void aim_flow(Packet& packet, const std::vector<policy::Flow>& flows);
+  void aim(Packet& packet, const policy::CheckedPolicy& policy, const policy::Conditions& at);
+  // As if a forward, or another program, had exchanged its destination.
+  void redirect(Packet& packet, const policy::CheckedPolicy& policy);
   Family family_for(const Packet& packet, const policy::CheckedPolicy& policy,
                     const policy::Conditions& aim);
   Address near(const policy::CheckedPolicy& policy,

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "rules/evaluate.h"
+#include "rules/interface.h"
 #include "tests/unit/policies.h"
 #include "tests/unit/random_policy.h"
 
@@ -171,6 +172,7 @@ TEST(Reach, TheLastEntryHoldsForWhoeverNoOtherNames) {
   for (int count = 0; count < 700; ++count) {
     const auto policy = load(random.policy(12));
     Packet packet = random.packet(policy);
+    packet.sent_to.reset();
     packet.traffic = policy::Traffic::incoming;
     packet.state = policy::State::fresh;
     packet.protocol = random.one_in(2) ? tcp : udp;
@@ -203,6 +205,7 @@ TEST(Reach, EntriesStandInTheOrderThatDecides) {
   for (int count = 0; count < 700; ++count) {
     const auto policy = load(random.policy(12));
     Packet packet = random.packet(policy);
+    packet.sent_to.reset();
     packet.traffic = policy::Traffic::incoming;
     packet.state = policy::State::fresh;
     packet.protocol = random.one_in(2) ? tcp : udp;
