@@ -128,7 +128,8 @@ EditResult add(const CheckedPolicy& policy, const Sources& sources, const Added&
   for (std::size_t index = 0; index < rules.size(); ++index) {
     const Rule& there = rules[index];
     if (!same_packets(there, rule)) continue;
-    const bool same_comment = rule.comment.empty() || rule.comment == there.comment;
+    const bool keeps_comment = rule.comment.empty() && !rule.no_comment;
+    const bool same_comment = keeps_comment || rule.comment == there.comment;
     if (there.same_meaning(rule) && (same_comment || layout.managed(index))) {
       edit.notes.push_back("already there: " + numbered(index, there) +
                            (layout.managed(index) ? " (" + sources.place_of(there) + ")" : ""));
@@ -138,7 +139,7 @@ EditResult add(const CheckedPolicy& policy, const Sources& sources, const Added&
     if (place.number) continue;  // said to go elsewhere: both may be wanted
     Rule& target = layout.at(edit.added, index);
     edit.notes.push_back("changed " + numbered(index, there) + " where it stands");
-    if (rule.comment.empty()) rule.comment = there.comment;
+    if (keeps_comment) rule.comment = there.comment;
     target = std::move(rule);
     edit.changed = true;
     return edit;

@@ -129,6 +129,7 @@ class Reader : WordReader {
     if (comment == nullptr) return;
     if (const auto why = not_a_comment(comment->text)) complain(comment->at, *why);
     rule_.comment = comment->text;
+    rule_.no_comment = comment->text.empty();
   }
 
   void read_what() {

@@ -106,6 +106,8 @@ struct Rule {
   std::vector<AddressItem> to;
   std::vector<PortItem> ports;
   std::string comment;
+  // Typed with an empty comment: what says the same loses its own. Takes no part in comparisons.
+  bool no_comment = false;
 
   // Where it was written. They take no part in comparisons.
   std::size_t source = 0;  // index into the sources that were parsed
@@ -128,6 +130,7 @@ struct Forward {
   std::vector<AddressItem> from;         // empty: any of the family of `to`
   std::vector<std::string> interfaces;   // where they come in; empty: any
   std::string comment;
+  bool no_comment = false;  // as of a rule
 
   // They take no part in comparisons, as of a rule.
   std::size_t source = 0;
@@ -146,6 +149,7 @@ struct Masquerade {
   std::vector<std::string> out_interfaces;  // never empty
   std::vector<AddressItem> from;            // empty: any, of both families
   std::string comment;
+  bool no_comment = false;  // as of a rule
 
   std::size_t source = 0;
   Span at;

@@ -123,6 +123,9 @@ TEST_F(Editing, WhatIsToStandElsewhereLeavesTheOtherWhereItIs) {
 TEST_F(Editing, ACommentIsChangedOrKept) {
   EXPECT_EQ(add("allow 5/tcp comment six")->added.rules[1], rule("allow 5/tcp comment six"));
   EXPECT_EQ(add("deny 5/tcp")->added.rules[1], rule("deny 5/tcp comment five"));
+  EXPECT_EQ(add("allow 5/tcp comment ''")->added.rules[1], rule("allow 5/tcp"));
+  EXPECT_EQ(add("deny 5/tcp comment ''")->added.rules[1], rule("deny 5/tcp"));
+  EXPECT_FALSE(add("allow 4/tcp comment ''")->changed);
 }
 
 TEST_F(Editing, AnotherVerdictThanPeoplesIsARuleOfItsOwn) {
