@@ -85,7 +85,8 @@ Json translations_json(const Firewall& firewall, const std::map<std::string, Hit
 bool translates_ipv6(const policy::Masquerade& masquerade) {
   return std::any_of(masquerade.from.begin(), masquerade.from.end(), [](const auto& item) {
     const auto* range = std::get_if<AddressRange>(&item.what);
-    return range != nullptr && range->family() == Family::ipv6;
+    return std::holds_alternative<AddressSuffix>(item.what) ||
+           (range != nullptr && range->family() == Family::ipv6);
   });
 }
 

@@ -118,10 +118,21 @@ Match match_set(const policy::CheckedSet& set, const AddressRange& packets, Cond
           .unmet = ranges.empty() && !others.empty() ? Condition::family : side};
 }
 
+// Of several addresses in a row, never all end alike.
+Match match_suffix(const policy::SuffixMatch& wanted, const AddressRange& packets, Condition side) {
+  Share share = Share::none;
+  if (wanted.suffix.overlaps(packets))
+    share = packets.first == packets.last ? Share::all : Share::some;
+  if (wanted.negated) return {.share = opposite(share), .unmet = side};
+  return {.share = share, .unmet = packets.family() == Family::ipv4 ? Condition::family : side};
+}
+
 Match match_address(const CheckedPolicy& policy, const AddressMatch& wanted,
                     const AddressRange& packets, Condition side) {
   if (const auto* range = std::get_if<AddressRange>(&wanted))
     return match_range(*range, packets, side);
+  if (const auto* suffix = std::get_if<policy::SuffixMatch>(&wanted))
+    return match_suffix(*suffix, packets, side);
   const auto& set = std::get<policy::SetIndex>(wanted);
   const Match inside = match_set(policy.sets()[set.index], packets, side);
   return set.negated ? Match{.share = opposite(inside.share), .unmet = side} : inside;

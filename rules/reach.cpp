@@ -36,6 +36,8 @@ void add(Words& words, std::string word) {
 
 std::string text(const CheckedPolicy& policy, const AddressMatch& match) {
   if (const auto* range = std::get_if<AddressRange>(&match)) return range->text();
+  if (const auto* suffix = std::get_if<policy::SuffixMatch>(&match))
+    return (suffix->negated ? "!" : "") + suffix->suffix.text();
   const auto& set = std::get<policy::SetIndex>(match);
   return (set.negated ? "!@" : "@") + policy.sets()[set.index].name;
 }

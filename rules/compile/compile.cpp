@@ -47,6 +47,13 @@ Bytes mask_bytes(std::size_t size, int length) {
   return mask;
 }
 
+// Of an IPv6 address.
+Bytes suffix_mask_bytes(int length) {
+  Bytes mask = mask_bytes(nft::width(Field::ip6_saddr), 128 - length);
+  for (char& byte : mask) byte = static_cast<char>(~byte);
+  return mask;
+}
+
 std::string set_name(const policy::CheckedSet& set, Family family) {
   return set.name + (family == Family::ipv4 ? "-ipv4" : "-ipv6");
 }
@@ -72,6 +79,13 @@ void match_address(std::vector<nft::Statement>& out, const CheckedPolicy& policy
     out.emplace_back(nft::SetLookup{.key = {field},
                                     .set = set_name(policy.sets()[set->index], family),
                                     .negated = set->negated});
+    return;
+  }
+  if (const auto* suffix = std::get_if<policy::SuffixMatch>(&match)) {
+    out.emplace_back(nft::Match{.field = field,
+                                .negated = suffix->negated,
+                                .value = suffix->suffix.bits.network_order(),
+                                .mask = suffix_mask_bytes(suffix->suffix.length)});
     return;
   }
   const auto& range = std::get<AddressRange>(match);

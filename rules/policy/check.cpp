@@ -334,14 +334,16 @@ class Checker {
     for (const auto& item : items) {
       if (const auto* range = std::get_if<AddressRange>(&item.what)) {
         out.emplace_back(*range);
-        continue;
+      } else if (const auto* suffix = std::get_if<AddressSuffix>(&item.what)) {
+        out.emplace_back(SuffixMatch{.suffix = *suffix});
+      } else if (const auto index = find_set(rule, item)) {
+        out.emplace_back(SetIndex{.index = *index});
       }
-      if (const auto index = find_set(rule, item)) out.emplace_back(SetIndex{.index = *index});
     }
     return out;
   }
 
-  // Of one set, or the addresses between those that are named.
+  // Of one set or suffix, or the addresses between those that are named.
   std::vector<AddressMatch> all_but(const Rule& rule, const std::vector<AddressItem>& items) {
     std::vector<AddressRange> named;
     for (const auto& item : items) {
@@ -349,10 +351,15 @@ class Checker {
         named.push_back(*range);
         continue;
       }
+      const auto* suffix = std::get_if<AddressSuffix>(&item.what);
       if (items.size() > 1) {
-        complain(rule, item.at, "a negated set stands alone: put the other addresses into it");
+        complain(rule, item.at,
+                 suffix != nullptr
+                     ? "a negated suffix stands alone: make a rule of its own of the rest"
+                     : "a negated set stands alone: put the other addresses into it");
         return {};
       }
+      if (suffix != nullptr) return {SuffixMatch{.suffix = *suffix, .negated = true}};
       if (const auto index = find_set(rule, item))
         return {SetIndex{.index = *index, .negated = true}};
       return {};
@@ -375,6 +382,8 @@ class Checker {
     if (matches.empty()) return true;
     return std::any_of(matches.begin(), matches.end(), [&](const AddressMatch& match) {
       if (const auto* range = std::get_if<AddressRange>(&match)) return range->family() == family;
+      if (const auto* suffix = std::get_if<SuffixMatch>(&match))
+        return suffix->negated || family == Family::ipv6;
       return true;  // a set may be empty today and hold either family tomorrow
     });
   }

@@ -40,7 +40,13 @@ struct SetIndex {
   bool negated = false;
   bool operator==(const SetIndex&) const = default;
 };
-using AddressMatch = std::variant<AddressRange, SetIndex>;
+// Negated: every address, of either family, that ends otherwise.
+struct SuffixMatch {
+  AddressSuffix suffix;
+  bool negated = false;
+  bool operator==(const SuffixMatch&) const = default;
+};
+using AddressMatch = std::variant<AddressRange, SetIndex, SuffixMatch>;
 
 // What a packet must be for a rule to match: one of each list; an empty list asks nothing. At least
 // one pair of `from` and `to` shares a family.

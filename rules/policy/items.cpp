@@ -189,6 +189,23 @@ std::optional<int> parse_mask(std::string_view text, Family family) {
   return {};
 }
 
+// "::1:2/-64".
+Parsed<AddressSuffix> parse_suffix(std::string_view piece) {
+  const std::size_t slash = piece.find("/-");
+  const auto address = parse_address(piece.substr(0, slash));
+  if (!address) return tl::unexpected(address.error());
+  if (address->family() == Family::ipv4)
+    return problem(piece,
+                   quoted(piece) + " is of IPv4: only IPv6 addresses are known by their end");
+  const auto length = parse_number(piece.substr(slash + 2), 127);
+  if (length && *length != 0) return suffix(*address, static_cast<int>(*length));
+  return tl::unexpected(
+      Problem{.offset = slash + 1,
+              .length = piece.size() - slash - 1,
+              .message = quoted(piece.substr(slash + 1)) +
+                         " is not the length of a suffix: -1 to -127, as in ::1:2/-64"});
+}
+
 Parsed<AddressItem> parse_address_item(std::string_view piece, Span at) {
   if (piece.front() == '!') {
     if (piece.size() == 1) return problem(piece, "'!' stands directly before an address");
@@ -207,6 +224,11 @@ Parsed<AddressItem> parse_address_item(std::string_view piece, Span at) {
     return AddressItem{.what = SetName{std::string(name)}, .at = at};
   }
   if (piece == "any") return problem(piece, "'any' stands alone, not in a list");
+  if (piece.find("/-") != std::string_view::npos) {
+    const auto suffix = parse_suffix(piece);
+    if (!suffix) return tl::unexpected(suffix.error());
+    return AddressItem{.what = *suffix, .at = at};
+  }
   auto range = parse_address_range(piece);
   if (!range) return tl::unexpected(range.error());
   return AddressItem{.what = *range, .at = at};
@@ -289,6 +311,10 @@ Parsed<std::vector<PortItem>> parse_service_names(std::string_view text) {
 }
 
 Parsed<AddressRange> parse_address_range(std::string_view piece) {
+  if (piece.find("/-") != std::string_view::npos)
+    return problem(piece, quoted(piece) +
+                              " is the end of addresses, which no set can hold: write "
+                              "it in the rule");
   const std::size_t dash = piece.find('-');
   if (dash != std::string_view::npos) {
     const auto first = parse_address(piece.substr(0, dash));
@@ -425,6 +451,7 @@ std::string text(const PortItem& item) {
 std::string text(const AddressItem& item) {
   const std::string sign = item.negated ? "!" : "";
   if (const auto* range = std::get_if<AddressRange>(&item.what)) return sign + range->text();
+  if (const auto* suffix = std::get_if<AddressSuffix>(&item.what)) return sign + suffix->text();
   return sign + "@" + std::get<SetName>(item.what).name;
 }
 

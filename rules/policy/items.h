@@ -28,7 +28,7 @@ Parsed<std::vector<PortItem>> parse_ports(std::string_view text);
 // The same of nothing but names: what stands behind "app".
 Parsed<std::vector<PortItem>> parse_service_names(std::string_view text);
 Parsed<std::vector<AddressItem>> parse_addresses(std::string_view text);
-// One address, prefix or range, as sets hold them.
+// One address, prefix or range, as sets hold them; not a suffix.
 Parsed<AddressRange> parse_address_range(std::string_view piece);
 // Names of at most 15 characters, or patterns ending in * (or in +, as iptables writes them).
 Parsed<std::vector<std::string>> parse_interfaces(std::string_view text);

@@ -56,10 +56,11 @@ struct PortItem {
   }
 };
 
-// "10.0.0.0/8", "10.0.0.1-10.0.0.9", "@office", each also with a ! before it. In one list all are
-// negated or none is; a negated list matches every address, of either family, that no item names.
+// "10.0.0.0/8", "10.0.0.1-10.0.0.9", "::1:2/-64", "@office", each also with a ! before it. In one
+// list all are negated or none is; a negated list matches every address, of either family, that no
+// item names.
 struct AddressItem {
-  std::variant<AddressRange, SetName> what;
+  std::variant<AddressRange, SetName, AddressSuffix> what;
   bool negated = false;
   Span at;  // takes no part in comparisons
   bool operator==(const AddressItem& other) const {

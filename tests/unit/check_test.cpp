@@ -181,6 +181,41 @@ TEST(Check, AHiddenRuleNeverDecides) {
   EXPECT_GT(found, 100) << "the policies have too few of them to mean anything";
 }
 
+TEST(Check, SuffixesAreOfIpv6) {
+  EXPECT_NE(problems("rules: [\"allow from ::1:2/-64 to 10.0.0.1\"]\n")
+                .find("'from' and 'to' share no address family"),
+            std::string::npos);
+  EXPECT_NE(problems("rules: [\"allow from !::1:2/-64,!10.0.0.1\"]\n")
+                .find("a negated suffix stands alone"),
+            std::string::npos);
+  EXPECT_NE(problems("sets: {a: [\"::1:2/-64\"]}\n").find("which no set can hold"),
+            std::string::npos);
+  EXPECT_EQ(problems("rules: [\"allow from !::1:2/-64 to 10.0.0.1\"]\n"), "");
+}
+
+TEST(Check, ASuffixHidesOnlyWhatEndsSo) {
+  const auto hidden = [](const std::string& first, const std::string& second) {
+    return problems("rules:\n  - \"allow from " + first + "\"\n  - \"deny from " + second + "\"\n")
+               .find("never matches: rule 1") != std::string::npos;
+  };
+  EXPECT_TRUE(hidden("::1:2/-64", "::1:2/-64"));
+  EXPECT_TRUE(hidden("::1:2/-64", "2001:db8::1:2"));
+  EXPECT_TRUE(hidden("::1:2/-64", "::7:0:0:1:2/-80"));
+  EXPECT_TRUE(hidden("::/0", "::1:2/-64"));
+  EXPECT_TRUE(hidden("!::1:2/-64", "10.0.0.0/8"));
+  EXPECT_TRUE(hidden("!::1:2/-64", "2001:db8::2:0/112"));
+  EXPECT_TRUE(hidden("!::1:2/-64", "::1:3/-64"));
+  EXPECT_TRUE(hidden("!::1:2/-64", "!::2/-16"));
+  EXPECT_FALSE(hidden("::1:2/-64", "2001:db8::/64"));
+  EXPECT_FALSE(hidden("::1:2/-64", "::1:2/-32"));
+  EXPECT_FALSE(hidden("::1:2/-64", "!::1:2/-64"));
+  EXPECT_FALSE(hidden("2000::/3", "::1:2/-64"));
+  EXPECT_FALSE(hidden("::/0", "!::1:2/-64"));
+  EXPECT_FALSE(hidden("!::1:2/-64", "2001:db8::/64"));
+  EXPECT_FALSE(hidden("!::1:2/-64", "::2/-16"));
+  EXPECT_FALSE(hidden("!::2/-16", "!::1:2/-64"));
+}
+
 TEST(Check, ResolvesNames) {
   const auto policy = load(
       "sets: {a: [10.0.0.9, 10.0.0.1-10.0.0.8, \"::1\", 10.0.0.4, 10.0.1.0/24]}\n"

@@ -357,5 +357,16 @@ TEST(MatchesInterface, TakesNamesAndPatterns) {
   EXPECT_FALSE(matches_interface("eth*", "et"));
 }
 
+TEST(Evaluate, ASuffixIsTheEndOfAnAddress) {
+  const auto policy = load(
+      "rules: [\"allow from ::1:2/-64 to any port 22\", \"reject from !::3/-8 to any port 80\"]\n");
+  EXPECT_EQ(decided(policy, incoming("2001:db8:7:8::1:2", 22)), "allow by 1");
+  EXPECT_EQ(decided(policy, incoming("2001:db8:7:8:1::1:2", 22)), "default deny");
+  EXPECT_EQ(decided(policy, incoming("0.1.0.2", 22)), "default deny");
+  EXPECT_EQ(decided(policy, incoming("2001:db8::1:3", 80)), "default deny");
+  EXPECT_EQ(decided(policy, incoming("2001:db8::1:4", 80)), "reject by 2");
+  EXPECT_EQ(decided(policy, incoming("192.0.2.3", 80)), "reject by 2");
+}
+
 }  // namespace
 }  // namespace fwctl::testing

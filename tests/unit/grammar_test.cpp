@@ -71,6 +71,9 @@ TEST(Grammar, ReadsEachClause) {
             (std::vector<policy::AddressItem>{{.what = SetName{"office"}}}));
   EXPECT_EQ(rule("allow from 10.0.0.1-10.0.0.9").from, std::vector{range("10.0.0.1", "10.0.0.9")});
   EXPECT_EQ(rule("allow from any").from, std::vector<policy::AddressItem>{});
+  EXPECT_EQ(rule("allow to 2001:db8::1:2/-64").to,
+            (std::vector<policy::AddressItem>{{.what = suffix(address("::1:2"), 64)}}));
+  EXPECT_EQ(rule("allow to !::1:2/-64,!10.0.0.1").to.size(), 2U);
   EXPECT_EQ(rule("allow from any port 67 to any port 68").from_ports, std::vector{port(67, 67)});
   EXPECT_EQ(rule("allow from any port 67 to any port 68").ports, std::vector{port(68, 68)});
   EXPECT_EQ(rule("allow proto any from 10.0.0.1"), rule("allow from 10.0.0.1"));
@@ -90,6 +93,19 @@ TEST(Grammar, TheProtocolGoesToThePorts) {
   EXPECT_EQ(rule("allow 80/any,443/tcp").ports, (std::vector{port(80, 80), port(443, 443, tcp)}));
   EXPECT_EQ(rule("allow 53/udp,443/tcp").ports,
             (std::vector{port(53, 53, udp), port(443, 443, tcp)}));
+}
+
+TEST(Grammar, SaysWhatIsWrongWithASuffix) {
+  EXPECT_EQ(refusal("allow to 10.0.0.1/-8"),
+            "command:1:10: error: '10.0.0.1/-8' is of IPv4: only IPv6 addresses are known by their "
+            "end\n"
+            "  allow to 10.0.0.1/-8\n"
+            "           ^~~~~~~~~~~\n");
+  for (const auto* length : {"-0", "-128", "-064", "-", "-x"})
+    EXPECT_NE(refusal("allow to ::1/" + std::string(length))
+                  .find("'" + std::string(length) + "' is not the length of a suffix: -1 to -127"),
+              std::string::npos)
+        << refusal("allow to ::1/" + std::string(length));
 }
 
 TEST(Grammar, SaysWhatIsWrongAndWhere) {

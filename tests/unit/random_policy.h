@@ -47,6 +47,7 @@ class RandomPolicy {
 
  private:
   AddressRange range(Family family);
+  AddressSuffix suffix();
   PortRange ports();
   policy::Verdict verdict();
   std::vector<policy::Rule> run();

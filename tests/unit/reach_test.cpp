@@ -154,6 +154,8 @@ bool names(const policy::CheckedPolicy& policy, const policy::CheckedRule& rule,
   const auto matches = [&](const Address& address) {
     return [&](const policy::AddressMatch& match) {
       if (const auto* range = std::get_if<AddressRange>(&match)) return range->contains(address);
+      if (const auto* suffix = std::get_if<policy::SuffixMatch>(&match))
+        return suffix->suffix.contains(address) != suffix->negated;
       const auto& set = std::get<policy::SetIndex>(match);
       return policy.sets()[set.index].contains(address) != set.negated;
     };
