@@ -26,7 +26,8 @@ Packets only(const Packet& packet) {
           .mark = packet.mark,
           .user = packet.user,
           .group = packet.group,
-          .state = packet.state};
+          .state = packet.state,
+          .times = {packet.time, packet.time}};
 }
 
 // What every condition that a rule asks leaves of the packets.
@@ -166,6 +167,11 @@ Match match_account(std::uint32_t wanted,
   return {.share = account ? all_or_none(*account == wanted) : Share::some, .unmet = condition};
 }
 
+Match match_time(const std::optional<Time>& until, const TimeRange& times) {
+  if (!until || times.last < *until) return {};
+  return {.share = times.first < *until ? Share::some : Share::none, .unmet = Condition::time};
+}
+
 }  // namespace
 
 Match match(const CheckedPolicy& policy, const Conditions& conditions, const Packets& packets) {
@@ -194,6 +200,7 @@ Match match(const CheckedPolicy& policy, const Conditions& conditions, const Pac
   packets_left.ask(any_of(conditions.groups, [&](std::uint32_t wanted) {
     return match_account(wanted, packets.group, Condition::group);
   }));
+  packets_left.ask(match_time(conditions.until, packets.times));
   return packets_left.result();
 }
 

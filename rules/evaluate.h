@@ -26,6 +26,7 @@ struct Packet {
   std::optional<std::uint32_t> user;
   std::optional<std::uint32_t> group;
   policy::State state = policy::State::fresh;
+  Time time;  // when the firewall meets it
 };
 
 struct Decision {
@@ -35,6 +36,14 @@ struct Decision {
 };
 
 Decision evaluate(const policy::CheckedPolicy& policy, const Packet& packet);
+
+// first <= last.
+struct TimeRange {
+  Time first;
+  Time last;
+  auto operator<=>(const TimeRange&) const = default;
+};
+constexpr TimeRange always{.first = Time::min(), .last = Time::max()};
 
 // All packets that have this in common; what it leaves open may be anything.
 struct Packets {
@@ -55,6 +64,7 @@ struct Packets {
   std::optional<std::optional<std::uint32_t>> user;
   std::optional<std::optional<std::uint32_t>> group;
   policy::State state = policy::State::fresh;
+  TimeRange times = always;
 
   Family family() const { return from.family(); }
 };
@@ -79,8 +89,9 @@ enum class Condition : std::uint8_t {
   mark,
   user,
   group,
+  time,
 };
-constexpr std::size_t condition_count = static_cast<std::size_t>(Condition::group) + 1;
+constexpr std::size_t condition_count = static_cast<std::size_t>(Condition::time) + 1;
 
 struct Match {
   Share share = Share::all;

@@ -83,6 +83,7 @@ std::vector<Clause> clauses(const policy::CheckedPolicy& policy,
     for (auto& part : parts) {
       part.states = conditions.states;
       part.mark = conditions.mark;
+      part.until = conditions.until;
       out.push_back(std::move(part));
     }
   };

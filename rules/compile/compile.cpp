@@ -100,6 +100,11 @@ void match_address(std::vector<nft::Statement>& out, const CheckedPolicy& policy
   out.emplace_back(std::move(single));
 }
 
+Bytes nanoseconds(Time time) {
+  const std::chrono::nanoseconds since_epoch = time.time_since_epoch();
+  return host_order(static_cast<std::uint64_t>(since_epoch.count()));
+}
+
 void match_protocol(std::vector<nft::Statement>& out, Protocol protocol) {
   out.emplace_back(nft::Match{.field = Field::l4proto, .value = one_byte(protocol.number)});
 }
@@ -297,6 +302,9 @@ class ChainBuilder {
       match_address(out, policy_, v4 ? Field::ip_daddr : Field::ip6_daddr, *clause.family,
                     *clause.to);
     if (clause.flow) match_flow(out, clause);
+    // Last: the clock is read only for packets that match otherwise.
+    if (clause.until)
+      out.emplace_back(nft::Before{.field = Field::time, .value = nanoseconds(*clause.until)});
     return out;
   }
 

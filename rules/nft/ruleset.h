@@ -45,6 +45,7 @@ enum class Field : std::uint8_t {
   ct_original_daddr4,  // 4 bytes, network order
   ct_original_daddr6,  // 16 bytes, network order
   daddr_type,          // fib daddr type: what the destination is to this host, 4 bytes, host order
+  time,                // meta time, nanoseconds since 1970 UTC, 8 bytes, host order
 };
 
 // Bytes the field occupies in a register before padding to 4.
@@ -83,6 +84,13 @@ struct RangeMatch {
   Bytes low;
   Bytes high;
   bool operator==(const RangeMatch&) const = default;
+};
+
+// field < value, of a field in host order.
+struct Before {
+  Field field;
+  Bytes value;
+  bool operator==(const Before&) const = default;
 };
 
 // The concatenation of `key` is (not) an element of the set of that name.
@@ -171,8 +179,8 @@ struct Masquerade {
   bool operator==(const Masquerade&) const = default;
 };
 
-using Statement = std::variant<Match, RangeMatch, SetLookup, MapLookup, Counter, Limit, Meter, Log,
-                               Reject, Verdict, Dnat, Redirect, Masquerade>;
+using Statement = std::variant<Match, RangeMatch, Before, SetLookup, MapLookup, Counter, Limit,
+                               Meter, Log, Reject, Verdict, Dnat, Redirect, Masquerade>;
 
 struct Rule {
   std::vector<Statement> statements;

@@ -78,7 +78,22 @@ std::string unknown_set(const Policy& policy, const std::string& name) {
   return "no set is called '" + name + "'" + suggestion(name, names);
 }
 
+Diagnostics ended_rules(const Policy& policy, const Sources& sources, Time now) {
+  Diagnostics out;
+  for (const auto& rule : policy.rules)
+    if (rule.layer == Layer::managed && rule.until && *rule.until <= now)
+      out.push_back(warning_in(sources.at(rule.source), rule.at,
+                               "this rule has ended, at " + time_text(*rule.until) +
+                                   ": it matches nothing any more and can be taken out"));
+  return out;
+}
+
 std::string rule_id(const Rule& rule) {
+  if (rule.until) {
+    Rule lasting = rule;
+    lasting.until.reset();
+    return rule_id(lasting);
+  }
   return "r" + hex(digest(command_text(rule)), 8);
 }
 
@@ -136,7 +151,8 @@ class Checker {
                         .conditions = {.interfaces = interfaces(rule, rule.interfaces),
                                        .out_interfaces = interfaces(rule, rule.out_interfaces),
                                        .macs = rule.macs,
-                                       .mark = rule.mark},
+                                       .mark = rule.mark,
+                                       .until = rule.until},
                         .written = index};
     checked_.ids_.push_back(checked.id);
     auto& conditions = checked.conditions;

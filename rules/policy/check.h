@@ -61,6 +61,7 @@ struct Conditions {
   std::optional<Mark> mark;
   std::vector<std::uint32_t> users;   // who owns the socket that sends it; what none sends has none
   std::vector<std::uint32_t> groups;  // likewise
+  std::optional<Time> until;          // before that
 };
 
 struct CheckedRule {
@@ -148,7 +149,10 @@ std::string used_services(const Policy& policy, const ServiceTable& services);
 // What is said of a name that no set of the policy has.
 std::string unknown_set(const Policy& policy, const std::string& name);
 
-// "r" and 8 hexadecimal digits that stay for as long as the rule means the same.
+// A warning for each rule of a file that people own that has ended by `now`.
+Diagnostics ended_rules(const Policy& policy, const Sources& sources, Time now);
+
+// "r" and 8 hexadecimal digits that stay for as long as the rule means the same, whenever it ends.
 std::string rule_id(const Rule& rule);
 
 }  // namespace fwctl::policy

@@ -15,10 +15,11 @@ namespace {
 constexpr std::size_t longest_name = 60;
 constexpr std::size_t longest_profile = 64;
 constexpr std::size_t longest_comment = 200;
+constexpr std::chrono::seconds longest_lasting = std::chrono::days(366);
 // They mean something else behind a verdict ("allow log ...").
-constexpr std::array<std::string_view, 13> words{"in",   "out",  "on",   "log",     "proto",
-                                                 "from", "to",   "port", "comment", "mac",
-                                                 "mark", "user", "group"};
+constexpr std::array<std::string_view, 15> words{"in",   "out",  "on",    "log",     "proto",
+                                                 "from", "to",   "port",  "comment", "mac",
+                                                 "mark", "user", "group", "for",     "until"};
 // IFNAMSIZ - 1 of linux/if.h.
 constexpr std::size_t longest_interface = 15;
 
@@ -425,6 +426,24 @@ std::string text(const Account& account) {
   if (const auto* number = std::get_if<std::uint32_t>(&account.what))
     return std::to_string(*number);
   return std::get<std::string>(account.what);
+}
+
+Parsed<std::chrono::seconds> parse_lasting(std::string_view text) {
+  const auto span = parse_span(text);
+  if (!span)
+    return problem(text,
+                   quoted(text) +
+                       " is not how long something lasts: '2h', '45m', '1h30m', of w, d, h, m "
+                       "and s, larger units first");
+  if (span->count() == 0) return problem(text, "a rule lasts at least a second");
+  if (*span > longest_lasting)
+    return problem(text, "a temporary rule lasts at most 366 days: leave 'for' out, and it stays");
+  return *span;
+}
+
+Parsed<Time> parse_until(std::string_view text) {
+  if (const auto time = parse_time(text)) return *time;
+  return problem(text, quoted(text) + " is not a time in UTC: one is '2026-11-22T18:00:00Z'");
 }
 
 std::string text(const Mark& mark) {

@@ -45,6 +45,11 @@ Parsed<std::vector<std::uint8_t>> parse_icmp_types(Protocol protocol, std::strin
 Parsed<Rate> parse_rate(std::string_view text, Rate rate);
 Parsed<std::uint32_t> parse_burst(std::string_view text);
 
+// How long a rule lasts, "2h" or "1h30m": from a second to 366 days.
+Parsed<std::chrono::seconds> parse_lasting(std::string_view text);
+// When it ends: "2026-11-22T18:00:00Z".
+Parsed<Time> parse_until(std::string_view text);
+
 // Names of sets and services: a letter, then letters, digits, - or _, at most 60 characters.
 bool valid_name(std::string_view name);
 // A service is also none of the words that mean something else behind a verdict ("allow log ...").

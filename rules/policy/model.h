@@ -12,6 +12,7 @@
 #include "rules/address.h"
 #include "rules/diagnostic.h"
 #include "rules/mac.h"
+#include "rules/moment.h"
 #include "rules/port.h"
 
 namespace fwctl::policy {
@@ -106,6 +107,7 @@ struct Rule {
   std::vector<PortItem> from_ports;
   std::vector<AddressItem> to;
   std::vector<PortItem> ports;
+  std::optional<Time> until;  // before then it matches, from then on nothing
   std::string comment;
   // Typed with an empty comment: what says the same loses its own. Takes no part in comparisons.
   bool no_comment = false;
@@ -115,10 +117,10 @@ struct Rule {
   Span at;
   Layer layer = Layer::added;
 
-  // Everything but the comment and the place.
+  // Everything but the end, the comment and the place.
   bool same_meaning(const Rule& other) const;
   bool operator==(const Rule& other) const {
-    return same_meaning(other) && comment == other.comment;
+    return same_meaning(other) && until == other.until && comment == other.comment;
   }
 };
 

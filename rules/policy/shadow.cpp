@@ -59,6 +59,11 @@ bool covers(const std::optional<Mark>& wide, const std::optional<Mark>& narrow) 
   return narrow && (wide->mask & ~narrow->mask) == 0 && (narrow->value & wide->mask) == wide->value;
 }
 
+// What ends hides nothing that outlasts it.
+bool covers(const std::optional<Time>& wide, const std::optional<Time>& narrow) {
+  return !wide || (narrow && *narrow <= *wide);
+}
+
 // Every alternative of `narrow` lies within one of `wide`.
 template <typename T>
 bool covers(const std::vector<T>& wide, const std::vector<T>& narrow) {
@@ -150,7 +155,8 @@ bool hides(const CheckedRule& wide, const CheckedRule& narrow) {
          covers(wide.conditions.macs, narrow.conditions.macs) &&
          covers(wide.conditions.mark, narrow.conditions.mark) &&
          covers(wide.conditions.users, narrow.conditions.users) &&
-         covers(wide.conditions.groups, narrow.conditions.groups);
+         covers(wide.conditions.groups, narrow.conditions.groups) &&
+         covers(wide.conditions.until, narrow.conditions.until);
 }
 
 std::vector<Shadow> find_shadows(const std::vector<CheckedRule>& rules) {

@@ -95,6 +95,38 @@ TEST(Grammar, TheProtocolGoesToThePorts) {
             (std::vector{port(53, 53, udp), port(443, 443, tcp)}));
 }
 
+TEST(Grammar, ForCountsFromTheCommand) {
+  const Time now = *parse_time("2026-11-22T16:00:00Z");
+  Diagnostics diagnostics;
+  const auto read = policy::parse_rule({"allow", "22/tcp", "for", "2h"}, diagnostics, now);
+  ASSERT_TRUE(read) << render(diagnostics);
+  EXPECT_EQ(*read, rule("allow 22/tcp until 2026-11-22T18:00:00Z"));
+  EXPECT_EQ(command_text(*read), "allow 22/tcp until 2026-11-22T18:00:00Z");
+  EXPECT_EQ(policy::rule_id(*read), policy::rule_id(rule("allow 22/tcp")));
+  const auto said = [&](const Words& words) {
+    diagnostics.clear();
+    EXPECT_FALSE(policy::parse_rule(words, diagnostics, now));
+    return render(diagnostics);
+  };
+  EXPECT_EQ(
+      said({"allow", "22", "for", "2x"}),
+      "command:1:14: error: '2x' is not how long something lasts: '2h', '45m', '1h30m', of w, "
+      "d, h, m and s, larger units first\n"
+      "  allow 22 for 2x\n"
+      "               ^~\n");
+  EXPECT_NE(said({"allow", "22", "for", "0s"}).find("lasts at least a second"), std::string::npos);
+  EXPECT_NE(said({"allow", "22", "for", "53w"}).find("at most 366 days"), std::string::npos);
+  EXPECT_NE(said({"allow", "22", "for"}).find("'for' needs how long"), std::string::npos);
+  EXPECT_NE(said({"allow", "22", "for", "1h", "for", "1h"}).find("a rule ends once"),
+            std::string::npos);
+  EXPECT_NE(said({"allow", "22", "until", "2026-11-22T16:00:00Z"}).find("that is over"),
+            std::string::npos);
+  EXPECT_NE(refusal("allow 22 for 2h").find("write 'until' and a time in UTC instead"),
+            std::string::npos);
+  EXPECT_NE(refusal("allow 22 until tomorrow").find("'tomorrow' is not a time in UTC"),
+            std::string::npos);
+}
+
 TEST(Grammar, SaysWhatIsWrongWithASuffix) {
   EXPECT_EQ(refusal("allow to 10.0.0.1/-8"),
             "command:1:10: error: '10.0.0.1/-8' is of IPv4: only IPv6 addresses are known by their "

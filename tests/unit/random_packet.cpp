@@ -136,6 +136,8 @@ Packet RandomPolicy::packet(const CheckedPolicy& policy) {
     packet.user = !aim.users.empty() && !one_in(4) ? pick(aim.users) : account();
     packet.group = !aim.groups.empty() && !one_in(4) ? pick(aim.groups) : account();
   }
+  packet.time =
+      aim.until.value_or(end()) + std::chrono::seconds(below(3)) - std::chrono::seconds(1);
   packet.state = one_in(8) ? pick(std::array{State::invalid, State::established, State::related})
                            : State::fresh;
   return packet;

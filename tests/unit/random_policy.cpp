@@ -110,6 +110,11 @@ std::uint32_t RandomPolicy::account() {
   return one_in(4) ? 0 : pick(accounts).second;
 }
 
+Time RandomPolicy::end() {
+  constexpr std::array<std::int64_t, 3> ends{1'000'000'000, 1'000'000'001, 4'102'444'800};
+  return Time(std::chrono::seconds(pick(ends)));
+}
+
 std::string RandomPolicy::interface() {
   return std::string(pick(devices));
 }
@@ -247,6 +252,7 @@ policy::Rule RandomPolicy::rule() {
   }
   add_flow(rule);
   if (one_in(2)) add_addresses(rule);
+  if (one_in(6)) rule.until = end();
   if (one_in(3)) rule.comment = comment();
   return rule;
 }

@@ -222,5 +222,21 @@ TEST(Reach, EntriesStandInTheOrderThatDecides) {
   }
 }
 
+TEST(Reach, SaysUntilWhenATemporaryRuleHolds) {
+  const auto policy = load(
+      "rules: [\"allow from 10.0.0.0/8 to any port 22 until 2026-11-22T18:00:00Z\", "
+      "\"deny 22 until 2026-11-23T00:00:00Z\", allow 22]\n");
+  const Lines both{"allow 10.0.0.0/8 until 2026-11-22T18:00:00Z (1)",
+                   "deny anyone until 2026-11-23T00:00:00Z (2)", "allow anyone (3)"};
+  EXPECT_EQ(reached(policy, ssh), both);
+  Listener from_then = ssh;
+  from_then.times.first = *parse_time("2026-11-22T17:59:59Z");
+  EXPECT_EQ(reached(policy, from_then), both);
+  from_then.times.first = *parse_time("2026-11-22T18:00:00Z");
+  EXPECT_EQ(reached(policy, from_then), (Lines{both[1], both[2]}));
+  from_then.times.first = *parse_time("2026-11-23T00:00:00Z");
+  EXPECT_EQ(reached(policy, from_then), Lines{both[2]});
+}
+
 }  // namespace
 }  // namespace fwctl::testing
