@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "daemon/accounts.h"
+#include "daemon/clock.h"
 #include "daemon/config.h"
 #include "daemon/files.h"
 #include "daemon/protocol/diagnostics.h"
@@ -41,6 +42,10 @@ int check_files(const Arguments& arguments) {
   const auto parsed = policy::parse(*sources, diagnostics);
   sources->surroundings = find_accounts(policy::names(parsed.policy));
   const auto policy = policy::check(parsed, *sources, std::move(services.table), diagnostics);
+  if (policy) {
+    const auto ended = policy::ended_rules(policy->policy(), *sources, now());
+    diagnostics.insert(diagnostics.end(), ended.begin(), ended.end());
+  }
   diagnostics.insert(diagnostics.end(), services.warnings.begin(), services.warnings.end());
   if (arguments.json) {
     std::cout << protocol::Json{{"valid", policy.has_value()},

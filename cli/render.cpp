@@ -8,6 +8,7 @@
 #include "cli/table.h"
 #include "daemon/protocol/diagnostics.h"
 #include "rules/joined.h"
+#include "rules/moment.h"
 
 namespace fwctl::cli {
 namespace {
@@ -41,6 +42,13 @@ std::string count(const Json& rule) {
                                   : std::string();
 }
 
+// Of a temporary rule.
+std::string time_left(const Json& rule) {
+  if (!rule.contains("secondsLeft")) return {};
+  const auto left = rule.at("secondsLeft").get<std::int64_t>();
+  return left == 0 ? "ended" : span_text(std::chrono::seconds(left));
+}
+
 std::string place(const Json& rule) {
   if (!rule.value("managed", false)) return {};
   return lower_file_name(string_at(rule, "file")) + ":" + std::to_string(rule.value("line", 0));
@@ -53,6 +61,7 @@ std::string rule_table(const Json& rules, bool verbose, const Style& style) {
                {"FROM"},
                {"ON"},
                {"PACKETS", true},
+               {"ENDS IN", true},
                {"ID"},
                {"FILE"},
                {"COMMENT"}});
@@ -63,6 +72,7 @@ std::string rule_table(const Json& rules, bool verbose, const Style& style) {
                {string_at(rule, "from")},
                {string_at(rule, "on")},
                {count(rule)},
+               {time_left(rule), Tint::warn},
                {verbose ? string_at(rule, "id") : std::string(), Tint::dim},
                {place(rule), Tint::dim},
                {string_at(rule, "comment"), Tint::dim}});

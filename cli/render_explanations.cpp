@@ -113,6 +113,7 @@ class Explanation {
   }
 
   static std::string unmet(const Json& passed) {
+    if (passed.at("unmet") == Json{"time"}) return "it has ended";
     Words words;
     for (const auto& condition : passed.at("unmet"))
       words.push_back(word_for(conditions, condition.get<std::string>()));

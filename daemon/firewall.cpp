@@ -408,7 +408,12 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
   auto policy = check(candidate, outcome.warnings);
   if (!policy) return tl::unexpected(std::move(policy.error()));
   Diagnostics warnings = outcome.warnings;
-  if (candidate.only_news) leave_out_known(outcome.warnings);
+  if (candidate.only_news) {
+    leave_out_known(outcome.warnings);
+  } else {
+    const auto ended = policy::ended_rules(policy->policy(), candidate.sources, request.now);
+    outcome.warnings.insert(outcome.warnings.end(), ended.begin(), ended.end());
+  }
   if (candidate.sources == current_.sources && candidate.enabled == current_.enabled) {
     outcome.warnings.clear();
     return outcome;
@@ -513,7 +518,7 @@ Change Firewall::add(const std::vector<std::string>& words, policy::Place place,
                         words.front() + " ...' adds it"}));
   }
   Diagnostics diagnostics;
-  auto rule = policy::parse_rule(words, diagnostics);
+  auto rule = policy::parse_rule(words, diagnostics, request.now);
   policy::Policy typed;
   if (rule) {
     typed.rules = {*rule};
@@ -579,6 +584,24 @@ Change Firewall::remove(const std::vector<std::string>& selection, const Request
   candidate.notes = std::move(edit->notes);
   if (edit->changed) write_added(candidate, edit->added);
   return commit(std::move(candidate), request);
+}
+
+Change Firewall::remove_ended(const Request& request) {
+  if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
+  Diagnostics diagnostics;
+  auto edit = policy::remove_ended(policy::parse(current_.sources, diagnostics).added, request.now);
+  Candidate candidate = same_as_now();
+  candidate.notes = std::move(edit.notes);
+  if (edit.changed) write_added(candidate, edit.added);
+  return commit(std::move(candidate), request);
+}
+
+std::optional<Time> Firewall::next_end() const {
+  std::optional<Time> next;
+  for (const auto& rule : policy_->policy().rules)
+    if (rule.layer != policy::Layer::managed && rule.until && (!next || *rule.until < *next))
+      next = rule.until;
+  return next;
 }
 
 Change Firewall::set_default(policy::Traffic traffic, policy::Verdict verdict,

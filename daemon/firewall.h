@@ -60,6 +60,7 @@ using Change = tl::expected<Outcome, Failure>;
 struct Request {
   std::string reason;    // kept with the generation: "uid 0: allow 22/tcp"
   bool dry_run = false;  // do everything but change anything; the kernel checks the batch
+  Time now;              // when it came: temporary rules last from then on
 };
 
 struct Hits {
@@ -89,6 +90,11 @@ class Firewall {
   // `words` is a rule, or a forward or masquerade, as typed. `place` is of rules only.
   Change add(const std::vector<std::string>& words, policy::Place place, const Request& request);
   Change remove(const std::vector<std::string>& selection, const Request& request);
+  // Takes the rules that fwctl added and that have ended by `request.now` out of rules.yaml. The
+  // kernel has kept to their end by itself.
+  Change remove_ended(const Request& request);
+  // When the first of these ends, or has ended; nullopt: none does.
+  std::optional<Time> next_end() const;
   Change set_default(policy::Traffic traffic, policy::Verdict verdict, const Request& request);
   Change set_logging(policy::Logging level, const Request& request);
   // `addresses` as typed; none for SetAction::destroy.

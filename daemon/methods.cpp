@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/clock.h"
 #include "daemon/render.h"
 #include "daemon/render_services.h"
 #include "daemon/render_sets.h"
@@ -29,7 +30,9 @@ Reply refuse(std::string message) {
 
 Request request(const Peer& peer, const Json& parameters, const std::string& what) {
   const std::string reason = "uid " + std::to_string(peer.uid) + ": " + what;
-  return {.reason = reason.substr(0, longest_reason), .dry_run = parameters.value("dryRun", false)};
+  return {.reason = reason.substr(0, longest_reason),
+          .dry_run = parameters.value("dryRun", false),
+          .now = now()};
 }
 
 Reply outcome(const Change& change) {
@@ -105,7 +108,7 @@ Reply apply(Firewall& firewall, const Peer& peer, const Json& parameters, bool d
 
 Reply diff(Firewall& firewall, const Peer& peer, const Json& parameters) {
   if (parameters.contains("policy")) return apply(firewall, peer, parameters, true);
-  return outcome(firewall.reload({.reason = {}, .dry_run = true}));
+  return outcome(firewall.reload({.reason = {}, .dry_run = true, .now = now()}));
 }
 
 // What would have to be typed to have the same rules again.
@@ -186,8 +189,10 @@ Reply ports(const Firewall& firewall) {
 Reply explain(const Firewall& firewall, const Json& parameters) {
   Diagnostics diagnostics;
   const auto question = words(parameters, "question");
-  const auto asked = parse_question(question, firewall.services_in_force(),
-                                    firewall.surroundings(names(question)), diagnostics);
+  auto asked = parse_question(question, firewall.services_in_force(),
+                              firewall.surroundings(names(question)), diagnostics);
+  if (asked)
+    for (auto& kind : *asked) kind.packets.times.first = now();
   return asked ? explain_reply(*asked, firewall) : invalid_question(diagnostics);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "daemon/clock.h"
 #include "daemon/forwarding.h"
 #include "daemon/protocol/diagnostics.h"
 #include "rules/compile/compile.h"
@@ -50,11 +51,14 @@ Json rule_json(const Firewall& firewall, std::size_t index,
       {"on", on},
       {"direction", text(rule.direction)},
       {"log", text(rule.log)},
+      {"until", rule.until ? time_text(*rule.until) : std::string()},
       {"rate", rule.verdict == policy::Verdict::limit ? text(rule.rate) : std::string()},
       {"comment", rule.comment},
       {"managed", rule.layer == policy::Layer::managed || rule.layer == policy::Layer::trusted},
       {"file", firewall.sources().at(rule.source).name},
       {"line", rule.at.line}};
+  if (rule.until)
+    json["secondsLeft"] = std::max(*rule.until - now(), std::chrono::seconds(0)).count();
   add_hits(json, id, hits);
   return json;
 }
@@ -87,7 +91,8 @@ Json translations_json(const Firewall& firewall, const std::map<std::string, Hit
 bool translates_ipv6(const policy::Masquerade& masquerade) {
   return std::any_of(masquerade.from.begin(), masquerade.from.end(), [](const auto& item) {
     const auto* range = std::get_if<AddressRange>(&item.what);
-    return range != nullptr && range->family() == Family::ipv6;
+    return std::holds_alternative<AddressSuffix>(item.what) ||
+           (range != nullptr && range->family() == Family::ipv6);
   });
 }
 
@@ -97,6 +102,7 @@ Listener listener(const ListeningSocket& socket) {
   if (!address.is_any()) out.address = address;
   out.ipv4 = !socket.ipv6 || (!socket.ipv6_only && address.is_any());
   out.ipv6 = socket.ipv6;
+  out.times.first = now();
   return out;
 }
 
@@ -132,8 +138,9 @@ constexpr std::size_t most_passed = 1000;
 
 // The values of Condition, by fwctl::Condition.
 constexpr std::array<std::string_view, condition_count> conditions{
-    "state",       "protocol",  "family",       "icmpType", "port", "sourcePort", "source",
-    "destination", "interface", "outInterface", "mac",      "mark", "user",       "group"};
+    "state",      "protocol", "family",      "icmpType",  "port",
+    "sourcePort", "source",   "destination", "interface", "outInterface",
+    "mac",        "mark",     "user",        "group",     "time"};
 static_assert(!conditions.back().empty());
 
 Json passed_json(const Firewall& firewall, const Passed& passed) {
@@ -216,6 +223,8 @@ Json status_json(Firewall& firewall) {
     problems.emplace_back(
         "table inet fwctl is not as fwctl left it, another program changed it: 'fwctl reload' "
         "restores it");
+  for (const auto& ended : policy::ended_rules(policy, firewall.sources(), now()))
+    problems.push_back(ended.file + ":" + std::to_string(ended.at.line) + ": " + ended.message);
   if (firewall.enabled()) {
     const auto more = forwarding_problems(policy);
     problems.insert(problems.end(), more.begin(), more.end());

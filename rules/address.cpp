@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <cstdio>
 
 namespace fwctl {
 
@@ -28,6 +29,15 @@ std::string Address::network_order() const {
 
 std::string Address::text() const {
   std::array<char, INET6_ADDRSTRLEN> buffer{};
+  // inet_ntop() takes the last 32 bits for an IPv4 address where nothing but zeros precedes them.
+  const bool only_an_end =
+      family_ == Family::ipv6 && (bytes_[12] != 0 || bytes_[13] != 0) &&
+      std::all_of(bytes_.begin(), bytes_.begin() + 12, [](auto byte) { return byte == 0; });
+  if (only_an_end) {
+    std::snprintf(buffer.data(), buffer.size(), "::%x:%x", bytes_[12] << 8 | bytes_[13],
+                  bytes_[14] << 8 | bytes_[15]);
+    return buffer.data();
+  }
   inet_ntop(family_ == Family::ipv4 ? AF_INET : AF_INET6, bytes_.data(), buffer.data(),
             buffer.size());
   return buffer.data();
@@ -73,6 +83,44 @@ AddressRange prefix(const Address& address, int length) {
     high[index] = static_cast<std::uint8_t>(high[index] | static_cast<std::uint8_t>(~mask));
   }
   return {.first = Address(address.family(), low), .last = Address(address.family(), high)};
+}
+
+AddressSuffix suffix(const Address& address, int length) {
+  const auto before = prefix(address, 128 - length).first.bytes();
+  auto bits = address.bytes();
+  for (std::size_t index = 0; index < bits.size(); ++index)
+    bits[index] = static_cast<std::uint8_t>(bits[index] ^ before[index]);
+  return {.bits = Address(Family::ipv6, bits), .length = length};
+}
+
+bool AddressSuffix::contains(const Address& address) const {
+  return address.family() == Family::ipv6 && suffix(address, length).bits == bits;
+}
+
+bool AddressSuffix::contains(const AddressSuffix& other) const {
+  return other.length >= length && suffix(other.bits, length).bits == bits;
+}
+
+bool AddressSuffix::overlaps(const AddressSuffix& other) const {
+  return other.length >= length ? contains(other) : other.contains(*this);
+}
+
+// Of the prefix that `first` is in, and of the next one, one address each ends so.
+bool AddressSuffix::overlaps(const AddressRange& range) const {
+  if (range.family() != Family::ipv6) return false;
+  const auto of_block = [&](const Address& address) {
+    auto bytes = prefix(address, 128 - length).first.bytes();
+    for (std::size_t index = 0; index < bytes.size(); ++index)
+      bytes[index] = static_cast<std::uint8_t>(bytes[index] | bits.bytes()[index]);
+    return Address(Family::ipv6, bytes);
+  };
+  if (range.contains(of_block(range.first))) return true;
+  const auto next = successor(prefix(range.first, 128 - length).last);
+  return next && range.contains(of_block(*next));
+}
+
+std::string AddressSuffix::text() const {
+  return bits.text() + "/-" + std::to_string(length);
 }
 
 AddressRange everything(Family family) {

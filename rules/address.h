@@ -64,6 +64,27 @@ struct AddressRange {
 // The prefix of that length around `address`; host bits are cleared.
 AddressRange prefix(const Address& address, int length);
 
+// IPv6 addresses that end alike, whatever the provider's prefix is today: the last `length` bits
+// are those of `bits`. Made by suffix().
+struct AddressSuffix {
+  Address bits;     // zero before the last `length` bits
+  int length = 64;  // 1 to 127
+
+  bool contains(const Address& address) const;
+  // Every address that ends as `other` says is also one of these.
+  bool contains(const AddressSuffix& other) const;
+  // Some address is one of both.
+  bool overlaps(const AddressRange& range) const;
+  bool overlaps(const AddressSuffix& other) const;
+  // "::1:2/-64".
+  std::string text() const;
+
+  auto operator<=>(const AddressSuffix&) const = default;
+};
+
+// The last `length` bits of an IPv6 address, 1 to 127; those before are cleared.
+AddressSuffix suffix(const Address& address, int length);
+
 // All addresses of the family.
 AddressRange everything(Family family);
 

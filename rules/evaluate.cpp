@@ -27,7 +27,8 @@ Packets only(const Packet& packet) {
           .mark = packet.mark,
           .user = packet.user,
           .group = packet.group,
-          .state = packet.state};
+          .state = packet.state,
+          .times = {packet.time, packet.time}};
 }
 
 // What every condition that a rule asks leaves of the packets.
@@ -119,10 +120,21 @@ Match match_set(const policy::CheckedSet& set, const AddressRange& packets, Cond
           .unmet = ranges.empty() && !others.empty() ? Condition::family : side};
 }
 
+// Of several addresses in a row, never all end alike.
+Match match_suffix(const policy::SuffixMatch& wanted, const AddressRange& packets, Condition side) {
+  Share share = Share::none;
+  if (wanted.suffix.overlaps(packets))
+    share = packets.first == packets.last ? Share::all : Share::some;
+  if (wanted.negated) return {.share = opposite(share), .unmet = side};
+  return {.share = share, .unmet = packets.family() == Family::ipv4 ? Condition::family : side};
+}
+
 Match match_address(const CheckedPolicy& policy, const AddressMatch& wanted,
                     const AddressRange& packets, Condition side) {
   if (const auto* range = std::get_if<AddressRange>(&wanted))
     return match_range(*range, packets, side);
+  if (const auto* suffix = std::get_if<policy::SuffixMatch>(&wanted))
+    return match_suffix(*suffix, packets, side);
   const auto& set = std::get<policy::SetIndex>(wanted);
   const Match inside = match_set(policy.sets()[set.index], packets, side);
   return set.negated ? Match{.share = opposite(inside.share), .unmet = side} : inside;
@@ -181,6 +193,11 @@ bool redirects(const CheckedPolicy& policy, const policy::CheckedForward& forwar
   });
 }
 
+Match match_time(const std::optional<Time>& until, const TimeRange& times) {
+  if (!until || times.last < *until) return {};
+  return {.share = times.first < *until ? Share::some : Share::none, .unmet = Condition::time};
+}
+
 }  // namespace
 
 Match match(const CheckedPolicy& policy, const Conditions& conditions, const Packets& packets) {
@@ -209,6 +226,7 @@ Match match(const CheckedPolicy& policy, const Conditions& conditions, const Pac
   packets_left.ask(any_of(conditions.groups, [&](std::uint32_t wanted) {
     return match_account(wanted, packets.group, Condition::group);
   }));
+  packets_left.ask(match_time(conditions.until, packets.times));
   return packets_left.result();
 }
 

@@ -35,6 +35,7 @@ struct Packet {
   // (DNAT) before `to` and `to_port`: by a forward of the policy's, or by another program, as for
   // the published port of a container.
   std::optional<Endpoint> sent_to;
+  Time time;  // when the firewall meets it
 };
 
 struct Decision {
@@ -46,6 +47,14 @@ struct Decision {
 
 // What another program redirected is judged as incoming: as what it was sent to this host as.
 Decision evaluate(const policy::CheckedPolicy& policy, const Packet& packet);
+
+// first <= last.
+struct TimeRange {
+  Time first;
+  Time last;
+  auto operator<=>(const TimeRange&) const = default;
+};
+constexpr TimeRange always{.first = Time::min(), .last = Time::max()};
 
 // All packets that have this in common; what it leaves open may be anything.
 struct Packets {
@@ -66,6 +75,7 @@ struct Packets {
   std::optional<std::optional<std::uint32_t>> user;
   std::optional<std::optional<std::uint32_t>> group;
   policy::State state = policy::State::fresh;
+  TimeRange times = always;
 
   Family family() const { return from.family(); }
 };
@@ -90,8 +100,9 @@ enum class Condition : std::uint8_t {
   mark,
   user,
   group,
+  time,
 };
-constexpr std::size_t condition_count = static_cast<std::size_t>(Condition::group) + 1;
+constexpr std::size_t condition_count = static_cast<std::size_t>(Condition::time) + 1;
 
 struct Match {
   Share share = Share::all;

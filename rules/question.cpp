@@ -151,6 +151,8 @@ class Reader : policy::WordReader {
     if (!item) return;
     if (const auto* found = std::get_if<AddressRange>(&item->what))
       range = *found;
+    else if (std::holds_alternative<AddressSuffix>(item->what))
+      complain(word.at, "ask about one address that ends so");
     else
       complain(word.at, "ask about an address of the set");
   }

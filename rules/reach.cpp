@@ -36,6 +36,8 @@ void add(Words& words, std::string word) {
 
 std::string text(const CheckedPolicy& policy, const AddressMatch& match) {
   if (const auto* range = std::get_if<AddressRange>(&match)) return range->text();
+  if (const auto* suffix = std::get_if<policy::SuffixMatch>(&match))
+    return (suffix->negated ? "!" : "") + suffix->suffix.text();
   const auto& set = std::get<policy::SetIndex>(match);
   return (set.negated ? "!@" : "@") + policy.sets()[set.index].name;
 }
@@ -116,6 +118,8 @@ std::string sources_text(const CheckedPolicy& policy, const CheckedRule& rule, A
     out += " on " + joined(conditions.interfaces);
   if (share(policy, {.out_interfaces = conditions.out_interfaces}, asked) == Share::some)
     out += " out on " + joined(conditions.out_interfaces);
+  if (share(policy, {.until = conditions.until}, asked) == Share::some)
+    out += " until " + time_text(*conditions.until);
   return out;
 }
 
@@ -132,7 +136,8 @@ std::vector<Packets> packets_to(const Listener& listener) {
     out.push_back({.from = everything(family),
                    .to = bound ? AddressRange{*bound, *bound} : everything(family),
                    .protocol = listener.protocol,
-                   .to_ports = {listener.port, listener.port}});
+                   .to_ports = {listener.port, listener.port},
+                   .times = listener.times});
   }
   return out;
 }

@@ -17,6 +17,7 @@ struct Listener {
   std::optional<Address> address;
   bool ipv4 = true;
   bool ipv6 = true;
+  TimeRange times = always;  // of connections to it
 };
 
 struct Reachability {

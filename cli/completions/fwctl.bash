@@ -19,7 +19,10 @@ _fwctl_rule()
         port)
             _fwctl_words "ssh smtp domain http ntp https"
             ;;
-        comment) ;;
+        for)
+            _fwctl_words "10m 1h 1d"
+            ;;
+        comment | until) ;;
         allow | deny | reject)
             _fwctl_words "in out on log proto mac mark user group from to ssh smtp domain http ntp https"
             ;;
@@ -30,7 +33,7 @@ _fwctl_rule()
             _fwctl_words "proto mac mark user group from to ssh smtp domain http ntp https"
             ;;
         *)
-            _fwctl_words "log proto mac mark user group from to port app comment"
+            _fwctl_words "log proto mac mark user group from to port app for until comment"
             ;;
     esac
 }

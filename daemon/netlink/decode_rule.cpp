@@ -39,6 +39,11 @@ std::optional<std::uint32_t> word_of(std::optional<std::uint32_t> number) {
   return std::nullopt;
 }
 
+// Network order made host order.
+void turn(Bytes& number) {
+  if constexpr (std::endian::native == std::endian::little) std::ranges::reverse(number);
+}
+
 bool is_zero(const Bytes& bytes) {
   return std::ranges::all_of(bytes, [](char byte) { return byte == '\0'; });
 }
@@ -179,10 +184,19 @@ class RuleReader {
     Bytes value = data.bytes(NFTNL_EXPR_CMP_DATA);
     if (!field || value.empty()) return false;
     if (operation == NFT_CMP_GTE) return compare_range(*field, loaded, std::move(value));
+    if (operation == NFT_CMP_LT) return compare_before(*field, loaded, std::move(value));
     if ((operation != NFT_CMP_EQ && operation != NFT_CMP_NEQ) || loaded.turned) return false;
     const bool negated = operation == NFT_CMP_NEQ;
     if (*field == Field::l4proto && !negated) l4proto_ = static_cast<std::uint8_t>(value.front());
     statements_.emplace_back(nft::Match{*field, negated, std::move(value), loaded.mask});
+    loads_.clear();
+    return true;
+  }
+
+  bool compare_before(Field field, const Load& loaded, Bytes value) {
+    if (!loaded.mask.empty() || !loaded.turned || !layout(field).host_order) return false;
+    turn(value);
+    statements_.emplace_back(nft::Before{field, std::move(value)});
     loads_.clear();
     return true;
   }
@@ -195,9 +209,9 @@ class RuleReader {
     const Expression& next = expressions_[position_ + 1];
     if (next.name() != "cmp" || next.u32(NFTNL_EXPR_CMP_OP) != NFT_CMP_LTE) return false;
     Bytes high = next.bytes(NFTNL_EXPR_CMP_DATA);
-    if (loaded.turned && std::endian::native == std::endian::little) {
-      std::ranges::reverse(low);
-      std::ranges::reverse(high);
+    if (loaded.turned) {
+      turn(low);
+      turn(high);
     }
     statements_.emplace_back(nft::RangeMatch{field, std::move(low), std::move(high)});
     loads_.clear();

@@ -122,6 +122,11 @@ void put_host_to_network(MessageWriter& out, std::size_t width) {
   out.put_be32(NFTA_BYTEORDER_SIZE, static_cast<std::uint32_t>(width));
 }
 
+// Host order made network order.
+void turn(Bytes& number) {
+  if constexpr (std::endian::native == std::endian::little) std::ranges::reverse(number);
+}
+
 // Registers count in words of four bytes; a multiple of four words has a name of its own.
 std::uint32_t register_at(std::size_t word) {
   const auto number = static_cast<std::uint32_t>(word);
@@ -167,13 +172,21 @@ class StatementWriter {
     if (layout(match.field).host_order) {
       // The kernel compares bytes from the first on, so host order has to be turned.
       put_host_to_network(out_, width);
-      if constexpr (std::endian::native == std::endian::little) {
-        std::ranges::reverse(low);
-        std::ranges::reverse(high);
-      }
+      turn(low);
+      turn(high);
     }
     put_compare(out_, NFT_CMP_GTE, low);
     put_compare(out_, NFT_CMP_LTE, high);
+  }
+
+  void operator()(const nft::Before& before) const {
+    const std::size_t width = nft::width(before.field);
+    assert(layout(before.field).host_order);
+    put_load(out_, before.field, width, NFT_REG_1);
+    put_host_to_network(out_, width);
+    Bytes value = before.value;
+    turn(value);
+    put_compare(out_, NFT_CMP_LT, value);
   }
 
   void operator()(const nft::SetLookup& lookup) const {

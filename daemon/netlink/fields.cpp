@@ -41,6 +41,7 @@ constexpr std::array layouts{
                 NFT_CT_DST_IP6, 8, false},
     FieldLayout{Field::daddr_type, "daddr_type", Source::fib, NFT_FIB_RESULT_ADDRTYPE, 38, true},
     FieldLayout{Field::pkttype, "pkttype", Source::meta, NFT_META_PKTTYPE, 31, false},
+    FieldLayout{Field::time, "time", Source::meta, NFT_META_TIME_NS, 43, true},
 };
 
 constexpr std::uint8_t icmpv6 = 58;

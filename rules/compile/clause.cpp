@@ -13,6 +13,8 @@ bool empty(const policy::CheckedSet& set, Family family) {
 
 bool has_family(const policy::CheckedPolicy& policy, const AddressMatch& match, Family family) {
   if (const auto* range = std::get_if<AddressRange>(&match)) return range->family() == family;
+  if (const auto* suffix = std::get_if<policy::SuffixMatch>(&match))
+    return suffix->negated || family == Family::ipv6;
   const auto& index = std::get<policy::SetIndex>(match);
   return index.negated || !empty(policy.sets()[index.index], family);
 }
@@ -54,6 +56,8 @@ std::optional<AddressMatch> unless_everything(const policy::CheckedPolicy& polic
                                               const std::optional<AddressMatch>& match,
                                               Family family) {
   if (match && *match == AddressMatch(everything(family))) return {};
+  if (match && std::holds_alternative<policy::SuffixMatch>(*match) && family == Family::ipv4)
+    return {};  // negated
   const auto* set = match ? std::get_if<policy::SetIndex>(&*match) : nullptr;
   if (set != nullptr && set->negated && empty(policy.sets()[set->index], family)) return {};
   return match;
@@ -79,6 +83,7 @@ std::vector<Clause> clauses(const policy::CheckedPolicy& policy,
     for (auto& part : parts) {
       part.states = conditions.states;
       part.mark = conditions.mark;
+      part.until = conditions.until;
       out.push_back(std::move(part));
     }
   };

@@ -57,6 +57,13 @@ Bytes mask_bytes(std::size_t size, int length) {
   return mask;
 }
 
+// Of an IPv6 address.
+Bytes suffix_mask_bytes(int length) {
+  Bytes mask = mask_bytes(nft::width(Field::ip6_saddr), 128 - length);
+  for (char& byte : mask) byte = static_cast<char>(~byte);
+  return mask;
+}
+
 std::string set_name(const policy::CheckedSet& set, Family family) {
   return set.name + (family == Family::ipv4 ? "-ipv4" : "-ipv6");
 }
@@ -84,6 +91,13 @@ void match_address(std::vector<nft::Statement>& out, const CheckedPolicy& policy
                                     .negated = set->negated});
     return;
   }
+  if (const auto* suffix = std::get_if<policy::SuffixMatch>(&match)) {
+    out.emplace_back(nft::Match{.field = field,
+                                .negated = suffix->negated,
+                                .value = suffix->suffix.bits.network_order(),
+                                .mask = suffix_mask_bytes(suffix->suffix.length)});
+    return;
+  }
   const auto& range = std::get<AddressRange>(match);
   const auto length = range.prefix_length();
   if (!length) {
@@ -94,6 +108,11 @@ void match_address(std::vector<nft::Statement>& out, const CheckedPolicy& policy
   nft::Match single{.field = field, .value = range.first.network_order()};
   if (range.first != range.last) single.mask = mask_bytes(single.value.size(), *length);
   out.emplace_back(std::move(single));
+}
+
+Bytes nanoseconds(Time time) {
+  const std::chrono::nanoseconds since_epoch = time.time_since_epoch();
+  return host_order(static_cast<std::uint64_t>(since_epoch.count()));
 }
 
 void match_protocol(std::vector<nft::Statement>& out, Protocol protocol) {
@@ -291,6 +310,9 @@ class ChainBuilder {
       match_address(out, policy_, v4 ? Field::ip_daddr : Field::ip6_daddr, *clause.family,
                     *clause.to);
     if (clause.flow) match_flow(out, clause);
+    // Last: the clock is read only for packets that match otherwise.
+    if (clause.until)
+      out.emplace_back(nft::Before{.field = Field::time, .value = nanoseconds(*clause.until)});
     return out;
   }
 

@@ -18,6 +18,7 @@ std::span<const Field> fields_of(const Statement& statement) {
   struct Fields {
     std::span<const Field> operator()(const Match& match) const { return {&match.field, 1}; }
     std::span<const Field> operator()(const RangeMatch& match) const { return {&match.field, 1}; }
+    std::span<const Field> operator()(const Before& before) const { return {&before.field, 1}; }
     std::span<const Field> operator()(const SetLookup& lookup) const { return lookup.key; }
     std::span<const Field> operator()(const MapLookup& lookup) const { return lookup.key; }
     std::span<const Field> operator()(const Counter& /*none*/) const { return {}; }
@@ -182,6 +183,8 @@ class RuleText {
         return "fib daddr type";
       case Field::pkttype:
         return "meta pkttype";
+      case Field::time:
+        return "meta time";
     }
     return {};
   }
@@ -210,6 +213,10 @@ class RuleText {
 
   std::string print(const RangeMatch& match) const {
     return name(match.field) + ' ' + range_text(match.field, match.low, match.high);
+  }
+
+  std::string print(const Before& before) const {
+    return name(before.field) + " < " + value_text(before.field, before.value);
   }
 
   std::string print(const SetLookup& lookup) const {

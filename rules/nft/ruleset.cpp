@@ -41,6 +41,8 @@ std::size_t width(Field field) {
       return 4;
     case Field::ether_saddr:
       return 6;
+    case Field::time:
+      return 8;
     case Field::iifname:
     case Field::oifname:
     case Field::ip6_saddr:

@@ -46,6 +46,7 @@ enum class Field : std::uint8_t {
   ct_original_daddr6,  // 16 bytes, network order
   daddr_type,          // fib daddr type: what the destination is to this host, 4 bytes, host order
   pkttype,             // meta pkttype: to whom the link brought it, 1 byte
+  time,                // meta time, nanoseconds since 1970 UTC, 8 bytes, host order
 };
 
 // Bytes the field occupies in a register before padding to 4.
@@ -88,6 +89,13 @@ struct RangeMatch {
   Bytes low;
   Bytes high;
   bool operator==(const RangeMatch&) const = default;
+};
+
+// field < value, of a field in host order.
+struct Before {
+  Field field;
+  Bytes value;
+  bool operator==(const Before&) const = default;
 };
 
 // The concatenation of `key` is (not) an element of the set of that name.
@@ -181,8 +189,9 @@ struct Masquerade {
   bool operator==(const Masquerade&) const = default;
 };
 
-using Statement = std::variant<Match, RangeMatch, SetLookup, MapLookup, Counter, Limit, Meter, Log,
-                               Trace, Reject, Verdict, Dnat, Redirect, Masquerade>;
+using Statement =
+    std::variant<Match, RangeMatch, Before, SetLookup, MapLookup, Counter, Limit, Meter, Log, Trace,
+                 Reject, Verdict, Dnat, Redirect, Masquerade>;
 
 struct Rule {
   std::vector<Statement> statements;

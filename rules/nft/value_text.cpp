@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <ctime>
 #include <optional>
 #include <span>
 #include <utility>
@@ -62,6 +63,19 @@ std::string hexadecimal(std::uint32_t number) {
   for (int shift = 28; shift >= 0; shift -= 4)
     if (number >> shift != 0 || shift == 0) text += digits[number >> shift & 0xf];
   return text;
+}
+
+// As nft has it where the time zone is UTC.
+std::string utc(std::string_view value) {
+  std::int64_t nanoseconds = 0;
+  std::memcpy(&nanoseconds, value.data(), std::min(value.size(), sizeof(nanoseconds)));
+  const std::time_t seconds = nanoseconds / 1'000'000'000;
+  std::tm fields{};
+  ::gmtime_r(&seconds, &fields);
+  std::array<char, 32> text{};
+  const std::size_t length =
+      std::strftime(text.data(), text.size(), "\"%Y-%m-%d %H:%M:%S\"", &fields);
+  return {text.data(), length};
 }
 
 std::string interface_index(std::string_view value) {
@@ -210,6 +224,8 @@ std::string value_text(Field field, std::string_view value) {
       return host_number(value) == daddr_local ? "local" : std::to_string(host_number(value));
     case Field::pkttype:
       return named(pkttypes, value);
+    case Field::time:
+      return utc(value);
   }
   return {};
 }
@@ -296,6 +312,8 @@ std::string_view type_name(Field field) {
       return "fib_addrtype";
     case Field::pkttype:
       return "pkt_type";
+    case Field::time:
+      return "time";
   }
   return {};
 }

@@ -78,7 +78,22 @@ std::string unknown_set(const Policy& policy, const std::string& name) {
   return "no set is called '" + name + "'" + suggestion(name, names);
 }
 
+Diagnostics ended_rules(const Policy& policy, const Sources& sources, Time now) {
+  Diagnostics out;
+  for (const auto& rule : policy.rules)
+    if (rule.layer == Layer::managed && rule.until && *rule.until <= now)
+      out.push_back(warning_in(sources.at(rule.source), rule.at,
+                               "this rule has ended, at " + time_text(*rule.until) +
+                                   ": it matches nothing any more and can be taken out"));
+  return out;
+}
+
 std::string rule_id(const Rule& rule) {
+  if (rule.until) {
+    Rule lasting = rule;
+    lasting.until.reset();
+    return rule_id(lasting);
+  }
   return "r" + hex(digest(command_text(rule)), 8);
 }
 
@@ -158,7 +173,8 @@ class Checker {
                         .conditions = {.interfaces = interfaces(rule, rule.interfaces),
                                        .out_interfaces = interfaces(rule, rule.out_interfaces),
                                        .macs = rule.macs,
-                                       .mark = rule.mark},
+                                       .mark = rule.mark,
+                                       .until = rule.until},
                         .written = index};
     checked_.ids_.push_back(checked.id);
     auto& conditions = checked.conditions;
@@ -355,14 +371,16 @@ class Checker {
     for (const auto& item : items) {
       if (const auto* range = std::get_if<AddressRange>(&item.what)) {
         out.emplace_back(*range);
-        continue;
+      } else if (const auto* suffix = std::get_if<AddressSuffix>(&item.what)) {
+        out.emplace_back(SuffixMatch{.suffix = *suffix});
+      } else if (const auto index = find_set(rule, item)) {
+        out.emplace_back(SetIndex{.index = *index});
       }
-      if (const auto index = find_set(rule, item)) out.emplace_back(SetIndex{.index = *index});
     }
     return out;
   }
 
-  // Of one set, or the addresses between those that are named.
+  // Of one set or suffix, or the addresses between those that are named.
   std::vector<AddressMatch> all_but(const Rule& rule, const std::vector<AddressItem>& items) {
     std::vector<AddressRange> named;
     for (const auto& item : items) {
@@ -370,10 +388,15 @@ class Checker {
         named.push_back(*range);
         continue;
       }
+      const auto* suffix = std::get_if<AddressSuffix>(&item.what);
       if (items.size() > 1) {
-        complain(rule, item.at, "a negated set stands alone: put the other addresses into it");
+        complain(rule, item.at,
+                 suffix != nullptr
+                     ? "a negated suffix stands alone: make a rule of its own of the rest"
+                     : "a negated set stands alone: put the other addresses into it");
         return {};
       }
+      if (suffix != nullptr) return {SuffixMatch{.suffix = *suffix, .negated = true}};
       if (const auto index = find_set(rule, item))
         return {SetIndex{.index = *index, .negated = true}};
       return {};
@@ -396,6 +419,8 @@ class Checker {
     if (matches.empty()) return true;
     return std::any_of(matches.begin(), matches.end(), [&](const AddressMatch& match) {
       if (const auto* range = std::get_if<AddressRange>(&match)) return range->family() == family;
+      if (const auto* suffix = std::get_if<SuffixMatch>(&match))
+        return suffix->negated || family == Family::ipv6;
       return true;  // a set may be empty today and hold either family tomorrow
     });
   }

@@ -40,7 +40,13 @@ struct SetIndex {
   bool negated = false;
   bool operator==(const SetIndex&) const = default;
 };
-using AddressMatch = std::variant<AddressRange, SetIndex>;
+// Negated: every address, of either family, that ends otherwise.
+struct SuffixMatch {
+  AddressSuffix suffix;
+  bool negated = false;
+  bool operator==(const SuffixMatch&) const = default;
+};
+using AddressMatch = std::variant<AddressRange, SetIndex, SuffixMatch>;
 
 // What a packet must be for a rule to match: one of each list; an empty list asks nothing. At least
 // one pair of `from` and `to` shares a family.
@@ -55,6 +61,7 @@ struct Conditions {
   std::optional<Mark> mark;
   std::vector<std::uint32_t> users;   // who owns the socket that sends it; what none sends has none
   std::vector<std::uint32_t> groups;  // likewise
+  std::optional<Time> until;          // before that
 };
 
 // The id of what lets container networks out, behind the rules for routed traffic.
@@ -148,7 +155,10 @@ std::string used_services(const Policy& policy, const ServiceTable& services);
 // What is said of a name that no set of the policy has.
 std::string unknown_set(const Policy& policy, const std::string& name);
 
-// "r" and 8 hexadecimal digits that stay for as long as the rule means the same.
+// A warning for each rule of a file that people own that has ended by `now`.
+Diagnostics ended_rules(const Policy& policy, const Sources& sources, Time now);
+
+// "r" and 8 hexadecimal digits that stay for as long as the rule means the same, whenever it ends.
 std::string rule_id(const Rule& rule);
 
 }  // namespace fwctl::policy

@@ -52,6 +52,20 @@ std::string numbered(std::size_t index, const Rule& rule) {
   return "rule " + std::to_string(index + 1) + ", '" + command_text(rule) + "'";
 }
 
+// What of the words said is not so, where the rule is there and stays as it is.
+std::string_view ends_later(const Rule& wanted, const Rule& there) {
+  if (!wanted.until || wanted.until == there.until) return "";
+  return there.until ? ", and ends later" : ", without an end";
+}
+
+std::string changed_end(std::size_t index, const Rule& there, const Rule& wanted) {
+  if (!there.until || there.until == wanted.until)
+    return "changed " + numbered(index, there) + " where it stands";
+  if (!wanted.until) return numbered(index, there) + ", has no end any more";
+  return numbered(index, there) + ", ends " +
+         (*there.until < *wanted.until ? "later: at " : "earlier: at ") + time_text(*wanted.until);
+}
+
 EditResult place_new(const CheckedPolicy& policy, const Sources& sources, Edit edit, Rule rule,
                      Place place) {
   const auto& rules = policy.policy().rules;
@@ -137,25 +151,54 @@ EditResult add(const CheckedPolicy& policy, const Sources& sources, const Added&
   Edit edit{.added = added};
   const auto& rules = policy.policy().rules;
   const Layout layout(policy, added);
+  const bool keeps_comment = rule.comment.empty() && !rule.no_comment;
   for (std::size_t index = 0; index < rules.size(); ++index) {
     const Rule& there = rules[index];
-    if (!same_packets(there, rule)) continue;
-    const bool same_comment = rule.comment.empty() || rule.comment == there.comment;
-    if (there.same_meaning(rule) && (same_comment || layout.managed(index))) {
-      edit.notes.push_back("already there: " + numbered(index, there) +
+    if (!there.same_meaning(rule)) continue;
+    const bool same_comment = keeps_comment || rule.comment == there.comment;
+    const bool covered = !there.until || (rule.until && *rule.until <= *there.until);
+    if (layout.managed(index) && !covered) continue;
+    if (layout.managed(index) || (same_comment && (there.until == rule.until || !there.until))) {
+      edit.notes.push_back("already there" + std::string(ends_later(rule, there)) + ": " +
+                           numbered(index, there) +
                            (layout.managed(index) ? " (" + sources.place_of(there) + ")" : ""));
       return edit;
     }
-    if (layout.managed(index)) continue;
-    if (place.number) continue;  // said to go elsewhere: both may be wanted
-    Rule& target = layout.at(edit.added, index);
+    edit.notes.push_back(changed_end(index, there, rule));
+    if (keeps_comment) rule.comment = there.comment;
+    if (!there.until) rule.until.reset();
+    layout.at(edit.added, index) = std::move(rule);
+    edit.changed = true;
+    return edit;
+  }
+  for (std::size_t index = 0; index < rules.size() && !place.number; ++index) {
+    const Rule& there = rules[index];
+    if (layout.managed(index) || !same_packets(there, rule)) continue;
+    if (there.until && !rule.until) continue;
+    if (!there.until && rule.until) {
+      edit.notes.push_back("goes before " + numbered(index, there) +
+                           ", which decides again when this one has ended");
+      return place_new(policy, sources, std::move(edit), std::move(rule), {.number = index + 1});
+    }
     edit.notes.push_back("changed " + numbered(index, there) + " where it stands");
-    if (rule.comment.empty()) rule.comment = there.comment;
-    target = std::move(rule);
+    if (keeps_comment) rule.comment = there.comment;
+    layout.at(edit.added, index) = std::move(rule);
     edit.changed = true;
     return edit;
   }
   return place_new(policy, sources, std::move(edit), std::move(rule), place);
+}
+
+Edit remove_ended(const Added& added, Time now) {
+  Edit edit{.added = added};
+  for (auto* rules : {&edit.added.before, &edit.added.rules})
+    std::erase_if(*rules, [&](const Rule& rule) {
+      const bool ended = rule.until && *rule.until <= now;
+      if (ended) edit.notes.push_back("ended: '" + command_text(rule) + "'");
+      return ended;
+    });
+  edit.changed = !edit.notes.empty();
+  return edit;
 }
 
 EditResult remove(const CheckedPolicy& policy, const Sources& sources, const Added& added,
@@ -175,7 +218,8 @@ EditResult remove(const CheckedPolicy& policy, const Sources& sources, const Add
       return edit;
     }
   } else if (begins_rule(selection.front())) {
-    const auto wanted = parse_rule(selection, diagnostics);
+    // Its end is not asked about, so that it does not matter when that counts from.
+    const auto wanted = parse_rule(selection, diagnostics, Time());
     if (!wanted) return tl::unexpected(std::string("the rule to delete is not a rule"));
     for (std::size_t index = 0; index < rules.size(); ++index)
       if (rules[index].same_meaning(*wanted) &&

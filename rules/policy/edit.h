@@ -27,10 +27,14 @@ struct Place {
   std::optional<std::size_t> number;
 };
 
-// A rule that says the same is there already: nothing changes. One about the same packets with
-// another verdict, log or comment among what fwctl added itself: it is changed where it stands.
+// A rule that says the same is there already: nothing changes, but its end and its comment may. One
+// about the same packets with another verdict or log among what fwctl added itself: it is changed
+// where it stands, but a temporary rule leaves one without an end as it is and goes before it.
 EditResult add(const CheckedPolicy& policy, const Sources& sources, const Added& added, Rule rule,
                Place place);
+
+// Takes out what fwctl added itself and has ended by `now`. The notes name it.
+Edit remove_ended(const Added& added, Time now);
 
 // `selection` is one rule as words ("allow", "22/tcp"), or any of: numbers ("3"), ranges of numbers
 // ("5-7"), ids and unambiguous beginnings of ids of at least 4 characters, or "comment" and the

@@ -35,7 +35,8 @@ EditResult add_one(const CheckedPolicy& policy, const Sources& sources, const Ad
     edit.changed = true;
     return edit;
   }
-  if (twin->managed || item.comment.empty() || item.comment == twin->comment) {
+  const bool keeps_comment = item.comment.empty() && !item.no_comment;
+  if (twin->managed || keeps_comment || item.comment == twin->comment) {
     edit.notes.push_back("already there: '" + command_text(*twin) + "'" +
                          (twin->managed ? " (" + sources.place_of(*twin) + ")" : ""));
     return edit;

@@ -14,14 +14,16 @@ namespace {
 
 constexpr std::array<std::string_view, 6> first_words{"allow", "deny",  "reject",
                                                       "limit", "route", "rule"};
-constexpr std::array<std::string_view, 15> clause_words{
-    "user", "group", "proto",   "mac", "mark",    "from", "to",   "port",
-    "type", "app",   "comment", "log", "log-all", "rate", "burst"};
+// Without "for", which too many names of services are nearly.
+constexpr std::array<std::string_view, 16> clause_words{
+    "user", "group", "proto",   "mac", "mark",    "from", "to",    "port",
+    "type", "app",   "comment", "log", "log-all", "rate", "burst", "until"};
 
 class Reader : WordReader {
  public:
-  Reader(const std::vector<Word>& words, const Source& source, Span whole, Diagnostics& diagnostics)
-      : WordReader(words, source, diagnostics), whole_(whole) {}
+  Reader(const std::vector<Word>& words, const Source& source, Span whole, std::optional<Time> now,
+         Diagnostics& diagnostics)
+      : WordReader(words, source, diagnostics), whole_(whole), now_(now) {}
 
   std::optional<Rule> read() {
     rule_.at = whole_;
@@ -108,6 +110,10 @@ class Reader : WordReader {
       if (take_any_case("comment")) {
         once(seen_comment_, current);
         read_comment();
+      } else if (take("for")) {
+        read_for(current);
+      } else if (take("until")) {
+        read_until(current);
       } else if (rule_.verdict == Verdict::limit && take("rate")) {
         once(seen_rate_, current);
         if (const Word* rate = argument("rate", "a rate"))
@@ -129,6 +135,28 @@ class Reader : WordReader {
     if (comment == nullptr) return;
     if (const auto why = not_a_comment(comment->text)) complain(comment->at, *why);
     rule_.comment = comment->text;
+    rule_.no_comment = comment->text.empty();
+  }
+
+  void read_for(const Word& current) {
+    if (rule_.until) return complain(current.at, "a rule ends once: one of 'for' and 'until'");
+    if (!now_)
+      return complain(
+          current.at,
+          "'for' counts from the moment of a command that adds a rule: write 'until' and "
+          "a time in UTC instead, as 2026-11-22T18:00:00Z");
+    const Word* word = argument("for", "how long, as 2h");
+    if (word == nullptr) return;
+    if (const auto span = accept(*word, parse_lasting(word->text))) rule_.until = *now_ + *span;
+  }
+
+  void read_until(const Word& current) {
+    if (rule_.until) return complain(current.at, "a rule ends once: one of 'for' and 'until'");
+    const Word* word = argument("until", "a time in UTC, as 2026-11-22T18:00:00Z");
+    if (word == nullptr) return;
+    rule_.until = accept(*word, parse_until(word->text));
+    if (rule_.until && now_ && *rule_.until <= *now_)
+      complain(word->at, "that is over: it is " + time_text(*now_));
   }
 
   void read_what() {
@@ -237,9 +265,9 @@ class Reader : WordReader {
     // A word that looks like an address, or like a mistyped keyword, deserves a better answer.
     if (!ports && parse_addresses(what.text))
       return complain(what.at, "an address needs 'from' or 'to' before it");
-    if (!at_end() && !same_but_for_case(word().text, "comment") &&
-        !suggestion(what.text, clause_words).empty())
-      return unexpected(what);
+    const bool may_follow = at_end() || same_but_for_case(word().text, "comment") ||
+                            word().text == "for" || word().text == "until";
+    if (!may_follow && !suggestion(what.text, clause_words).empty()) return unexpected(what);
     accept(what, ports, rule_.ports);
   }
 
@@ -265,6 +293,7 @@ class Reader : WordReader {
   }
 
   Span whole_;
+  std::optional<Time> now_;
   const Word* app_ = nullptr;  // one of the words `app`
   bool seen_proto_ = false;
   bool seen_from_ = false;
@@ -312,9 +341,10 @@ bool begins_rule(std::string_view word) {
   return std::find(first_words.begin(), first_words.end(), word) != first_words.end();
 }
 
-std::optional<Rule> parse_rule(const std::vector<std::string>& words, Diagnostics& diagnostics) {
+std::optional<Rule> parse_rule(const std::vector<std::string>& words, Diagnostics& diagnostics,
+                               std::optional<Time> now) {
   const Command command = place(words);
-  return Reader(command.words, command.source, command.whole, diagnostics).read();
+  return Reader(command.words, command.source, command.whole, now, diagnostics).read();
 }
 
 std::optional<Rule> parse_rule(std::string_view text, const Source& source, Span at,
@@ -326,7 +356,7 @@ std::optional<Rule> parse_rule(std::string_view text, const Source& source, Span
     diagnostics.push_back(error_in(source, at, "a quote that is not closed"));
     return {};
   }
-  return Reader(*words, source, at, diagnostics).read();
+  return Reader(*words, source, at, std::nullopt, diagnostics).read();
 }
 
 }  // namespace fwctl::policy

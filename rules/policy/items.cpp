@@ -16,10 +16,11 @@ namespace {
 constexpr std::size_t longest_name = 60;
 constexpr std::size_t longest_profile = 64;
 constexpr std::size_t longest_comment = 200;
+constexpr std::chrono::seconds longest_lasting = std::chrono::days(366);
 // They mean something else behind a verdict ("allow log ...").
-constexpr std::array<std::string_view, 13> words{"in",   "out",  "on",   "log",     "proto",
-                                                 "from", "to",   "port", "comment", "mac",
-                                                 "mark", "user", "group"};
+constexpr std::array<std::string_view, 15> words{"in",   "out",  "on",    "log",     "proto",
+                                                 "from", "to",   "port",  "comment", "mac",
+                                                 "mark", "user", "group", "for",     "until"};
 // IFNAMSIZ - 1 of linux/if.h.
 
 // LOGIN_NAME_MAX of limits.h, less the NUL at its end.
@@ -189,6 +190,23 @@ std::optional<int> parse_mask(std::string_view text, Family family) {
   return {};
 }
 
+// "::1:2/-64".
+Parsed<AddressSuffix> parse_suffix(std::string_view piece) {
+  const std::size_t slash = piece.find("/-");
+  const auto address = parse_address(piece.substr(0, slash));
+  if (!address) return tl::unexpected(address.error());
+  if (address->family() == Family::ipv4)
+    return problem(piece,
+                   quoted(piece) + " is of IPv4: only IPv6 addresses are known by their end");
+  const auto length = parse_number(piece.substr(slash + 2), 127);
+  if (length && *length != 0) return suffix(*address, static_cast<int>(*length));
+  return tl::unexpected(
+      Problem{.offset = slash + 1,
+              .length = piece.size() - slash - 1,
+              .message = quoted(piece.substr(slash + 1)) +
+                         " is not the length of a suffix: -1 to -127, as in ::1:2/-64"});
+}
+
 Parsed<AddressItem> parse_address_item(std::string_view piece, Span at) {
   if (piece.front() == '!') {
     if (piece.size() == 1) return problem(piece, "'!' stands directly before an address");
@@ -207,6 +225,11 @@ Parsed<AddressItem> parse_address_item(std::string_view piece, Span at) {
     return AddressItem{.what = SetName{std::string(name)}, .at = at};
   }
   if (piece == "any") return problem(piece, "'any' stands alone, not in a list");
+  if (piece.find("/-") != std::string_view::npos) {
+    const auto suffix = parse_suffix(piece);
+    if (!suffix) return tl::unexpected(suffix.error());
+    return AddressItem{.what = *suffix, .at = at};
+  }
   auto range = parse_address_range(piece);
   if (!range) return tl::unexpected(range.error());
   return AddressItem{.what = *range, .at = at};
@@ -293,6 +316,10 @@ Parsed<std::vector<PortItem>> parse_service_names(std::string_view text) {
 }
 
 Parsed<AddressRange> parse_address_range(std::string_view piece) {
+  if (piece.find("/-") != std::string_view::npos)
+    return problem(piece, quoted(piece) +
+                              " is the end of addresses, which no set can hold: write "
+                              "it in the rule");
   const std::size_t dash = piece.find('-');
   if (dash != std::string_view::npos) {
     const auto first = parse_address(piece.substr(0, dash));
@@ -405,6 +432,24 @@ std::string text(const Account& account) {
   return std::get<std::string>(account.what);
 }
 
+Parsed<std::chrono::seconds> parse_lasting(std::string_view text) {
+  const auto span = parse_span(text);
+  if (!span)
+    return problem(text,
+                   quoted(text) +
+                       " is not how long something lasts: '2h', '45m', '1h30m', of w, d, h, m "
+                       "and s, larger units first");
+  if (span->count() == 0) return problem(text, "a rule lasts at least a second");
+  if (*span > longest_lasting)
+    return problem(text, "a temporary rule lasts at most 366 days: leave 'for' out, and it stays");
+  return *span;
+}
+
+Parsed<Time> parse_until(std::string_view text) {
+  if (const auto time = parse_time(text)) return *time;
+  return problem(text, quoted(text) + " is not a time in UTC: one is '2026-11-22T18:00:00Z'");
+}
+
 std::string text(const Mark& mark) {
   const bool whole = mark.mask == Mark{}.mask;
   return hexadecimal(mark.value) + (whole ? "" : "/" + hexadecimal(mark.mask));
@@ -429,6 +474,7 @@ std::string text(const PortItem& item) {
 std::string text(const AddressItem& item) {
   const std::string sign = item.negated ? "!" : "";
   if (const auto* range = std::get_if<AddressRange>(&item.what)) return sign + range->text();
+  if (const auto* suffix = std::get_if<AddressSuffix>(&item.what)) return sign + suffix->text();
   return sign + "@" + std::get<SetName>(item.what).name;
 }
 

@@ -28,7 +28,7 @@ Parsed<std::vector<PortItem>> parse_ports(std::string_view text);
 // The same of nothing but names: what stands behind "app".
 Parsed<std::vector<PortItem>> parse_service_names(std::string_view text);
 Parsed<std::vector<AddressItem>> parse_addresses(std::string_view text);
-// One address, prefix or range, as sets hold them.
+// One address, prefix or range, as sets hold them; not a suffix.
 Parsed<AddressRange> parse_address_range(std::string_view piece);
 // Names of at most 15 characters, or patterns ending in * (or in +, as iptables writes them).
 Parsed<std::vector<std::string>> parse_interfaces(std::string_view text);
@@ -44,6 +44,11 @@ Parsed<std::vector<std::uint8_t>> parse_icmp_types(Protocol protocol, std::strin
 // "10/min": s, sec, second, m, min, minute, h, hour, d, day. Leaves `burst` alone.
 Parsed<Rate> parse_rate(std::string_view text, Rate rate);
 Parsed<std::uint32_t> parse_burst(std::string_view text);
+
+// How long a rule lasts, "2h" or "1h30m": from a second to 366 days.
+Parsed<std::chrono::seconds> parse_lasting(std::string_view text);
+// When it ends: "2026-11-22T18:00:00Z".
+Parsed<Time> parse_until(std::string_view text);
 
 // Names of sets and services: a letter, then letters, digits, - or _, at most 60 characters.
 bool valid_name(std::string_view name);

@@ -12,6 +12,7 @@
 #include "rules/address.h"
 #include "rules/diagnostic.h"
 #include "rules/mac.h"
+#include "rules/moment.h"
 #include "rules/port.h"
 
 namespace fwctl::policy {
@@ -56,10 +57,11 @@ struct PortItem {
   }
 };
 
-// "10.0.0.0/8", "10.0.0.1-10.0.0.9", "@office", each also with a ! before it. In one list all are
-// negated or none is; a negated list matches every address, of either family, that no item names.
+// "10.0.0.0/8", "10.0.0.1-10.0.0.9", "::1:2/-64", "@office", each also with a ! before it. In one
+// list all are negated or none is; a negated list matches every address, of either family, that no
+// item names.
 struct AddressItem {
-  std::variant<AddressRange, SetName> what;
+  std::variant<AddressRange, SetName, AddressSuffix> what;
   bool negated = false;
   Span at;  // takes no part in comparisons
   bool operator==(const AddressItem& other) const {
@@ -106,17 +108,20 @@ struct Rule {
   std::vector<PortItem> from_ports;
   std::vector<AddressItem> to;
   std::vector<PortItem> ports;
+  std::optional<Time> until;  // before then it matches, from then on nothing
   std::string comment;
+  // Typed with an empty comment: what says the same loses its own. Takes no part in comparisons.
+  bool no_comment = false;
 
   // Where it was written. They take no part in comparisons.
   std::size_t source = 0;  // index into the sources that were parsed
   Span at;
   Layer layer = Layer::added;
 
-  // Everything but the comment and the place.
+  // Everything but the end, the comment and the place.
   bool same_meaning(const Rule& other) const;
   bool operator==(const Rule& other) const {
-    return same_meaning(other) && comment == other.comment;
+    return same_meaning(other) && until == other.until && comment == other.comment;
   }
 };
 
@@ -129,6 +134,7 @@ struct Forward {
   std::vector<AddressItem> from;         // empty: any of the family of `to`
   std::vector<std::string> interfaces;   // where they come in; empty: any
   std::string comment;
+  bool no_comment = false;  // as of a rule
 
   // They take no part in comparisons, as of a rule.
   std::size_t source = 0;
@@ -147,6 +153,7 @@ struct Masquerade {
   std::vector<std::string> out_interfaces;  // never empty
   std::vector<AddressItem> from;            // empty: any, of both families
   std::string comment;
+  bool no_comment = false;  // as of a rule
 
   std::size_t source = 0;
   Span at;

@@ -506,6 +506,11 @@ class FileReader {
                 {"user", accounts(rule.users, "a user")},
                 {"group", accounts(rule.groups, "a group")},
                 {"icmp-type", [&](const Node& value) { icmp_types = &value; }},
+                {"until",
+                 [&](const Node& value) {
+                   if (const auto* word = scalar(value, "a time"))
+                     rule.until = accept(value, parse_until(*word));
+                 }},
                 {"direction", [&](const Node& value) { read_direction(value, rule); }},
                 {"log", [&](const Node& value) { read_log(value, rule); }},
                 {"comment", [&](const Node& value) { read_comment(value, rule.comment); }}});

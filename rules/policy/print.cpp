@@ -171,9 +171,8 @@ std::string comment_line(const std::string& comment) {
   return comment.empty() ? std::string() : line("comment", yaml::quote(comment));
 }
 
-}  // namespace
-
-std::string command_text(const Rule& rule) {
+// Without its end.
+std::string lasting_text(const Rule& rule) {
   const bool routed = rule.direction == Direction::routed;
   std::string out = (routed ? "route " : "") + std::string(text(rule.verdict));
   if (!rule.interfaces.empty())
@@ -204,6 +203,12 @@ std::string command_text(const Rule& rule) {
   if (has_to) out += " to " + addresses_text(rule.to);
   if (!rule.ports.empty()) out += ports_clause(rule.ports, !common);
   return out;
+}
+
+}  // namespace
+
+std::string command_text(const Rule& rule) {
+  return lasting_text(rule) + (rule.until ? " until " + time_text(*rule.until) : "");
 }
 
 std::string what_text(const Rule& rule) {
@@ -246,6 +251,7 @@ std::string yaml_text(const Rule& rule) {
     line("rate", text(rule.rate));
     line("burst", std::to_string(rule.rate.burst));
   }
+  if (rule.until) line("until", scalar(time_text(*rule.until)));
   return out + comment_line(rule.comment);
 }
 

@@ -20,11 +20,30 @@ bool covers(const Flow& wide, const Flow& narrow) {
          wide.to.contains(narrow.to) && (!wide.icmp_type || wide.icmp_type == narrow.icmp_type);
 }
 
+bool covers(const SuffixMatch& wide, const AddressRange& narrow) {
+  if (wide.negated) return !wide.suffix.overlaps(narrow);
+  return narrow.first == narrow.last && wide.suffix.contains(narrow.first);
+}
+
+bool covers(const SuffixMatch& wide, const SuffixMatch& narrow) {
+  if (narrow.negated) return wide.negated && narrow.suffix.contains(wide.suffix);
+  return wide.negated ? !wide.suffix.overlaps(narrow.suffix) : wide.suffix.contains(narrow.suffix);
+}
+
+bool covers(const AddressRange& wide, const SuffixMatch& narrow) {
+  return !narrow.negated && wide == everything(Family::ipv6);
+}
+
 bool covers(const AddressMatch& wide, const AddressMatch& narrow) {
   if (wide == narrow) return true;
   const auto* outer = std::get_if<AddressRange>(&wide);
+  const auto* outer_suffix = std::get_if<SuffixMatch>(&wide);
   const auto* inner = std::get_if<AddressRange>(&narrow);
-  return outer != nullptr && inner != nullptr && outer->contains(*inner);
+  const auto* inner_suffix = std::get_if<SuffixMatch>(&narrow);
+  if (outer != nullptr && inner != nullptr) return outer->contains(*inner);
+  if (outer != nullptr && inner_suffix != nullptr) return covers(*outer, *inner_suffix);
+  if (outer_suffix != nullptr && inner != nullptr) return covers(*outer_suffix, *inner);
+  return outer_suffix != nullptr && inner_suffix != nullptr && covers(*outer_suffix, *inner_suffix);
 }
 
 bool covers(const MacAddress& wide, const MacAddress& narrow) {
@@ -38,6 +57,11 @@ bool covers(std::uint32_t wide, std::uint32_t narrow) {
 bool covers(const std::optional<Mark>& wide, const std::optional<Mark>& narrow) {
   if (!wide) return true;
   return narrow && (wide->mask & ~narrow->mask) == 0 && (narrow->value & wide->mask) == wide->value;
+}
+
+// What ends hides nothing that outlasts it.
+bool covers(const std::optional<Time>& wide, const std::optional<Time>& narrow) {
+  return !wide || (narrow && *narrow <= *wide);
 }
 
 // Every alternative of `narrow` lies within one of `wide`.
@@ -83,12 +107,12 @@ class Candidates {
     if (!flows.empty() && has_one_port(flows.front()))
       if (const auto at = by_port_.find(key(flows.front())); at != by_port_.end()) look(at->second);
     const auto& from = rule.conditions.from;
-    const auto* source = from.empty() ? nullptr : std::get_if<AddressRange>(&from.front());
-    if (source == nullptr) return found;
-    // What contains all of it contains its first address.
+    const auto source = from.empty() ? std::nullopt : one_of(from.front());
+    if (!source) return found;
+    // What contains all of them contains this one.
     for (const auto& [family, bits] : lengths_) {
       if (family != source->family()) continue;
-      if (const auto at = by_prefix_.find(prefix(source->first, bits)); at != by_prefix_.end())
+      if (const auto at = by_prefix_.find(prefix(*source, bits)); at != by_prefix_.end())
         look(at->second);
     }
     return found;
@@ -101,6 +125,12 @@ class Candidates {
   static bool is_prefix(const AddressMatch& match) {
     const auto* range = std::get_if<AddressRange>(&match);
     return range != nullptr && range->prefix_length();
+  }
+  // Of the addresses that match; nullopt where no prefix contains them all.
+  static std::optional<Address> one_of(const AddressMatch& match) {
+    if (const auto* range = std::get_if<AddressRange>(&match)) return range->first;
+    const auto* ending = std::get_if<SuffixMatch>(&match);
+    return ending == nullptr || ending->negated ? std::nullopt : std::optional(ending->suffix.bits);
   }
   static std::pair<Family, int> length(const AddressRange& range) {
     return {range.family(), *range.prefix_length()};
@@ -125,7 +155,8 @@ bool hides(const CheckedRule& wide, const CheckedRule& narrow) {
          covers(wide.conditions.macs, narrow.conditions.macs) &&
          covers(wide.conditions.mark, narrow.conditions.mark) &&
          covers(wide.conditions.users, narrow.conditions.users) &&
-         covers(wide.conditions.groups, narrow.conditions.groups);
+         covers(wide.conditions.groups, narrow.conditions.groups) &&
+         covers(wide.conditions.until, narrow.conditions.until);
 }
 
 std::vector<Shadow> find_shadows(const std::vector<CheckedRule>& rules) {

@@ -59,7 +59,7 @@ class Reader : WordReader {
          from(out.from),
          {"on", "an interface",
           [&](const Word& word) { accept(word, parse_interfaces(word.text), out.interfaces); }},
-         comment(out.comment)});
+         comment(out)});
     return out;
   }
 
@@ -72,7 +72,7 @@ class Reader : WordReader {
           [&](const Word& word) { accept(word, parse_interfaces(word.text), out.out_interfaces); },
           true},
          from(out.from),
-         comment(out.comment)});
+         comment(out)});
     return out;
   }
 
@@ -83,10 +83,12 @@ class Reader : WordReader {
             }};
   }
 
-  Clause comment(std::string& into) {
+  template <typename Item>
+  Clause comment(Item& into) {
     return {"comment", "a text", [this, &into](const Word& word) {
               if (const auto why = not_a_comment(word.text)) complain(word.at, *why);
-              into = word.text;
+              into.comment = word.text;
+              into.no_comment = word.text.empty();
             }};
   }
 

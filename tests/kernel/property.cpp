@@ -71,6 +71,7 @@ Packet met(Packet packet, const Fate& fate) {
   packet.mark = 0;
   packet.user = fate.user;
   packet.group = fate.group;
+  packet.time = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   return packet;
 }
 

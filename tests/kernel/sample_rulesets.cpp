@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <ostream>
 
 namespace fwctl::testing {
@@ -385,6 +386,21 @@ nft::Ruleset translations() {
             rule({match(Field::oifname, interface("eth1")), accept()})})});
 }
 
+nft::Ruleset ends() {
+  const auto nanoseconds = [](std::uint64_t seconds) {
+    const std::uint64_t value = seconds * 1'000'000'000;
+    nft::Bytes bytes(sizeof value, '\0');
+    std::memcpy(bytes.data(), &value, sizeof value);
+    return bytes;
+  };
+  return {
+      {},
+      {input_chain(
+          {rule({nft::Before{Field::time, nanoseconds(1'795'370'400)}, accept()}, "r1"),
+           rule({is_tcp, match(Field::th_dport, port(22)),
+                 nft::Before{Field::time, nanoseconds(4'102'444'800)}, nft::Counter{}, drop()})})}};
+}
+
 nft::Ruleset meters() {
   const auto limit = [](std::uint64_t rate, bool over) {
     return nft::Limit{.rate = rate, .seconds = 60, .burst = 6, .over = over};
@@ -430,6 +446,7 @@ std::vector<Sample> sample_rulesets() {
                               {"connections", connections()},
                               {"translations", translations()},
                               {"meters", meters()},
+                              {"ends", ends()},
                               {"concatenated_intervals", concatenated_intervals()}};
   for (Sample& sample : samples) {
     std::ranges::sort(sample.ruleset.sets, {}, &Set::name);

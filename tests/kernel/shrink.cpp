@@ -52,6 +52,7 @@ void smaller_rule(const Policy& policy, std::size_t index, Candidates& out) {
   without_each(policy, out, at(&Rule::to));
   without_each(policy, out, at(&Rule::ports));
   with_default(policy, out, at(&Rule::protocol));
+  with_default(policy, out, at(&Rule::until));
   with_default(policy, out, at(&Rule::log));
   with_default(policy, out, at(&Rule::direction));
   with_default(policy, out, at(&Rule::comment));

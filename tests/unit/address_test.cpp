@@ -104,5 +104,63 @@ TEST(AddressRange, PrefixLengthIsTheInverseOfPrefix) {
   EXPECT_EQ(range("10.0.0.1", "10.0.0.2").prefix_length(), std::nullopt);
 }
 
+TEST(Address, AnEndAloneIsNoIpv4Address) {
+  EXPECT_EQ(address("::1:2").text(), "::1:2");
+  EXPECT_EQ(address("::a00:0").text(), "::a00:0");
+  EXPECT_EQ(address("::2").text(), "::2");
+  EXPECT_EQ(address("::ffff:10.0.0.1").text(), "::ffff:10.0.0.1");
+}
+
+TEST(AddressSuffix, ClearsWhatIsBefore) {
+  EXPECT_EQ(suffix(address("2001:db8::5:0:0:1:2"), 64).text(), "::1:2/-64");
+  EXPECT_EQ(suffix(address("2001:db8::5:0:0:1:2"), 80).text(), "::5:0:0:1:2/-80");
+  EXPECT_EQ(suffix(address("::3"), 1).text(), "::1/-1");
+  EXPECT_EQ(suffix(address("ffff::"), 127).text(), "7fff::/-127");
+}
+
+TEST(AddressSuffix, ContainsWhatEndsSo) {
+  const auto host = suffix(address("::1:2"), 64);
+  EXPECT_TRUE(host.contains(address("2001:db8:5:6::1:2")));
+  EXPECT_TRUE(host.contains(address("::1:2")));
+  EXPECT_FALSE(host.contains(address("2001:db8:5:6:8000::1:2")));
+  EXPECT_FALSE(host.contains(address("2001:db8:5:6::1:3")));
+  EXPECT_FALSE(host.contains(address("0.1.0.2")));
+  EXPECT_TRUE(host.contains(suffix(address("0:0:0:7::1:2"), 80)));
+  EXPECT_FALSE(suffix(address("0:0:0:7::1:2"), 80).contains(host));
+  EXPECT_TRUE(suffix(address("0:0:0:7::1:2"), 80).overlaps(host));
+  EXPECT_FALSE(suffix(address("::2:2"), 32).overlaps(host));
+}
+
+TEST(AddressSuffix, OverlapsARangeInWhichSomethingEndsSo) {
+  const auto ends = suffix(address("::10"), 8);
+  EXPECT_TRUE(ends.overlaps(range("2001:db8::5", "2001:db8::10")));
+  EXPECT_FALSE(ends.overlaps(range("2001:db8::11", "2001:db8::10f")));
+  EXPECT_TRUE(ends.overlaps(range("2001:db8::11", "2001:db8::110")));
+  EXPECT_TRUE(ends.overlaps(everything(Family::ipv6)));
+  EXPECT_FALSE(ends.overlaps(everything(Family::ipv4)));
+  const auto last = address("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+  EXPECT_FALSE(ends.overlaps(AddressRange{last, last}));
+}
+
+TEST(AddressSuffix, OverlapIsContainmentOfSomeAddress) {
+  RandomPolicy random(5);
+  int overlapping = 0;
+  for (int count = 0; count < 3000; ++count) {
+    const auto ends = suffix(random.address(Family::ipv6), static_cast<int>(1 + random.below(4)));
+    const auto first = random.address(Family::ipv6);
+    AddressRange few{first, first};
+    bool any = ends.contains(first);
+    for (std::size_t more = random.below(20); more != 0; --more)
+      if (const auto next = successor(few.last)) {
+        few.last = *next;
+        any = any || ends.contains(*next);
+      }
+    ASSERT_EQ(ends.overlaps(few), any) << ends.text() << " " << few.text();
+    overlapping += any ? 1 : 0;
+  }
+  EXPECT_GT(overlapping, 500);
+  EXPECT_LT(overlapping, 2900);
+}
+
 }  // namespace
 }  // namespace fwctl::testing

@@ -181,6 +181,69 @@ TEST(Check, AHiddenRuleNeverDecides) {
   EXPECT_GT(found, 100) << "the policies have too few of them to mean anything";
 }
 
+TEST(Check, SuffixesAreOfIpv6) {
+  EXPECT_NE(problems("rules: [\"allow from ::1:2/-64 to 10.0.0.1\"]\n")
+                .find("'from' and 'to' share no address family"),
+            std::string::npos);
+  EXPECT_NE(problems("rules: [\"allow from !::1:2/-64,!10.0.0.1\"]\n")
+                .find("a negated suffix stands alone"),
+            std::string::npos);
+  EXPECT_NE(problems("sets: {a: [\"::1:2/-64\"]}\n").find("which no set can hold"),
+            std::string::npos);
+  EXPECT_EQ(problems("rules: [\"allow from !::1:2/-64 to 10.0.0.1\"]\n"), "");
+}
+
+TEST(Check, ASuffixHidesOnlyWhatEndsSo) {
+  const auto hidden = [](const std::string& first, const std::string& second) {
+    return problems("rules:\n  - \"allow from " + first + "\"\n  - \"deny from " + second + "\"\n")
+               .find("never matches: rule 1") != std::string::npos;
+  };
+  EXPECT_TRUE(hidden("::1:2/-64", "::1:2/-64"));
+  EXPECT_TRUE(hidden("::1:2/-64", "2001:db8::1:2"));
+  EXPECT_TRUE(hidden("::1:2/-64", "::7:0:0:1:2/-80"));
+  EXPECT_TRUE(hidden("::/0", "::1:2/-64"));
+  EXPECT_TRUE(hidden("!::1:2/-64", "10.0.0.0/8"));
+  EXPECT_TRUE(hidden("!::1:2/-64", "2001:db8::2:0/112"));
+  EXPECT_TRUE(hidden("!::1:2/-64", "::1:3/-64"));
+  EXPECT_TRUE(hidden("!::1:2/-64", "!::2/-16"));
+  EXPECT_FALSE(hidden("::1:2/-64", "2001:db8::/64"));
+  EXPECT_FALSE(hidden("::1:2/-64", "::1:2/-32"));
+  EXPECT_FALSE(hidden("::1:2/-64", "!::1:2/-64"));
+  EXPECT_FALSE(hidden("2000::/3", "::1:2/-64"));
+  EXPECT_FALSE(hidden("::/0", "!::1:2/-64"));
+  EXPECT_FALSE(hidden("!::1:2/-64", "2001:db8::/64"));
+  EXPECT_FALSE(hidden("!::1:2/-64", "::2/-16"));
+  EXPECT_FALSE(hidden("!::2/-16", "!::1:2/-64"));
+}
+
+TEST(Check, WhatEndsHidesNothingThatOutlastsIt) {
+  const auto hidden = [](const std::string& first, const std::string& second) {
+    return problems("rules: [\"allow 22" + first + "\", \"deny 22/tcp" + second + "\"]\n")
+               .find("never matches: rule 1") != std::string::npos;
+  };
+  const std::string early = " until 2026-11-22T18:00:00Z";
+  const std::string late = " until 2026-11-22T18:00:01Z";
+  EXPECT_TRUE(hidden("", early));
+  EXPECT_TRUE(hidden(early, early));
+  EXPECT_TRUE(hidden(late, early));
+  EXPECT_FALSE(hidden(early, ""));
+  EXPECT_FALSE(hidden(early, late));
+}
+
+TEST(Check, RulesOfPeopleThatHaveEndedAreToldOf) {
+  const auto files =
+      sources("rules:\n  - allow: 22\n    until: 2026-11-22T18:00:00Z\n  - allow 23\n",
+              "rules: [\"allow 24 until 2026-11-22T18:00:00Z\"]\n");
+  const auto policy = load(files);
+  const auto end = *parse_time("2026-11-22T18:00:00Z");
+  EXPECT_TRUE(policy::ended_rules(policy.policy(), files, end - std::chrono::seconds(1)).empty());
+  EXPECT_EQ(render(policy::ended_rules(policy.policy(), files, end)),
+            "policy.yaml:2:5: warning: this rule has ended, at 2026-11-22T18:00:00Z: it matches "
+            "nothing any more and can be taken out\n"
+            "    - allow: 22\n"
+            "      ^\n");
+}
+
 TEST(Check, ResolvesNames) {
   const auto policy = load(
       "sets: {a: [10.0.0.9, 10.0.0.1-10.0.0.8, \"::1\", 10.0.0.4, 10.0.1.0/24]}\n"

@@ -123,6 +123,9 @@ TEST_F(Editing, WhatIsToStandElsewhereLeavesTheOtherWhereItIs) {
 TEST_F(Editing, ACommentIsChangedOrKept) {
   EXPECT_EQ(add("allow 5/tcp comment six")->added.rules[1], rule("allow 5/tcp comment six"));
   EXPECT_EQ(add("deny 5/tcp")->added.rules[1], rule("deny 5/tcp comment five"));
+  EXPECT_EQ(add("allow 5/tcp comment ''")->added.rules[1], rule("allow 5/tcp"));
+  EXPECT_EQ(add("deny 5/tcp comment ''")->added.rules[1], rule("deny 5/tcp"));
+  EXPECT_FALSE(add("allow 4/tcp comment ''")->changed);
 }
 
 TEST_F(Editing, AnotherVerdictThanPeoplesIsARuleOfItsOwn) {
@@ -197,6 +200,73 @@ TEST_F(Editing, AnIdThatSeveralShareTheBeginningOfIsRefused) {
             "several rules have an id that begins with '" + id(1).substr(0, 6) + "'");
   EXPECT_EQ(remove({id(3)})->added.rules, (Rules{rule("allow 4/tcp"), rule("allow 5/tcp")}));
   EXPECT_EQ(remove({"allow", "4/tcp"})->added.rules, Rules{rule("allow 5/tcp")});
+}
+
+class EditingTemporary : public Editing {
+ protected:
+  const std::string six = " until 2026-11-22T18:00:00Z";
+  const std::string seven = " until 2026-11-22T19:00:00Z";
+};
+
+TEST_F(EditingTemporary, SayingItAgainMovesTheEnd) {
+  use("", "rules: [\"allow 4/tcp" + six + "\", allow 5/tcp]\n");
+  auto edit = add("allow 4/tcp" + seven);
+  ASSERT_TRUE(edit && edit->changed);
+  EXPECT_EQ(edit->added.rules, (Rules{rule("allow 4/tcp" + seven), rule("allow 5/tcp")}));
+  EXPECT_EQ(edit->notes, Notes{"rule 1, 'allow 4/tcp until 2026-11-22T18:00:00Z', ends later: at "
+                               "2026-11-22T19:00:00Z"});
+  EXPECT_FALSE(add("allow 4/tcp" + six)->changed);
+  edit = add("allow 4/tcp");
+  ASSERT_TRUE(edit && edit->changed);
+  EXPECT_EQ(edit->added.rules, (Rules{rule("allow 4/tcp"), rule("allow 5/tcp")}));
+  edit = add("allow 5/tcp" + six);
+  ASSERT_TRUE(edit);
+  EXPECT_FALSE(edit->changed) << "what has no end is not given one";
+  EXPECT_EQ(edit->notes, Notes{"already there, without an end: rule 2, 'allow 5/tcp'"});
+}
+
+TEST_F(EditingTemporary, AnotherVerdictGoesBeforeWhatStays) {
+  use("", "before: [allow 3/tcp]\nrules: [allow 4/tcp, allow 5/tcp]\n");
+  auto edit = add("deny 5/tcp" + six);
+  ASSERT_TRUE(edit && edit->changed);
+  EXPECT_EQ(edit->added.rules,
+            (Rules{rule("allow 4/tcp"), rule("deny 5/tcp" + six), rule("allow 5/tcp")}));
+  edit = add("deny 3/tcp" + six);
+  ASSERT_TRUE(edit && edit->changed);
+  EXPECT_EQ(edit->added.before, (Rules{rule("deny 3/tcp" + six), rule("allow 3/tcp")}));
+  use("", "rules: [\"deny 5/tcp" + six + "\", allow 5/tcp]\n");
+  EXPECT_FALSE(add("allow 5/tcp")->changed);
+  EXPECT_EQ(add("reject 5/tcp" + seven)->added.rules,
+            (Rules{rule("reject 5/tcp" + seven), rule("allow 5/tcp")}));
+  EXPECT_EQ(add("reject 5/tcp")->added.rules,
+            (Rules{rule("deny 5/tcp" + six), rule("reject 5/tcp")}));
+}
+
+TEST_F(EditingTemporary, AFileOfPeopleCountsWhileItLasts) {
+  use("rules: [\"allow 4/tcp" + six + "\"]\n", "");
+  EXPECT_FALSE(add("allow 4/tcp" + six)->changed);
+  EXPECT_EQ(add("allow 4/tcp" + seven)->added.rules, Rules{rule("allow 4/tcp" + seven)});
+  EXPECT_EQ(add("allow 4/tcp")->added.rules, Rules{rule("allow 4/tcp")});
+}
+
+TEST_F(EditingTemporary, WhatHasEndedIsTakenOut) {
+  use("rules: [\"allow 2/tcp" + six + "\"]\n",
+      "before: [\"deny 3/tcp" + six + "\"]\nrules: [\"allow 4/tcp" + seven + "\", allow 5/tcp]\n");
+  const Time six_o_clock = *parse_time("2026-11-22T18:00:00Z");
+  EXPECT_FALSE(remove_ended(parsed_.added, six_o_clock - std::chrono::seconds(1)).changed);
+  auto edit = remove_ended(parsed_.added, six_o_clock);
+  EXPECT_TRUE(edit.changed);
+  EXPECT_TRUE(edit.added.before.empty());
+  EXPECT_EQ(edit.added.rules, parsed_.added.rules);
+  EXPECT_EQ(edit.notes, Notes{"ended: 'deny 3/tcp until 2026-11-22T18:00:00Z'"});
+  EXPECT_EQ(remove_ended(parsed_.added, six_o_clock + std::chrono::hours(1)).added.rules,
+            Rules{rule("allow 5/tcp")});
+}
+
+TEST_F(EditingTemporary, DeletingNeedsNoEnd) {
+  use("", "rules: [\"allow 4/tcp" + six + "\"]\n");
+  EXPECT_TRUE(remove({"allow", "4/tcp"})->changed);
+  EXPECT_TRUE(remove({"allow", "4/tcp", "for", "2h"})->changed);
 }
 
 }  // namespace

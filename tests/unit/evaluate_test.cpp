@@ -159,7 +159,7 @@ std::string last_step(const std::string& rule, const Packets& packets) {
   constexpr std::array names{
       "state",       "protocol", "family",      "icmp type", "port",
       "source port", "source",   "destination", "interface", "outgoing interface",
-      "mac",         "mark",     "user",        "group"};
+      "mac",         "mark",     "user",        "group",     "time"};
   static_assert(names.size() == condition_count);
   return names.at(static_cast<std::size_t>(steps.back().match.unmet));
 }
@@ -471,6 +471,26 @@ TEST(Evaluate, ItemsOfTheBaselineAreSwitchedOffByName) {
   EXPECT_EQ(decided(off, packet), "default allow");
   packet.state = State::established;
   EXPECT_EQ(decided(off, packet), "allow by established");
+}
+
+TEST(Evaluate, ASuffixIsTheEndOfAnAddress) {
+  const auto policy = load(
+      "rules: [\"allow from ::1:2/-64 to any port 22\", \"reject from !::3/-8 to any port 80\"]\n");
+  EXPECT_EQ(decided(policy, incoming("2001:db8:7:8::1:2", 22)), "allow by 1");
+  EXPECT_EQ(decided(policy, incoming("2001:db8:7:8:1::1:2", 22)), "default deny");
+  EXPECT_EQ(decided(policy, incoming("0.1.0.2", 22)), "default deny");
+  EXPECT_EQ(decided(policy, incoming("2001:db8::1:3", 80)), "default deny");
+  EXPECT_EQ(decided(policy, incoming("2001:db8::1:4", 80)), "reject by 2");
+  EXPECT_EQ(decided(policy, incoming("192.0.2.3", 80)), "reject by 2");
+}
+
+TEST(Evaluate, ATemporaryRuleMatchesBeforeItsEnd) {
+  const auto policy = load("rules: [\"allow 22/tcp until 2026-11-22T18:00:00Z\", reject 22/tcp]\n");
+  auto packet = incoming("203.0.113.9", 22);
+  packet.time = *parse_time("2026-11-22T17:59:59Z");
+  EXPECT_EQ(decided(policy, packet), "allow by 1");
+  packet.time = *parse_time("2026-11-22T18:00:00Z");
+  EXPECT_EQ(decided(policy, packet), "reject by 2");
 }
 
 }  // namespace

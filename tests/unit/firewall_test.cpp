@@ -880,5 +880,56 @@ TEST_F(FirewallTest, LeftOversAreCollected) {
   EXPECT_FALSE(firewall_->look()->drifted);
 }
 
+TEST_F(FirewallTest, ATemporaryRuleEndsInAGenerationOfItsOwn) {
+  start();
+  ASSERT_TRUE(enable());
+  const Time now = *parse_time("2026-11-22T16:00:00Z");
+  EXPECT_EQ(firewall_->next_end(), std::nullopt);
+  ASSERT_TRUE(allow("80/tcp"));
+  const auto added = firewall_->add({"allow", "22/tcp", "for", "2h"}, {}, {.now = now});
+  ASSERT_TRUE(added) << message(added.error());
+  EXPECT_EQ(added->difference, Words{"+ allow 22/tcp until 2026-11-22T18:00:00Z"});
+  EXPECT_NE(folder_.read("etc/rules.yaml").find("until: \"2026-11-22T18:00:00Z\""),
+            std::string::npos);
+  EXPECT_NE(kernel_text().find("meta time < \"2026-11-22 18:00:00\""), std::string::npos);
+  EXPECT_EQ(firewall_->next_end(), now + std::chrono::hours(2));
+  start();
+  EXPECT_EQ(firewall_->next_end(), now + std::chrono::hours(2));
+
+  const auto early = firewall_->remove_ended({.now = now + std::chrono::minutes(119)});
+  ASSERT_TRUE(early);
+  EXPECT_FALSE(early->changed);
+  const auto ended = firewall_->remove_ended({.now = now + std::chrono::hours(2)});
+  ASSERT_TRUE(ended) << message(ended.error());
+  EXPECT_TRUE(ended->changed);
+  EXPECT_EQ(ended->generation, added->generation + 1);
+  EXPECT_EQ(ended->difference, Words{"- allow 22/tcp until 2026-11-22T18:00:00Z"});
+  EXPECT_EQ(folder_.read("etc/rules.yaml").find("until"), std::string::npos);
+  EXPECT_EQ(kernel_text().find("meta time"), std::string::npos);
+  EXPECT_EQ(firewall_->next_end(), std::nullopt);
+}
+
+TEST_F(FirewallTest, WhatWasChangedByHandKeepsItsEndedRules) {
+  start();
+  const Time now = *parse_time("2026-11-22T16:00:00Z");
+  ASSERT_TRUE(firewall_->add({"allow", "22/tcp", "for", "1s"}, {}, {.now = now}));
+  folder_.write("etc/rules.yaml", folder_.read("etc/rules.yaml") + "# mine\n");
+  const auto before = everything();
+  const auto ended = firewall_->remove_ended({.now = now + std::chrono::hours(1)});
+  ASSERT_FALSE(ended);
+  EXPECT_NE(message(ended.error()).find("was changed by hand"), std::string::npos);
+  EXPECT_EQ(everything(), before);
+}
+
+TEST_F(FirewallTest, AReloadTellsOfRulesThatHaveEnded) {
+  folder_.write("etc/policy.yaml", "rules: [\"allow 22 until 2026-11-22T18:00:00Z\"]\n");
+  start();
+  folder_.write("etc/policy.yaml", "rules: [\"allow 23 until 2026-11-22T18:00:00Z\"]\n");
+  const auto change = firewall_->reload({.now = *parse_time("2026-11-22T18:00:00Z")});
+  ASSERT_TRUE(change);
+  EXPECT_NE(render(change->warnings).find("this rule has ended"), std::string::npos);
+  EXPECT_EQ(firewall_->next_end(), std::nullopt) << "the daemon takes nothing out of such files";
+}
+
 }  // namespace
 }  // namespace fwctl

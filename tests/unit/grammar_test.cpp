@@ -71,6 +71,9 @@ TEST(Grammar, ReadsEachClause) {
             (std::vector<policy::AddressItem>{{.what = SetName{"office"}}}));
   EXPECT_EQ(rule("allow from 10.0.0.1-10.0.0.9").from, std::vector{range("10.0.0.1", "10.0.0.9")});
   EXPECT_EQ(rule("allow from any").from, std::vector<policy::AddressItem>{});
+  EXPECT_EQ(rule("allow to 2001:db8::1:2/-64").to,
+            (std::vector<policy::AddressItem>{{.what = suffix(address("::1:2"), 64)}}));
+  EXPECT_EQ(rule("allow to !::1:2/-64,!10.0.0.1").to.size(), 2U);
   EXPECT_EQ(rule("allow from any port 67 to any port 68").from_ports, std::vector{port(67, 67)});
   EXPECT_EQ(rule("allow from any port 67 to any port 68").ports, std::vector{port(68, 68)});
   EXPECT_EQ(rule("allow proto any from 10.0.0.1"), rule("allow from 10.0.0.1"));
@@ -90,6 +93,51 @@ TEST(Grammar, TheProtocolGoesToThePorts) {
   EXPECT_EQ(rule("allow 80/any,443/tcp").ports, (std::vector{port(80, 80), port(443, 443, tcp)}));
   EXPECT_EQ(rule("allow 53/udp,443/tcp").ports,
             (std::vector{port(53, 53, udp), port(443, 443, tcp)}));
+}
+
+TEST(Grammar, ForCountsFromTheCommand) {
+  const Time now = *parse_time("2026-11-22T16:00:00Z");
+  Diagnostics diagnostics;
+  const auto read = policy::parse_rule({"allow", "22/tcp", "for", "2h"}, diagnostics, now);
+  ASSERT_TRUE(read) << render(diagnostics);
+  EXPECT_EQ(*read, rule("allow 22/tcp until 2026-11-22T18:00:00Z"));
+  EXPECT_EQ(command_text(*read), "allow 22/tcp until 2026-11-22T18:00:00Z");
+  EXPECT_EQ(policy::rule_id(*read), policy::rule_id(rule("allow 22/tcp")));
+  const auto said = [&](const Words& words) {
+    diagnostics.clear();
+    EXPECT_FALSE(policy::parse_rule(words, diagnostics, now));
+    return render(diagnostics);
+  };
+  EXPECT_EQ(
+      said({"allow", "22", "for", "2x"}),
+      "command:1:14: error: '2x' is not how long something lasts: '2h', '45m', '1h30m', of w, "
+      "d, h, m and s, larger units first\n"
+      "  allow 22 for 2x\n"
+      "               ^~\n");
+  EXPECT_NE(said({"allow", "22", "for", "0s"}).find("lasts at least a second"), std::string::npos);
+  EXPECT_NE(said({"allow", "22", "for", "53w"}).find("at most 366 days"), std::string::npos);
+  EXPECT_NE(said({"allow", "22", "for"}).find("'for' needs how long"), std::string::npos);
+  EXPECT_NE(said({"allow", "22", "for", "1h", "for", "1h"}).find("a rule ends once"),
+            std::string::npos);
+  EXPECT_NE(said({"allow", "22", "until", "2026-11-22T16:00:00Z"}).find("that is over"),
+            std::string::npos);
+  EXPECT_NE(refusal("allow 22 for 2h").find("write 'until' and a time in UTC instead"),
+            std::string::npos);
+  EXPECT_NE(refusal("allow 22 until tomorrow").find("'tomorrow' is not a time in UTC"),
+            std::string::npos);
+}
+
+TEST(Grammar, SaysWhatIsWrongWithASuffix) {
+  EXPECT_EQ(refusal("allow to 10.0.0.1/-8"),
+            "command:1:10: error: '10.0.0.1/-8' is of IPv4: only IPv6 addresses are known by their "
+            "end\n"
+            "  allow to 10.0.0.1/-8\n"
+            "           ^~~~~~~~~~~\n");
+  for (const auto* length : {"-0", "-128", "-064", "-", "-x"})
+    EXPECT_NE(refusal("allow to ::1/" + std::string(length))
+                  .find("'" + std::string(length) + "' is not the length of a suffix: -1 to -127"),
+              std::string::npos)
+        << refusal("allow to ::1/" + std::string(length));
 }
 
 TEST(Grammar, SaysWhatIsWrongAndWhere) {

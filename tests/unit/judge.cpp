@@ -25,6 +25,13 @@ Bytes number(std::uint32_t value) {
   return bytes;
 }
 
+Bytes nanoseconds(Time time) {
+  const std::int64_t value = std::chrono::nanoseconds(time.time_since_epoch()).count();
+  Bytes bytes(sizeof value, '\0');
+  std::memcpy(bytes.data(), &value, sizeof value);
+  return bytes;
+}
+
 Bytes byte(std::uint8_t value) {
   return {static_cast<char>(value)};
 }
@@ -73,6 +80,9 @@ class Judge {
       } else if (const auto* range = std::get_if<nft::RangeMatch>(&statement)) {
         const Bytes value = field(range->field);
         if (value < range->low || range->high < value) return {};
+      } else if (const auto* before = std::get_if<nft::Before>(&statement)) {
+        const auto turned = [](Bytes bytes) { return Bytes(bytes.rbegin(), bytes.rend()); };
+        if (turned(field(before->field)) >= turned(before->value)) return {};
       } else if (const auto* in_set = std::get_if<nft::SetLookup>(&statement)) {
         if ((find(in_set->set, in_set->key) != nullptr) == in_set->negated) return {};
       } else if (const auto* in_map = std::get_if<nft::MapLookup>(&statement)) {
@@ -229,6 +239,8 @@ class Judge {
         return ethernet_source();
       case Field::pkttype:
         return byte(link_destination(packet_));
+      case Field::time:
+        return nanoseconds(packet_.time);
       case Field::icmp_type:
         return type_of(icmp, Family::ipv4);
       case Field::icmpv6_type:

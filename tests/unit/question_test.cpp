@@ -226,6 +226,7 @@ TEST(Question, SaysWhatIsWrong) {
       {"80 from 10.0.0.1 from 10.0.0.2", "'from' a second time"},
       {"80 from 10.0.0.1,10.0.0.2", "ask about one address at a time"},
       {"80 from @office", "ask about an address of the set"},
+      {"80 from ::1:2/-64", "ask about one address that ends so"},
       {"80 from", "'from' needs an address, or any behind it"},
       {"80 from any port", "'port' needs a port behind it"},
       {"80 proto", "'proto' needs a protocol behind it"},

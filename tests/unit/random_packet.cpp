@@ -25,6 +25,15 @@ constexpr std::array<std::uint8_t, 22> icmp_types{
 
 std::vector<AddressRange> ranges(const CheckedPolicy& policy, const AddressMatch& match) {
   if (const auto* range = std::get_if<AddressRange>(&match)) return {*range};
+  // Anything that ends so: the smallest such address, and one with a prefix as packets have it.
+  if (const auto* ending = std::get_if<policy::SuffixMatch>(&match)) {
+    std::vector<AddressRange> out{{ending->suffix.bits, ending->suffix.bits}};
+    auto bytes = ending->suffix.bits.bytes();
+    constexpr std::array<std::uint8_t, 4> global{0x20, 0x01, 0x0d, 0xb8};
+    if (ending->suffix.length <= 96) std::copy(global.begin(), global.end(), bytes.begin());
+    out.push_back({Address(Family::ipv6, bytes), Address(Family::ipv6, bytes)});
+    return out;
+  }
   const auto& set = policy.sets()[std::get<policy::SetIndex>(match).index];
   auto all = set.ipv4;
   all.insert(all.end(), set.ipv6.begin(), set.ipv6.end());
@@ -136,6 +145,8 @@ void RandomPolicy::aim(Packet& packet, const CheckedPolicy& policy, const Condit
     packet.user = !at.users.empty() && !one_in(4) ? pick(at.users) : account();
     packet.group = !at.groups.empty() && !one_in(4) ? pick(at.groups) : account();
   }
+  packet.time =
+      at.until.value_or(end()) + std::chrono::seconds(below(3)) - std::chrono::seconds(1);
 }
 
 void RandomPolicy::redirect(Packet& packet, const CheckedPolicy& policy) {

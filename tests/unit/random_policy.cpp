@@ -90,6 +90,10 @@ AddressRange RandomPolicy::range(Family family) {
   return prefix(first, family == Family::ipv4 ? pick(v4) : pick(v6));
 }
 
+AddressSuffix RandomPolicy::suffix() {
+  return fwctl::suffix(address(Family::ipv6), pick(std::array{1, 8, 64, 64, 64, 65, 120, 127}));
+}
+
 std::uint16_t RandomPolicy::port() {
   if (one_in(8)) return static_cast<std::uint16_t>(1 + below(65535));
   return static_cast<std::uint16_t>(pick(known_ports));
@@ -116,6 +120,11 @@ std::uint32_t RandomPolicy::mark() {
 
 std::uint32_t RandomPolicy::account() {
   return one_in(4) ? 0 : pick(accounts).second;
+}
+
+Time RandomPolicy::end() {
+  constexpr std::array<std::int64_t, 3> ends{1'000'000'000, 1'000'000'001, 4'102'444'800};
+  return Time(std::chrono::seconds(pick(ends)));
 }
 
 std::string RandomPolicy::interface() {
@@ -183,13 +192,16 @@ void RandomPolicy::add_flow(policy::Rule& rule) {
 
 AddressItem RandomPolicy::address_item(Family family) {
   if (one_in(5)) return {.what = SetName{std::string(pick(set_names))}};
+  if (family == Family::ipv6 && one_in(4)) return {.what = suffix()};
   return {.what = range(family)};
 }
 
-// All but a set, or all but a few prefixes, which leaves some of each family.
+// All but a set or a suffix, or all but a few prefixes, which leaves some of each family.
 void RandomPolicy::negate(std::vector<AddressItem>& items) {
   if (one_in(3)) {
     items = {{.what = SetName{std::string(pick(set_names))}}};
+  } else if (one_in(4)) {
+    items = {{.what = suffix()}};
   } else {
     items.clear();
     do {
@@ -252,6 +264,7 @@ policy::Rule RandomPolicy::rule() {
   }
   add_flow(rule);
   if (one_in(2)) add_addresses(rule);
+  if (one_in(6)) rule.until = end();
   if (one_in(3)) rule.comment = comment();
   return rule;
 }

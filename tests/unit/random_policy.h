@@ -33,6 +33,8 @@ class RandomPolicy {
   std::uint32_t mark();
   // A user or group that rules name or number, or another.
   std::uint32_t account();
+  // Long past or far ahead, whenever the test runs.
+  Time end();
   // Of a device, not a pattern.
   std::string interface();
   // All that packets come in on or go out on, some more than rules know of.
@@ -47,6 +49,7 @@ class RandomPolicy {
 
  private:
   AddressRange range(Family family);
+  AddressSuffix suffix();
   PortRange ports();
   policy::Verdict verdict();
   std::vector<policy::Rule> run();

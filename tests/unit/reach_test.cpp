@@ -155,6 +155,8 @@ bool names(const policy::CheckedPolicy& policy, const policy::CheckedRule& rule,
   const auto matches = [&](const Address& address) {
     return [&](const policy::AddressMatch& match) {
       if (const auto* range = std::get_if<AddressRange>(&match)) return range->contains(address);
+      if (const auto* suffix = std::get_if<policy::SuffixMatch>(&match))
+        return suffix->suffix.contains(address) != suffix->negated;
       const auto& set = std::get<policy::SetIndex>(match);
       return policy.sets()[set.index].contains(address) != set.negated;
     };
@@ -221,6 +223,22 @@ TEST(Reach, EntriesStandInTheOrderThatDecides) {
       return entry.rule == decision.rule;
     })) << policy::yaml_text(policy.policy());
   }
+}
+
+TEST(Reach, SaysUntilWhenATemporaryRuleHolds) {
+  const auto policy = load(
+      "rules: [\"allow from 10.0.0.0/8 to any port 22 until 2026-11-22T18:00:00Z\", "
+      "\"deny 22 until 2026-11-23T00:00:00Z\", allow 22]\n");
+  const Lines both{"allow 10.0.0.0/8 until 2026-11-22T18:00:00Z (1)",
+                   "deny anyone until 2026-11-23T00:00:00Z (2)", "allow anyone (3)"};
+  EXPECT_EQ(reached(policy, ssh), both);
+  Listener from_then = ssh;
+  from_then.times.first = *parse_time("2026-11-22T17:59:59Z");
+  EXPECT_EQ(reached(policy, from_then), both);
+  from_then.times.first = *parse_time("2026-11-22T18:00:00Z");
+  EXPECT_EQ(reached(policy, from_then), (Lines{both[1], both[2]}));
+  from_then.times.first = *parse_time("2026-11-23T00:00:00Z");
+  EXPECT_EQ(reached(policy, from_then), Lines{both[2]});
 }
 
 }  // namespace

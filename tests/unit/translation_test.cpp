@@ -160,6 +160,10 @@ TEST_F(TranslationEdit, AddsAndRemovesWhatFwctlAdded) {
   edit = add("forward 80/tcp to 10.0.0.5 comment shop");
   ASSERT_TRUE(edit && edit->changed);
   EXPECT_EQ(edit->added.forwards.at(0).comment, "shop");
+  load_files("", "forward: [{port: 80/tcp, to: 10.0.0.5, comment: shop}]\nmasquerade: [eth0]\n");
+  edit = add("forward 80/tcp to 10.0.0.5 comment ''");
+  ASSERT_TRUE(edit && edit->changed);
+  EXPECT_EQ(edit->added.forwards.at(0).comment, "");
   edit = remove("masquerade out on eth0");
   ASSERT_TRUE(edit && edit->changed);
   EXPECT_TRUE(edit->added.masquerades.empty());
