@@ -236,8 +236,10 @@ class FileReader {
 
   void read_baseline(const Node& value) {
     if (!of_people(value, "baseline")) return;
+    const auto items = baseline_items();
     std::vector<Key> keys;
-    for (const auto item : baseline_items())
+    keys.reserve(items.size());
+    for (const auto item : items)
       keys.push_back({item, [this, item](const Node& node) { read_switch(item, node); }});
     each_entry(value, "baseline is a map from the names of its items to true or false", keys);
   }

@@ -158,6 +158,7 @@ std::string settings_text(const Policy& policy) {
   for (const auto& off : policy.switched_off) out += "  " + scalar(off.item) + ": false\n";
   if (!policy.containers) out += "containers: deny\n";
   std::vector<std::string> trusts;
+  trusts.reserve(policy.trusts.size());
   for (const auto& trust : policy.trusts) trusts.push_back(trust.name);
   if (!trusts.empty()) out += "trust: " + list(trusts) + "\n";
   return out;
