@@ -280,6 +280,11 @@ class CommandLine {
       arguments_.verbose = arguments_.what == "verbose";
     });
     command("ports", "Show what listens here, and who can reach it", Verb::ports);
+    CLI::App* log = command("log", "Show what rules logged", Verb::log);
+    log->add_flag("-f,--follow", arguments_.follow, "Go on with what comes");
+    log->add_option("-n,--lines", arguments_.lines, "How many entries, the newest; 20 if left out")
+        ->check(CLI::NonNegativeNumber)
+        ->type_name("N");
     rule_command("explain", "Say what becomes of a packet, and by which rule", Verb::explain)
         ->footer(std::string(question_grammar));
   }

@@ -20,6 +20,7 @@ enum class Verb : std::uint8_t {
   status,
   ports,
   explain,
+  log,
   enable,
   disable,
   check,
@@ -48,6 +49,8 @@ struct Arguments {
   bool add_new = false;            // of app update
   std::string direction;           // of default
   bool verbose = false;            // of status
+  bool follow = false;             // of log
+  std::int64_t lines = 20;         // of log
   bool force = false;              // don't ask
   bool dry_run = false;
   bool json = false;

@@ -89,6 +89,8 @@ class Session {
       case Verb::explain:
         return show("Explain", {{"question", arguments_.words}},
                     [this](const Json& reply) { return render_explanations(reply, style_); });
+      case Verb::log:
+        return log();
       case Verb::show:
         return show("Show", {{"what", arguments_.what}}, [](const Json& reply) {
           const auto text = reply.at("text").get<std::string>();
@@ -118,19 +120,44 @@ class Session {
   }
 
  private:
-  // nullopt after saying why; the exit code is then in `failure_`.
-  std::optional<Reply> call(const std::string& method, Json parameters) {
-    if (!client_) {
-      auto client = Client::connect(arguments_.socket);
-      if (!client) return fail(client.error());
+  // These three: false or nullopt after saying why; the exit code is then in `failure_`.
+  bool connect() {
+    if (client_) return true;
+    auto client = Client::connect(arguments_.socket);
+    if (client)
       client_ = std::move(*client);
-    }
-    auto reply = client_->call(method, std::move(parameters));
+    else
+      fail(client.error());
+    return client_.has_value();
+  }
+
+  std::optional<Reply> call(const std::string& method, Json parameters) {
+    if (!connect()) return {};
+    return received(client_->call(method, std::move(parameters)));
+  }
+
+  std::optional<Reply> received(tl::expected<Reply, ClientError> reply) {
     if (!reply) return fail(reply.error());
     if (reply->error.empty()) return std::move(*reply);
     failure_ = exit_code(*reply);
     print_error(*reply);
     return {};
+  }
+
+  // Prints each reply of a stream as it comes, in JSON as one line.
+  template <typename Render>
+  int follow(const std::string& method, Json parameters, Render render) {
+    if (!connect()) return failure_;
+    const auto print = [&](const Reply& reply) {
+      if (!reply.error.empty()) return false;
+      const Json& news = reply.parameters;
+      std::cout << (arguments_.json
+                        ? news.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"
+                        : render(news))
+                << std::flush;
+      return std::cout.good();
+    };
+    return received(client_->stream(method, std::move(parameters), print)) ? exit_done : failure_;
   }
 
   void print_error(const Reply& reply) const {
@@ -208,6 +235,16 @@ class Session {
     return show("Ports", Json::object(), [this](const Json& reply) {
       return render_ports(reply, Processes::scan(), style_);
     });
+  }
+
+  int log() {
+    const auto render = [this](const Json& reply) {
+      if (const auto problem = reply.value("problem", std::string()); !problem.empty())
+        std::cerr << "fwctl: " << problem << "\n";
+      return render_log(reply, style_);
+    };
+    const Json parameters{{"count", arguments_.lines}};
+    return arguments_.follow ? follow("Log", parameters, render) : show("Log", parameters, render);
   }
 
   bool ask(const std::string& question) const {

@@ -17,6 +17,7 @@ constexpr std::array table{
     MethodRole{"org.fwctl.Firewall.Explain", Role::look},
     MethodRole{"org.fwctl.Firewall.Services", Role::look},
     MethodRole{"org.fwctl.Firewall.Sets", Role::look},
+    MethodRole{"org.fwctl.Firewall.Log", Role::look},
 
     MethodRole{"org.fwctl.Firewall.Add", Role::change},
     MethodRole{"org.fwctl.Firewall.Delete", Role::change},

@@ -237,4 +237,9 @@ Service::Methods methods(Firewall& firewall) {
   };
 }
 
+Service::Streams streams(LogFeed& log) {
+  return {
+      {"Log", [&](const Peer&, const Json& json, bool more) { return log.answer(json, more); }}};
+}
+
 }  // namespace fwctl

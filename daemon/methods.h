@@ -2,11 +2,14 @@
 #pragma once
 
 #include "daemon/firewall.h"
+#include "daemon/log_feed.h"
 #include "daemon/service.h"
 
 namespace fwctl {
 
 // `firewall` must outlive what is returned.
 Service::Methods methods(Firewall& firewall);
+// Those that stream. `log` must outlive it as well.
+Service::Streams streams(LogFeed& log);
 
 }  // namespace fwctl

@@ -5,6 +5,7 @@
 
 #include "daemon/forwarding.h"
 #include "daemon/protocol/diagnostics.h"
+#include "rules/compile/compile.h"
 #include "rules/explain.h"
 #include "rules/policy/baseline.h"
 #include "rules/policy/items.h"
@@ -98,17 +99,20 @@ Listener listener(const ListeningSocket& socket) {
   return out;
 }
 
-// Which rule it is, for people and for programs; null: the default.
-Json rule_members(const Firewall& firewall, const policy::CheckedRule* rule) {
-  if (rule == nullptr) return {{"because", "default"}};
-  if (!rule->written)
-    return {{"rule", rule->id}, {"because", policy::baseline_description(rule->id)}};
-  const auto& written = firewall.policy().policy().rules[*rule->written];
-  return {{"rule", rule->id},
-          {"number", *rule->written + 1},
+Json written_members(const Firewall& firewall, const std::string& id, std::size_t index) {
+  const auto& written = firewall.policy().policy().rules[index];
+  return {{"rule", id},
+          {"number", index + 1},
           {"because", policy::command_text(written)},
           {"file", firewall.sources().at(written.source).name},
           {"line", written.at.line}};
+}
+
+// Which rule it is, for people and for programs; null: the default.
+Json rule_members(const Firewall& firewall, const policy::CheckedRule* rule) {
+  if (rule == nullptr) return {{"because", "default"}};
+  if (rule->written) return written_members(firewall, rule->id, *rule->written);
+  return {{"rule", rule->id}, {"because", policy::baseline_description(rule->id)}};
 }
 
 Json access_json(const Firewall& firewall, const std::vector<Reachability>& entries) {
@@ -155,6 +159,14 @@ Json explanation_json(const Firewall& firewall, const Explanation& explanation) 
 }
 
 }  // namespace
+
+Json rule_members(const Firewall& firewall, const std::string& id) {
+  if (id == compile::default_comment) return {{"because", "default"}};
+  if (const auto index = firewall.policy().find(id)) return written_members(firewall, id, *index);
+  Json json{{"rule", id}};
+  if (const auto what = policy::baseline_description(id); !what.empty()) json["because"] = what;
+  return json;
+}
 
 Json to_json(const Outcome& outcome) {
   return {{"changed", outcome.changed},       {"generation", outcome.generation},

@@ -60,7 +60,7 @@ Result<void> stop_on_signals(sd_event* event) {
 
 }  // namespace
 
-Result<void> run(const Options& options, Firewall& firewall, const Service& service) {
+Result<void> run(const Options& options, Firewall& firewall, const Service& service, LogFeed& log) {
   sd_event* raw_event = nullptr;
   if (const int code = sd_event_default(&raw_event); code < 0)
     return failed("start", "the event loop", -code);
@@ -80,6 +80,7 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
     sd_event_source_set_enabled(collector.get(), SD_EVENT_ONESHOT);
   };
   collect_later();
+  if (auto started = log.start(event.get()); !started) return started;
 
   const auto listener = listening_socket(options.socket);
   if (!listener) return tl::unexpected(listener.error());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "daemon/firewall.h"
+#include "daemon/log_feed.h"
 #include "daemon/options.h"
 #include "daemon/service.h"
 
@@ -9,6 +10,6 @@ namespace fwctl {
 
 // Serves calls until SIGTERM or SIGINT. Tells systemd that it is ready once it can be talked to;
 // the policy is in force by then. The rules stay in the kernel when this returns.
-Result<void> run(const Options& options, Firewall& firewall, const Service& service);
+Result<void> run(const Options& options, Firewall& firewall, const Service& service, LogFeed& log);
 
 }  // namespace fwctl

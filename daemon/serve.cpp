@@ -20,7 +20,8 @@ Result<void> serve(const Options& options, Kernel& kernel) {
                     kernel);
   if (auto started = firewall.start(); !started) return started;
   for (const auto& problem : firewall.problems()) spdlog::warn("{}", problem);
-  return run(options, firewall, Service(*access, methods(firewall)));
+  LogFeed log(firewall);
+  return run(options, firewall, Service(*access, methods(firewall), streams(log)), log);
 }
 
 }  // namespace fwctl

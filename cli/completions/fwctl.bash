@@ -92,7 +92,7 @@ _fwctl()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="allow deny reject limit route forward masquerade insert prepend delete default check apply diff reload show reset
-        enable disable status ports explain app set logging"
+        enable disable status ports log explain app set logging"
     local options="--help --version --json --dry-run --color --socket"
     COMPREPLY=()
 
@@ -131,6 +131,7 @@ _fwctl()
 
     if [[ $cur == -* ]]; then
         [[ $command == app ]] && options+=" --add-new"
+        [[ $command == log ]] && options+=" --follow --lines"
         [[ $command == delete || $command == reset ]] && options+=" --force"
         _fwctl_words "$options"
         return

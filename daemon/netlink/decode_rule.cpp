@@ -123,8 +123,16 @@ class RuleReader {
   }
 
   bool meta(const Expression& data) {
-    if (data.has(NFTNL_EXPR_META_SREG)) return false;  // sets it
+    if (data.has(NFTNL_EXPR_META_SREG)) return trace(data);
     return load(Source::meta, data.u32(NFTNL_EXPR_META_KEY), 0, data.u32(NFTNL_EXPR_META_DREG));
+  }
+
+  // The only one that is set rather than asked for.
+  bool trace(const Expression& data) {
+    const auto value = take_constant(data.u32(NFTNL_EXPR_META_SREG));
+    if (data.u32(NFTNL_EXPR_META_KEY) != NFT_META_NFTRACE || value != Bytes(1, '\1')) return false;
+    statements_.emplace_back(nft::Trace{});
+    return true;
   }
 
   bool ct(const Expression& data) {

@@ -222,6 +222,13 @@ class StatementWriter {
       out_.put_be32(NFTA_LOG_LEVEL, LOG_INFO);
   }
 
+  void operator()(const nft::Trace& /*none*/) const {
+    put_constant(out_, NFT_REG_1, Bytes(1, '\1'));
+    const Expression expression(out_, "meta");
+    out_.put_be32(NFTA_META_KEY, NFT_META_NFTRACE);
+    out_.put_be32(NFTA_META_SREG, NFT_REG_1);
+  }
+
   void operator()(const nft::Reject& reject) const {
     const Expression expression(out_, "reject");
     const bool reset = reject.with == nft::RejectWith::tcp_reset;

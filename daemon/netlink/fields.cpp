@@ -40,6 +40,7 @@ constexpr std::array layouts{
     FieldLayout{Field::ct_original_daddr6, "ct_original_daddr6", Source::ct_original,
                 NFT_CT_DST_IP6, 8, false},
     FieldLayout{Field::daddr_type, "daddr_type", Source::fib, NFT_FIB_RESULT_ADDRTYPE, 38, true},
+    FieldLayout{Field::pkttype, "pkttype", Source::meta, NFT_META_PKTTYPE, 31, false},
 };
 
 constexpr std::uint8_t icmpv6 = 58;

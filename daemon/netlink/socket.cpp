@@ -66,6 +66,10 @@ Result<void> Socket::join(int group) const {
   return {};
 }
 
+void Socket::limit_queue(int bytes) const {
+  set_limit(fd_, SO_RCVBUFFORCE, SO_RCVBUF, bytes);
+}
+
 Result<void> Socket::send(std::string_view messages) {
   if (messages.size() > send_limit_) {
     // The kernel keeps 32 bytes of the limit for itself, and doubles what it is told.

@@ -27,6 +27,9 @@ class Socket {
   // To wait for input on.
   int fd() const { return fd_; }
 
+  // Datagrams beyond so many bytes are lost, which the next receive says (ENOBUFS).
+  void limit_queue(int bytes) const;
+
   // All of it as one sendmsg, however long: the kernel has dealt with it, and queued its replies,
   // when this returns.
   Result<void> send(std::string_view messages);

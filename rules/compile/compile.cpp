@@ -352,7 +352,7 @@ class ChainBuilder {
     if (policy_.logging() != Logging::off) {
       auto beyond = match;
       beyond.emplace_back(log_limit);
-      beyond.emplace_back(nft::Log{prefix("reject", rule.id)});
+      beyond.emplace_back(log_of("reject", rule.id));
       chain_.rules.push_back({.statements = std::move(beyond), .comment = rule.id});
     }
     auto refuse = match;
@@ -374,8 +374,9 @@ class ChainBuilder {
                              .size = most_limited_sources});
   }
 
-  static std::string prefix(std::string_view verdict, std::string_view id) {
-    return "[fwctl " + std::string(verdict) + " " + std::string(id) + "] ";
+  static nft::Log log_of(std::string_view verdict, std::string_view id) {
+    return {.prefix = "[fwctl " + std::string(verdict) + " " + std::string(id) + "] ",
+            .group = log_group};
   }
 
   void add_log(const CheckedRule& rule, std::vector<nft::Statement> match) {
@@ -383,7 +384,7 @@ class ChainBuilder {
       match.emplace_back(any_bit(Field::ct_state, nft::ct_new));
     const bool limited = rule.id != invalid_id || policy_.logging() < Logging::high;
     if (limited) match.emplace_back(log_limit);
-    match.emplace_back(nft::Log{prefix(text(rule.verdict), rule.id)});
+    match.emplace_back(log_of(text(rule.verdict), rule.id));
     chain_.rules.push_back({.statements = std::move(match), .comment = rule.id});
   }
 
@@ -394,8 +395,13 @@ class ChainBuilder {
     if (policy_.logging() == Logging::medium)
       match.emplace_back(any_bit(Field::ct_state, nft::ct_new));
     if (policy_.logging() != Logging::full) match.emplace_back(log_limit);
-    match.emplace_back(nft::Log{prefix("audit", text(traffic_))});
+    match.emplace_back(log_of("audit", text(traffic_)));
     chain_.rules.push_back({.statements = std::move(match), .comment = std::string(audit_comment)});
+  }
+
+  // What neighbours tell everybody would use up the limit, and nobody asks about it.
+  static void skip_noise(std::vector<nft::Statement>& match) {
+    match.emplace_back(nft::Match{.field = Field::pkttype, .value = one_byte(nft::pkttype_host)});
   }
 
   void add_default() {
@@ -403,8 +409,11 @@ class ChainBuilder {
     const Logging wanted = verdict == Verdict::allow ? Logging::medium : Logging::low;
     if (policy_.logging() >= wanted) {
       std::vector<nft::Statement> log;
-      if (policy_.logging() < Logging::high) log.emplace_back(log_limit);
-      log.emplace_back(nft::Log{prefix(text(verdict), default_comment)});
+      if (policy_.logging() < Logging::high) {
+        if (traffic_ == Traffic::incoming) skip_noise(log);
+        log.emplace_back(log_limit);
+      }
+      log.emplace_back(log_of(text(verdict), default_comment));
       chain_.rules.push_back(
           {.statements = std::move(log), .comment = std::string(default_comment)});
     }

@@ -14,6 +14,9 @@ namespace fwctl::compile {
 
 nft::Ruleset compile(const policy::CheckedPolicy& policy);
 
+// The NFLOG group of all that is logged: who reads it, gets it.
+constexpr std::uint16_t log_group = 7227;
+
 // Comment of the rules that apply a default verdict.
 constexpr std::string_view default_comment = "default";
 

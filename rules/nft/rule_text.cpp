@@ -27,6 +27,7 @@ std::span<const Field> fields_of(const Statement& statement) {
     std::span<const Field> operator()(const Reject& /*none*/) const { return {}; }
     std::span<const Field> operator()(const Verdict& /*none*/) const { return {}; }
     std::span<const Field> operator()(const Dnat& /*none*/) const { return {}; }
+    std::span<const Field> operator()(const Trace& /*none*/) const { return {}; }
     std::span<const Field> operator()(const Redirect& /*none*/) const { return {}; }
     std::span<const Field> operator()(const Masquerade& /*none*/) const { return {}; }
   };
@@ -179,6 +180,8 @@ class RuleText {
         return "ct original ip6 daddr";
       case Field::daddr_type:
         return "fib daddr type";
+      case Field::pkttype:
+        return "meta pkttype";
     }
     return {};
   }
@@ -255,6 +258,8 @@ class RuleText {
     return (log.prefix.empty() ? "log" : "log prefix \"" + log.prefix + '"') +
            (log.group ? " group " + std::to_string(*log.group) : " level info");
   }
+
+  static std::string print(const Trace& /*none*/) { return "meta nftrace set 1"; }
 
   static std::string print(const Reject& reject) {
     return reject.with == RejectWith::tcp_reset ? "reject with tcp reset"

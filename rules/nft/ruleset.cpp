@@ -20,6 +20,7 @@ std::size_t width(Field field) {
     case Field::ip6_hoplimit:
     case Field::icmp_type:
     case Field::icmpv6_type:
+    case Field::pkttype:
       return 1;
     case Field::th_sport:
     case Field::th_dport:

@@ -45,6 +45,7 @@ enum class Field : std::uint8_t {
   ct_original_daddr4,  // 4 bytes, network order
   ct_original_daddr6,  // 16 bytes, network order
   daddr_type,          // fib daddr type: what the destination is to this host, 4 bytes, host order
+  pkttype,             // meta pkttype: to whom the link brought it, 1 byte
 };
 
 // Bytes the field occupies in a register before padding to 4.
@@ -62,6 +63,10 @@ constexpr std::uint32_t ct_status_dnat = 0x20;
 
 // The `daddr_type` of this host's own addresses, RTN_LOCAL of linux/rtnetlink.h.
 constexpr std::uint32_t daddr_local = 2;
+
+// The `pkttype` of what is for this host alone, PACKET_HOST of linux/if_packet.h: no broadcast and
+// no multicast.
+constexpr std::uint8_t pkttype_host = 0;
 
 // The `iiftype` of Ethernet, and of what looks like it (bridges, veth, wireless).
 constexpr std::uint16_t iiftype_ether = 1;
@@ -135,6 +140,11 @@ struct Log {
   bool operator==(const Log&) const = default;
 };
 
+// From here on the kernel reports what becomes of the packet, to whoever listens.
+struct Trace {
+  bool operator==(const Trace&) const = default;
+};
+
 enum class RejectWith : std::uint8_t { tcp_reset, port_unreachable };
 
 struct Reject {
@@ -172,7 +182,7 @@ struct Masquerade {
 };
 
 using Statement = std::variant<Match, RangeMatch, SetLookup, MapLookup, Counter, Limit, Meter, Log,
-                               Reject, Verdict, Dnat, Redirect, Masquerade>;
+                               Trace, Reject, Verdict, Dnat, Redirect, Masquerade>;
 
 struct Rule {
   std::vector<Statement> statements;

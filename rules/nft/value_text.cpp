@@ -21,6 +21,8 @@ constexpr std::array protocols{Name{1, "icmp"},       Name{6, "tcp"},    Name{17
                                Name{33, "dccp"},      Name{50, "esp"},   Name{51, "ah"},
                                Name{58, "ipv6-icmp"}, Name{132, "sctp"}, Name{136, "udplite"}};
 constexpr std::array families{Name{2, "ipv4"}, Name{10, "ipv6"}};
+constexpr std::array pkttypes{Name{0, "host"}, Name{1, "broadcast"}, Name{2, "multicast"},
+                              Name{3, "other"}};
 constexpr std::array icmp_types{Name{0, "echo-reply"},           Name{3, "destination-unreachable"},
                                 Name{4, "source-quench"},        Name{5, "redirect"},
                                 Name{8, "echo-request"},         Name{9, "router-advertisement"},
@@ -206,6 +208,8 @@ std::string value_text(Field field, std::string_view value) {
       return named(icmpv6_types, value);
     case Field::daddr_type:
       return host_number(value) == daddr_local ? "local" : std::to_string(host_number(value));
+    case Field::pkttype:
+      return named(pkttypes, value);
   }
   return {};
 }
@@ -290,6 +294,8 @@ std::string_view type_name(Field field) {
       return "icmpv6_type";
     case Field::daddr_type:
       return "fib_addrtype";
+    case Field::pkttype:
+      return "pkt_type";
   }
   return {};
 }

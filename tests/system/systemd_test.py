@@ -212,6 +212,23 @@ class Booted(unittest.TestCase):
         self.assert_active()
         self.assertEqual(self.machine.show("fwctld.service", "NRestarts"), "0")
 
+    def test_what_rules_log_is_in_the_journal(self):
+        self.machine("fwctl", "enable")
+        self.machine("fwctl", "deny", "out", "log", "9999/udp")
+        for words in ("link add eth0 type veth peer name eth1", "addr add 192.0.2.1/24 dev eth0",
+                      "link set eth1 up", "link set eth0 up"):
+            self.machine("ip", *words.split())
+        self.machine("bash", "-c", "echo x >/dev/udp/192.0.2.9/9999", check=False)
+
+        def journal():
+            return self.machine("journalctl", "-b", "-t", "fwctl", "--no-pager", "-o", "cat",
+                                "FWCTL_VERDICT=deny", "FWCTL_DPT=9999", check=False).stdout
+
+        line = lab.until(journal, "the journal has it")
+        self.assertRegex(line, r"^\[fwctl deny r\w+\] IN= OUT=eth0 SRC=192\.0\.2\.1 DST=192\.0\.2\.9 ")
+        self.assertIn("to 192.0.2.9:9999 out eth0, by rule 2, deny out log 9999/udp",
+                      self.machine("fwctl", "log").stdout)
+
     def test_the_daemon_has_no_more_power_than_it_needs(self):
         pid = self.machine.show("fwctld.service", "MainPID")
         status = dict(line.split(":\t", 1) for line in

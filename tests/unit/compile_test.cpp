@@ -147,12 +147,28 @@ TEST(Compile, WhatCarriesALogIsARuleOfItsOwn) {
   EXPECT_EQ(
       chain[end - 4],
       "tcp dport 3000 ct state new limit rate 3/minute burst 10 packets log prefix \"[fwctl deny " +
-          id + "] \" level info comment \"" + id + "\"");
+          id + "] \" group 7227 comment \"" + id + "\"");
   EXPECT_EQ(chain[end - 3], "tcp dport 3000 counter drop comment \"" + id + "\"");
   EXPECT_EQ(chain[end - 2],
-            "limit rate 3/minute burst 10 packets log prefix \"[fwctl deny default] \" level info "
-            "comment \"default\"");
+            "meta pkttype host limit rate 3/minute burst 10 packets log prefix \"[fwctl deny "
+            "default] \" group 7227 comment \"default\"");
   EXPECT_EQ(chain[end - 1], "counter drop comment \"default\"");
+}
+
+TEST(Compile, WhatNeighboursTellEverybodyIsSilentAtLowLevels) {
+  Packet packet{.from = *Address::parse("192.0.2.2"), .protocol = udp, .to_port = 1900};
+  packet.interface = "eth0";
+  for (const auto* const to : {"224.0.0.251", "255.255.255.255", "192.0.2.1"}) {
+    packet.to = *Address::parse(to);
+    const bool noise = packet.to != Address::parse("192.0.2.1");
+    const auto logged = [&](const std::string& level) {
+      return judge(compiled("logging: " + level + "\n"), packet).logged;
+    };
+    const std::string line = "[fwctl deny default] ";
+    EXPECT_EQ(logged("low").empty(), noise) << to;
+    EXPECT_EQ(std::ranges::count(logged("medium"), line), noise ? 0 : 1) << to;
+    EXPECT_EQ(std::ranges::count(logged("high"), line), 1) << to;
+  }
 }
 
 TEST(Compile, WithoutLoggingNothingIsLogged) {
@@ -234,7 +250,10 @@ std::vector<std::string> logged(const policy::CheckedPolicy& policy, const Packe
   if (level >= Logging::high || (level == Logging::medium && fresh))
     out.push_back("[fwctl audit " + std::string(text(packet.traffic)) + "] ");
   if (meant.rule == nullptr) {
-    if (level >= (meant.verdict == policy::Verdict::allow ? Logging::medium : Logging::low))
+    const bool noise =
+        packet.traffic == policy::Traffic::incoming && level < Logging::high && is_for_many(packet);
+    if (level >= (meant.verdict == policy::Verdict::allow ? Logging::medium : Logging::low) &&
+        !noise)
       out.push_back("[fwctl " + verdict + " default] ");
   } else if (meant.rule->id == "invalid") {
     if (level >= Logging::medium) out.emplace_back("[fwctl deny invalid] ");

@@ -7,6 +7,13 @@
 #include "rules/nft/value_text.h"
 
 namespace fwctl::testing {
+
+bool is_for_many(const Packet& packet) {
+  const auto first = packet.to.bytes().front();
+  if (packet.to.family() == Family::ipv6) return first == 0xff;
+  return packet.to == Address::parse("255.255.255.255") || (first >= 224 && first < 240);
+}
+
 namespace {
 
 using nft::Bytes;
@@ -24,6 +31,12 @@ Bytes byte(std::uint8_t value) {
 
 Bytes port(std::uint16_t value) {
   return {static_cast<char>(value >> 8), static_cast<char>(value & 0xff)};
+}
+
+// As far as the destination says: PACKET_HOST, _BROADCAST or _MULTICAST of linux/if_packet.h.
+std::uint8_t link_destination(const Packet& packet) {
+  if (packet.to == Address::parse("255.255.255.255")) return 1;
+  return is_for_many(packet) ? 2 : 0;
 }
 
 class Judge {
@@ -206,6 +219,8 @@ class Judge {
       case Field::ether_saddr:
         if (!ethernet_) result_.misread = "an Ethernet source where none was made sure of";
         return ethernet_source();
+      case Field::pkttype:
+        return byte(link_destination(packet_));
       case Field::icmp_type:
         return type_of(icmp, Family::ipv4);
       case Field::icmpv6_type:

@@ -20,6 +20,9 @@ struct Judgement {
   std::string misread;
 };
 
+// Multicast, or to all of the link.
+bool is_for_many(const Packet& packet);
+
 Judgement judge(const nft::Ruleset& ruleset, const Packet& packet);
 
 }  // namespace fwctl::testing

@@ -68,6 +68,8 @@ var steps = []step{
 	{"Sets", object{}, ""},
 	{"Sets", object{"name": "blocked"}, ""},
 	{"Sets", object{"name": "blokced"}, "Refused"},
+	{"Log", object{"count": 5}, ""},
+	{"Log", object{"count": -1}, "Refused"},
 	{"EditSet", object{"action": "delete", "name": "blocked"}, ""},
 	{"Explain", object{"question": []string{"3000/tcp", "from", "203.0.113.9"}}, ""},
 	{"Explain", object{"question": []string{"icmp", "echo"}}, ""},
