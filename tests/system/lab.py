@@ -451,13 +451,16 @@ class Varlink:
 class Daemon:
     """The real fwctld in the server's namespace, or another, with directories of its own."""
 
-    def __init__(self, lab, namespace="server"):
+    def __init__(self, lab, namespace="server", name=""):
+        """A second one in the same laboratory needs a `name`."""
         self.lab = lab
         self.namespace = namespace
-        self.config = lab.directory / "config"
-        self.state = lab.directory / "state"
-        self.socket = lab.directory / "fwctl.sock"
-        self.log = lab.directory / "fwctld.log"
+        directory = lab.directory / name
+        directory.mkdir(mode=0o711, exist_ok=True)
+        self.config = directory / "config"
+        self.state = directory / "state"
+        self.socket = directory / "fwctl.sock"
+        self.log = directory / "fwctld.log"
         self.process = None
         self.program = FWCTLD
         self.cli = lab.directory / "fwctl"
