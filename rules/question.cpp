@@ -152,7 +152,9 @@ class Reader : policy::WordReader {
     if (const auto* found = std::get_if<AddressRange>(&item->what))
       range = *found;
     else
-      complain(word.at, "ask about an address of the set");
+      complain(word.at, std::holds_alternative<policy::SetName>(item->what)
+                            ? "ask about an address of the set"
+                            : "ask about an address of the host");
   }
 
   void read_mac(const Word& keyword) {

@@ -67,9 +67,11 @@ struct CheckedRule {
   std::optional<std::size_t> written;
 };
 
-// Addresses of one family each, sorted, disjoint, merged where they touch.
+// Addresses of one family each, sorted and disjoint; those of a set merged where they touch, those
+// of a host each alone.
 struct CheckedSet {
   std::string name;
+  bool host = false;  // of a host name, not of a set that the policy defines
   std::vector<AddressRange> ipv4;
   std::vector<AddressRange> ipv6;
 

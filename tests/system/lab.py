@@ -176,7 +176,7 @@ def live(listing):
             continue
         reached.add(key)
         queue += [(True, name) for name in re.findall(r"(?:jump|goto) ([\w.-]+)", blocks[key])]
-        queue += [(False, name) for name in re.findall(r"@([\w.-]+)", blocks[key])]
+        queue += [(False, name) for name in re.findall(r"@([\w./-]+)", blocks[key])]
     text = "".join(blocks[key] for key in sorted(reached, key=lambda key: (key[0], key[1].split(".")[0])))
     for _, name in reached:
         text = re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", name.split(".")[0], text)

@@ -28,6 +28,8 @@ constexpr std::array<std::string_view, 3> service_names{"myapp", "game", "Null"}
 constexpr std::array<std::string_view, 11> devices{
     "eth0",   "eth1", "wg0",  "wg1",     "wg10",           "lo",
     "br-lan", "null", "en.7", "docker0", "abcdefghijklmno"};
+// The last has no address.
+constexpr std::array<std::string_view, 3> hosts{"home.example.org", "nas", "gone.example.org"};
 // No rule names them, but with some of them one begins alike.
 constexpr std::array<std::string_view, 3> other_devices{"unknown0", "lo0", "eth0.5"};
 constexpr std::array<std::string_view, 6> patterns{"eth*", "wg*", "e*", "wg1*", "abcdefghijklmn*",
@@ -171,6 +173,7 @@ void RandomPolicy::add_flow(policy::Rule& rule) {
 
 AddressItem RandomPolicy::address_item(Family family) {
   if (one_in(5)) return {.what = SetName{std::string(pick(set_names))}};
+  if (one_in(6)) return {.what = policy::HostName{std::string(pick(hosts))}};
   return {.what = range(family)};
 }
 
