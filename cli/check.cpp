@@ -40,7 +40,9 @@ int check_files(const Arguments& arguments) {
       ServicePlaces::beside(std::filesystem::is_directory(path) ? path : default_folder));
   Diagnostics diagnostics;
   const auto parsed = policy::parse(*sources, diagnostics);
-  sources->surroundings = find_accounts(policy::names(parsed.policy));
+  const auto names = policy::names(parsed.policy);
+  sources->surroundings = find_accounts(names);
+  for (const auto& host : names.hosts) sources->surroundings.hosts[host];  // nobody asks for them
   const auto policy = policy::check(parsed, *sources, std::move(services.table), diagnostics);
   if (policy) {
     const auto ended = policy::ended_rules(policy->policy(), *sources, now());

@@ -170,6 +170,10 @@ std::vector<std::string> Firewall::problems() const {
   if (current_.sources.surroundings.wan && current_.sources.surroundings.wan->empty())
     out.emplace_back("there is no default route: rules on 'wan' match nothing until there is one");
   const auto names = policy::names(policy_->policy());
+  for (const auto& host : names.hosts)
+    if (!current_.sources.surroundings.hosts.contains(host))
+      out.push_back("host:" + host +
+                    " has not been resolved yet: no packet matches it until it is");
   for (const auto& line :
        policy::difference(current_.sources.surroundings,
                           surroundings({.users = names.users, .groups = names.groups}, {})))
@@ -432,7 +436,8 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
                   .enabled = candidate.enabled,
                   .sources = std::move(candidate.sources),
                   .created = utc_now(iso_time),
-                  .reason = request.reason};
+                  .reason = request.reason,
+                  .refreshed = request.refresh};
   const auto ruleset = wanted(*policy, next);
   if (request.dry_run) {
     auto plan = plan_for(ruleset, next.number);
@@ -461,6 +466,8 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
     undo(next, *files);
     return tl::unexpected(*std::move(failure));
   }
+  // Of those that nobody asked for, the last is enough: they must not push out what people did.
+  if (next.refreshed && current_.refreshed) static_cast<void>(store_.demote(current_));
   current_ = std::move(next);
   policy_ = std::move(*policy);
   warnings_ = std::move(warnings);
@@ -676,6 +683,10 @@ Change Firewall::reload(const Request& request) {
   if (!sources) return tl::unexpected(Failure(sources.error()));
   Candidate candidate = same_as_now();
   candidate.sources = std::move(*sources);
+  // Accounts are looked up anew; of the rest, what cannot be found out stays as it was.
+  candidate.sources.surroundings = current_.sources.surroundings;
+  candidate.sources.surroundings.users.clear();
+  candidate.sources.surroundings.groups.clear();
   auto change = commit(std::move(candidate), request);
   if (!change) return change;
   // Also when they are why nothing changed.
@@ -709,7 +720,8 @@ Change Firewall::update_services(const std::string& name, const Request& request
   return change;
 }
 
-Change Firewall::refresh(const Request& request) {
+Change Firewall::refresh() {
+  const Request request{.reason = "what names mean has changed", .refresh = true};
   Candidate candidate = same_as_now();
   candidate.only_news = true;
   const auto& kept = current_.sources.surroundings;

@@ -61,6 +61,7 @@ struct Request {
   std::string reason;    // kept with the generation: "uid 0: allow 22/tcp"
   bool dry_run = false;  // do everything but change anything; the kernel checks the batch
   Time now;              // when it came: temporary rules last from then on
+  bool refresh = false;  // nobody asked for another policy: only what names mean may change
 };
 
 struct Hits {
@@ -108,7 +109,7 @@ class Firewall {
   Change update_services(const std::string& name, const Request& request);
   // What names in the policy mean may have changed: brings the same policy in force with what they
   // mean now. Changes nothing where that is the same, or nothing is enabled.
-  Change refresh(const Request& request);
+  Change refresh();
   // `text` becomes policy.yaml; diagnostics call it `name`.
   Change apply(const std::string& text, const std::string& name, const Request& request);
   struct ResetOutcome {

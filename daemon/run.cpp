@@ -41,7 +41,7 @@ int on_collect(sd_event_source* /*source*/, std::uint64_t /*usec*/, void* data) 
 // False when it is to be tried again.
 template <typename Changed>
 bool refresh(Firewall& firewall, const Changed& changed) {
-  const auto change = firewall.refresh({.reason = "what names mean has changed"});
+  const auto change = firewall.refresh();
   if (!change) {
     spdlog::error("what names in rules mean has changed, and cannot be put in force: {}",
                   message(change.error()));
@@ -122,7 +122,8 @@ Result<void> stop_on_signals(sd_event* event) {
 
 }  // namespace
 
-Result<void> run(const Options& options, Firewall& firewall, const Service& service, LogFeed& log) {
+Result<void> run(const Options& options, Firewall& firewall, const Service& service,
+                 Resolver::Answers& resolved, LogFeed& log) {
   sd_event* raw_event = nullptr;
   if (const int code = sd_event_default(&raw_event); code < 0)
     return failed("start", "the event loop", -code);
@@ -144,6 +145,11 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
   if (auto started = log.start(event.get()); !started) return started;
   EndOfRules end_of_rules(firewall, collect_later);
   if (auto started = end_of_rules.start(event.get()); !started) return started;
+  const auto watch = SurroundingsWatch::start(event.get(), resolved,
+                                              [&] { return refresh(firewall, collect_later); });
+  if (!watch) return tl::unexpected(watch.error());
+  const auto resolve = [&] { (*watch)->want(policy::names(firewall.policy().policy()).hosts); };
+  resolve();
 
   const auto listener = listening_socket(options.socket);
   if (!listener) return tl::unexpected(listener.error());
@@ -157,12 +163,11 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
           collect_later();
           end_of_rules.wait();
         }
+        resolve();
+        if (call.method.ends_with(".Reload")) (*watch)->ask_again();
         return answer;
       });
   if (!server) return tl::unexpected(server.error());
-  const auto watch =
-      SurroundingsWatch::start(event.get(), [&] { return refresh(firewall, collect_later); });
-  if (!watch) return tl::unexpected(watch.error());
   sd_notify(0, "READY=1");
   if (const int code = sd_event_loop(event.get()); code < 0)
     return failed("run", "the event loop", -code);

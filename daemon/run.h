@@ -4,12 +4,15 @@
 #include "daemon/firewall.h"
 #include "daemon/log_feed.h"
 #include "daemon/options.h"
+#include "daemon/resolver.h"
 #include "daemon/service.h"
 
 namespace fwctl {
 
 // Serves calls until SIGTERM or SIGINT. Tells systemd that it is ready once it can be talked to;
-// the policy is in force by then. The rules stay in the kernel when this returns.
-Result<void> run(const Options& options, Firewall& firewall, const Service& service, LogFeed& log);
+// the policy is in force by then. The rules stay in the kernel when this returns. What host names
+// in rules mean is kept in `resolved`, where `firewall` finds it.
+Result<void> run(const Options& options, Firewall& firewall, const Service& service,
+                 Resolver::Answers& resolved, LogFeed& log);
 
 }  // namespace fwctl

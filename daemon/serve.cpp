@@ -16,12 +16,14 @@ Result<void> serve(const Options& options, Kernel& kernel) {
     spdlog::error("only root has access: {}", access.error().message());
     access = Access{};
   }
-  Firewall firewall({.config = options.config, .state = options.state, .surroundings = look_around},
+  Resolver::Answers resolved;
+  const auto look = [&](const policy::Names& wanted) { return look_around(wanted, resolved); };
+  Firewall firewall({.config = options.config, .state = options.state, .surroundings = look},
                     kernel);
   if (auto started = firewall.start(); !started) return started;
   for (const auto& problem : firewall.problems()) spdlog::warn("{}", problem);
   LogFeed log(firewall);
-  return run(options, firewall, Service(*access, methods(firewall), streams(log)), log);
+  return run(options, firewall, Service(*access, methods(firewall), streams(log)), resolved, log);
 }
 
 }  // namespace fwctl

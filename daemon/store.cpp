@@ -40,6 +40,7 @@ std::string encode(const Generation& generation) {
             {"managed", std::move(managed)},         {"added", to_json(generation.sources.added)},
             {"definitions", std::move(definitions)}, {"services", generation.sources.services}};
   if (!sets.empty()) json["sets"] = std::move(sets);
+  if (generation.refreshed) json["refreshed"] = true;
   if (auto names = text(generation.sources.surroundings); !names.empty())
     json["surroundings"] = std::move(names);
   const std::string body = json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -66,6 +67,7 @@ std::optional<Generation> decode(std::string_view text) {
     for (const auto& source : json.value("sets", Json::array()))
       generation.sources.set_files.push_back(source_from(source));
     generation.sources.services = json.at("services").get<std::string>();
+    generation.refreshed = json.value("refreshed", false);
     auto surroundings = policy::parse_surroundings(json.value("surroundings", std::string()));
     if (!surroundings) return {};
     generation.sources.surroundings = *std::move(surroundings);

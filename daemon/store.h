@@ -17,8 +17,9 @@ struct Generation {
   std::uint64_t number = 0;  // counts from 1
   bool enabled = false;
   policy::Sources sources;
-  std::string created;  // UTC, "2026-11-22T10:00:00Z"
-  std::string reason;   // what was asked for, and by which uid
+  std::string created;     // UTC, "2026-11-22T10:00:00Z"
+  std::string reason;      // what was asked for, and by which uid
+  bool refreshed = false;  // the policy before it, with what names mean now
 
   // What the kernel's table says is in it: number, and a digest of what was put there.
   std::string marker() const;

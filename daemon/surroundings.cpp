@@ -32,19 +32,26 @@ std::optional<std::vector<std::string>> find_wan() {
 
 }  // namespace
 
-policy::Surroundings look_around(const policy::Names& wanted) {
+policy::Surroundings look_around(const policy::Names& wanted, const Resolver::Answers& resolved) {
   auto out = find_accounts(wanted);
   if (wanted.wan) out.wan = find_wan();
+  for (const auto& name : wanted.hosts)
+    if (const auto found = resolved.find(name); found != resolved.end()) out.hosts.insert(*found);
   return out;
 }
 
 Result<std::unique_ptr<SurroundingsWatch>> SurroundingsWatch::start(sd_event* event,
+                                                                    Resolver::Answers& resolved,
                                                                     Changed changed) {
   auto routes = RouteWatch::open();
   if (!routes) return tl::unexpected(routes.error());
   std::unique_ptr<SurroundingsWatch> watch(
       new SurroundingsWatch(std::move(*routes), std::move(changed)));
   if (auto attached = watch->attach(event); !attached) return tl::unexpected(attached.error());
+  auto resolver =
+      Resolver::start(event, resolved, [timer = watch->timer_.get()] { arm(timer, settling); });
+  if (!resolver) return tl::unexpected(resolver.error());
+  watch->resolver_ = std::move(*resolver);
   return watch;
 }
 
@@ -65,7 +72,9 @@ Result<void> SurroundingsWatch::attach(sd_event* event) {
 int SurroundingsWatch::on_routes(sd_event_source* /*source*/, int /*fd*/, std::uint32_t /*events*/,
                                  void* data) noexcept {
   auto* watch = static_cast<SurroundingsWatch*>(data);
-  if (watch->routes_.changed()) arm(watch->timer_.get(), settling);
+  if (!watch->routes_.changed()) return 0;
+  arm(watch->timer_.get(), settling);
+  watch->resolver_->ask_again();  // another network, another answer; or the first network at all
   return 0;
 }
 

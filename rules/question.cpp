@@ -154,7 +154,9 @@ class Reader : policy::WordReader {
     else if (std::holds_alternative<AddressSuffix>(item->what))
       complain(word.at, "ask about one address that ends so");
     else
-      complain(word.at, "ask about an address of the set");
+      complain(word.at, std::holds_alternative<policy::SetName>(item->what)
+                            ? "ask about an address of the set"
+                            : "ask about an address of the host");
   }
 
   void read_mac(const Word& keyword) {

@@ -39,7 +39,9 @@ std::string text(const CheckedPolicy& policy, const AddressMatch& match) {
   if (const auto* suffix = std::get_if<policy::SuffixMatch>(&match))
     return (suffix->negated ? "!" : "") + suffix->suffix.text();
   const auto& set = std::get<policy::SetIndex>(match);
-  return (set.negated ? "!@" : "@") + policy.sets()[set.index].name;
+  const auto& its = policy.sets()[set.index];
+  if (its.host) return "host:" + its.name;
+  return (set.negated ? "!@" : "@") + its.name;
 }
 
 // The items of one side of a rule that are about some of the packets; none if they are about all.

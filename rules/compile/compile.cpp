@@ -64,8 +64,16 @@ Bytes suffix_mask_bytes(int length) {
   return mask;
 }
 
+// A name without dots, which have a meaning of their own in names of objects (rules/nft/plan.h),
+// and none that a set of the policy can have.
+std::string host_set_name(std::string host) {
+  std::ranges::replace(host, '.', '_');
+  return "host/" + host;
+}
+
 std::string set_name(const policy::CheckedSet& set, Family family) {
-  return set.name + (family == Family::ipv4 ? "-ipv4" : "-ipv6");
+  return (set.host ? host_set_name(set.name) : set.name) +
+         (family == Family::ipv4 ? "-ipv4" : "-ipv6");
 }
 
 nft::Verdict nft_verdict(Verdict verdict) {
@@ -507,7 +515,7 @@ void add_set(const policy::CheckedSet& set, Family family, nft::Ruleset& ruleset
   if (ranges.empty()) return;
   nft::Set out{.name = set_name(set, family),
                .key = {family == Family::ipv4 ? Field::ip_saddr : Field::ip6_saddr},
-               .interval = true,
+               .interval = !set.host,
                .elements = {}};
   for (const auto& range : ranges) {
     nft::Element element{.key = range.first.network_order()};

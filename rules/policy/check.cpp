@@ -373,6 +373,8 @@ class Checker {
         out.emplace_back(*range);
       } else if (const auto* suffix = std::get_if<AddressSuffix>(&item.what)) {
         out.emplace_back(SuffixMatch{.suffix = *suffix});
+      } else if (const auto* host = std::get_if<HostName>(&item.what)) {
+        out.emplace_back(SetIndex{.index = host_set(rule, item, host->name)});
       } else if (const auto index = find_set(rule, item)) {
         out.emplace_back(SetIndex{.index = *index});
       }
@@ -405,6 +407,25 @@ class Checker {
     for (const auto& range : complement(merged(std::move(named)))) out.emplace_back(range);
     if (out.empty()) complain(rule, items.front().at, "no address is left: no packet can match");
     return out;
+  }
+
+  // A set of the host's own, empty for as long as it has no address.
+  std::size_t host_set(const Rule& rule, const AddressItem& item, const std::string& name) {
+    const auto& known = sources_.surroundings.hosts;
+    const auto found = known.find(name);
+    if (found == known.end())
+      diagnostics_.push_back(warning_in(sources_.at(rule.source), item.at,
+                                        "'" + text(item) +
+                                            "' has no address yet: no packet matches it until it "
+                                            "is resolved"));
+    const auto [number, fresh] = host_numbers_.emplace(name, checked_.sets_.size());
+    if (!fresh) return number->second;
+    CheckedSet set{.name = name, .host = true, .ipv4 = {}, .ipv6 = {}};
+    if (found != known.end())
+      for (const auto& address : found->second)
+        (address.family() == Family::ipv4 ? set.ipv4 : set.ipv6).push_back({address, address});
+    checked_.sets_.push_back(std::move(set));
+    return number->second;
   }
 
   std::optional<std::size_t> find_set(const Rule& rule, const AddressItem& item) {
@@ -537,6 +558,7 @@ class Checker {
   Diagnostics& diagnostics_;
   ServiceTable services_;
   std::map<std::string, std::size_t> set_numbers_;
+  std::map<std::string, std::size_t> host_numbers_;
   std::map<std::string, int> ids_seen_;
   CheckedPolicy checked_;
 };

@@ -80,9 +80,11 @@ struct CheckedRule {
   bool always_first() const { return !written && id != containers_id; }
 };
 
-// Addresses of one family each, sorted, disjoint, merged where they touch.
+// Addresses of one family each, sorted and disjoint; those of a set merged where they touch, those
+// of a host each alone.
 struct CheckedSet {
   std::string name;
+  bool host = false;  // of a host name, not of a set that the policy defines
   std::vector<AddressRange> ipv4;
   std::vector<AddressRange> ipv6;
 

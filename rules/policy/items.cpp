@@ -5,6 +5,7 @@
 #include <charconv>
 #include <functional>
 
+#include "rules/ascii.h"
 #include "rules/icmp.h"
 #include "rules/interface.h"
 #include "rules/nearest.h"
@@ -27,6 +28,11 @@ constexpr std::array<std::string_view, 15> words{"in",   "out",  "on",    "log",
 constexpr std::size_t longest_account = 255;
 // The kernel's own "no one", (uid_t)-1, is no number of anybody.
 constexpr std::uint64_t highest_account = 0xfffffffe;
+
+// Of RFC 1035; of a whole name somewhat less, for sets are called after it.
+constexpr std::size_t longest_label = 63;
+constexpr std::size_t longest_host = 240;
+constexpr std::string_view host_prefix = "host:";
 
 struct Unit {
   std::string_view name;
@@ -216,6 +222,10 @@ Parsed<AddressItem> parse_address_item(std::string_view piece, Span at) {
       return item;
     }
     if (item->negated) return problem(piece, "'!' twice");
+    if (std::holds_alternative<HostName>(item->what))
+      return problem(piece,
+                     "a host name has no '!' before it: all but a host that has no address "
+                     "yet would be everyone");
     item->negated = true;
     return item;
   }
@@ -224,12 +234,20 @@ Parsed<AddressItem> parse_address_item(std::string_view piece, Span at) {
     if (!valid_name(name)) return problem(piece, quoted(piece) + " is not the name of a set");
     return AddressItem{.what = SetName{std::string(name)}, .at = at};
   }
+  if (piece.starts_with(host_prefix)) {
+    auto name = lower(piece.substr(host_prefix.size()));
+    if (!valid_host(name)) return problem(piece, quoted(piece) + " does not name a host");
+    return AddressItem{.what = HostName{std::move(name)}, .at = at};
+  }
   if (piece == "any") return problem(piece, "'any' stands alone, not in a list");
   if (piece.find("/-") != std::string_view::npos) {
     const auto suffix = parse_suffix(piece);
     if (!suffix) return tl::unexpected(suffix.error());
     return AddressItem{.what = *suffix, .at = at};
   }
+  if (piece.find('.') != std::string_view::npos && valid_host(piece))
+    return problem(piece, quoted(piece) + " is not an address: a host name is 'host:" +
+                              std::string(piece) + "'");
   auto range = parse_address_range(piece);
   if (!range) return tl::unexpected(range.error());
   return AddressItem{.what = *range, .at = at};
@@ -285,6 +303,23 @@ bool valid_profile(std::string_view name) {
          name.back() != ' ' && std::all_of(name.begin(), name.end(), part) &&
          std::any_of(name.begin(), name.end(), letter) && name != "any" && name != "all" &&
          std::find(words.begin(), words.end(), name) == words.end();
+}
+
+bool valid_host(std::string_view name) {
+  if (name.empty() || name.size() > longest_host) return false;
+  std::string_view label;
+  while (true) {
+    const std::size_t end = std::min(name.find('.'), name.size());
+    label = name.substr(0, end);
+    const bool valid = !label.empty() && label.size() <= longest_label && label.front() != '-' &&
+                       label.back() != '-' && std::all_of(label.begin(), label.end(), [](char c) {
+                         return letter(c) || digit(c) || c == '-';
+                       });
+    if (!valid) return false;
+    if (end == name.size()) break;
+    name.remove_prefix(end + 1);
+  }
+  return !std::all_of(label.begin(), label.end(), digit);
 }
 
 bool one_line(std::string_view text) {
@@ -475,7 +510,8 @@ std::string text(const AddressItem& item) {
   const std::string sign = item.negated ? "!" : "";
   if (const auto* range = std::get_if<AddressRange>(&item.what)) return sign + range->text();
   if (const auto* suffix = std::get_if<AddressSuffix>(&item.what)) return sign + suffix->text();
-  return sign + "@" + std::get<SetName>(item.what).name;
+  if (const auto* set = std::get_if<SetName>(&item.what)) return sign + "@" + set->name;
+  return std::string(host_prefix) + std::get<HostName>(item.what).name;
 }
 
 std::optional<Disagreement> mixed_negation(const std::vector<AddressItem>& items) {

@@ -60,6 +60,9 @@ bool valid_service(std::string_view name);
 // address, and none of the words above.
 bool valid_profile(std::string_view name);
 
+// Of DNS: labels of letters, digits and - with dots between, the last not a number.
+bool valid_host(std::string_view name);
+
 // No control characters.
 bool one_line(std::string_view text);
 // Why it cannot be a comment, which is one line of at most 200 bytes; nullopt: it can.

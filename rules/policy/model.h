@@ -46,6 +46,11 @@ struct SetName {
   bool operator==(const SetName&) const = default;
 };
 
+struct HostName {
+  std::string name;  // in lower case, without a dot at the end
+  bool operator==(const HostName&) const = default;
+};
+
 // "22", "22/tcp", "9000-9010/udp", "ssh", "ssh/tcp". Without a protocol: a number means TCP and
 // UDP, a service whatever it is known for.
 struct PortItem {
@@ -57,11 +62,11 @@ struct PortItem {
   }
 };
 
-// "10.0.0.0/8", "10.0.0.1-10.0.0.9", "::1:2/-64", "@office", each also with a ! before it. In one
-// list all are negated or none is; a negated list matches every address, of either family, that no
-// item names.
+// "10.0.0.0/8", "10.0.0.1-10.0.0.9", "::1:2/-64", "@office", each also with a ! before it;
+// "host:nas.example.org". In one list all are negated or none is; a negated list matches every
+// address, of either family, that no item names.
 struct AddressItem {
-  std::variant<AddressRange, SetName, AddressSuffix> what;
+  std::variant<AddressRange, SetName, AddressSuffix, HostName> what;
   bool negated = false;
   Span at;  // takes no part in comparisons
   bool operator==(const AddressItem& other) const {

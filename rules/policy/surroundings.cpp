@@ -14,6 +14,11 @@ void add_names(const std::vector<Account>& accounts, std::set<std::string, std::
     if (const auto* name = std::get_if<std::string>(&account.what)) into.insert(*name);
 }
 
+void add_hosts(const std::vector<AddressItem>& items, std::set<std::string, std::less<>>& into) {
+  for (const auto& item : items)
+    if (const auto* host = std::get_if<HostName>(&item.what)) into.insert(host->name);
+}
+
 bool names_wan(const std::vector<std::string>& interfaces) {
   return std::find(interfaces.begin(), interfaces.end(), wan_name) != interfaces.end();
 }
@@ -57,6 +62,16 @@ std::string_view next_word(std::string_view& line) {
   return word;
 }
 
+bool read_host(const std::string& name, std::string_view addresses, Surroundings::Hosts& into) {
+  std::vector<Address> found;
+  while (!addresses.empty()) {
+    const auto address = Address::parse(next_word(addresses));
+    if (!address) return false;
+    found.push_back(*address);
+  }
+  return !name.empty() && into.emplace(name, std::move(found)).second;
+}
+
 bool read_line(std::string_view line, Surroundings& into) {
   const auto kind = next_word(line);
   if (kind == wan_name) {
@@ -66,11 +81,20 @@ bool read_line(std::string_view line, Surroundings& into) {
     return true;
   }
   const auto name = std::string(next_word(line));
+  if (kind == "host") return read_host(name, line, into.hosts);
   const auto number = parse_number(line, UINT32_MAX);
   if (name.empty() || !number) return false;
   auto& numbers = kind == "user" ? into.users : into.groups;
   return (kind == "user" || kind == "group") &&
          numbers.emplace(name, static_cast<std::uint32_t>(*number)).second;
+}
+
+// A line for each of `addresses` that the sorted `others` do not have.
+void add_lines(const std::string& before, const std::vector<Address>& addresses,
+               const std::vector<Address>& others, std::vector<std::string>& out) {
+  for (const auto& address : addresses)
+    if (!std::binary_search(others.begin(), others.end(), address))
+      out.push_back(before + address.text());
 }
 
 void compare(std::string_view kind, const Numbers& before, const Numbers& after,
@@ -92,34 +116,49 @@ Names names(const Policy& policy) {
     add_names(rule.users, out.users);
     add_names(rule.groups, out.groups);
     out.wan = out.wan || names_wan(rule.interfaces) || names_wan(rule.out_interfaces);
+    add_hosts(rule.from, out.hosts);
+    add_hosts(rule.to, out.hosts);
   }
-  for (const auto& forward : policy.forwards) out.wan = out.wan || names_wan(forward.interfaces);
-  for (const auto& masquerade : policy.masquerades)
+  for (const auto& forward : policy.forwards) {
+    out.wan = out.wan || names_wan(forward.interfaces);
+    add_hosts(forward.from, out.hosts);
+  }
+  for (const auto& masquerade : policy.masquerades) {
     out.wan = out.wan || names_wan(masquerade.out_interfaces);
+    add_hosts(masquerade.from, out.hosts);
+  }
   return out;
 }
 
 Names Surroundings::to_look_up(const Names& wanted) const {
   return {.users = unknown(wanted.users, users),
           .groups = unknown(wanted.groups, groups),
-          .wan = wanted.wan};
+          .wan = wanted.wan,
+          .hosts = wanted.hosts};
 }
 
 Surroundings Surroundings::only(const Names& wanted) const {
   return {.users = only_of(users, wanted.users),
           .groups = only_of(groups, wanted.groups),
-          .wan = wanted.wan ? wan : std::nullopt};
+          .wan = wanted.wan ? wan : std::nullopt,
+          .hosts = only_of(hosts, wanted.hosts)};
 }
 
 void Surroundings::update(const Surroundings& now) {
   users.insert(now.users.begin(), now.users.end());
   groups.insert(now.groups.begin(), now.groups.end());
   if (now.wan) wan = now.wan;
+  for (const auto& [name, addresses] : now.hosts) hosts.insert_or_assign(name, addresses);
 }
 
 std::string text(const Surroundings& surroundings) {
   std::string out = lines("user", surroundings.users) + lines("group", surroundings.groups);
   if (surroundings.wan) out += wan_text(*surroundings.wan) + "\n";
+  for (const auto& [name, addresses] : surroundings.hosts) {
+    out += "host " + name;
+    for (const auto& address : addresses) out += " " + address.text();
+    out += "\n";
+  }
   return out;
 }
 
@@ -140,6 +179,12 @@ std::vector<std::string> difference(const Surroundings& before, const Surroundin
   if (before.wan && after.wan && before.wan != after.wan) {
     out.push_back("- " + wan_text(*before.wan));
     out.push_back("+ " + wan_text(*after.wan));
+  }
+  for (const auto& [name, addresses] : after.hosts) {
+    const auto known = before.hosts.find(name);
+    const auto old = known == before.hosts.end() ? std::vector<Address>{} : known->second;
+    add_lines("- host " + name + " ", old, addresses, out);
+    add_lines("+ host " + name + " ", addresses, old, out);
   }
   return out;
 }

@@ -21,8 +21,9 @@ struct Names {
   std::set<std::string, std::less<>> groups;
 
   bool wan = false;  // the interface of that name
+  std::set<std::string, std::less<>> hosts;
 
-  bool empty() const { return users.empty() && groups.empty() && !wan; }
+  bool empty() const { return users.empty() && groups.empty() && !wan && hosts.empty(); }
 };
 
 // As the name of an interface: those of the default routes.
@@ -37,6 +38,9 @@ struct Surroundings {
   // Interfaces of the default routes, sorted, or a real interface called wan. Empty: there is none;
   // nullopt: nobody has looked.
   std::optional<std::vector<std::string>> wan;
+  // Addresses of host names, sorted, each once. One that was never resolved is not there.
+  using Hosts = std::map<std::string, std::vector<Address>, std::less<>>;
+  Hosts hosts;
 
   bool operator==(const Surroundings&) const = default;
 
@@ -54,7 +58,7 @@ std::string text(const Surroundings& surroundings);
 // nullopt for any other text than text() makes.
 std::optional<Surroundings> parse_surroundings(std::string_view text);
 
-// What differs of names that have a meaning in both, by kind: "- user postgres 113", "+ user
+// What differs, of accounts and wan only where both have a meaning: "- user postgres 113", "+ user
 // postgres 120".
 std::vector<std::string> difference(const Surroundings& before, const Surroundings& after);
 

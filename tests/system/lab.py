@@ -176,7 +176,7 @@ def live(listing):
             continue
         reached.add(key)
         queue += [(True, name) for name in re.findall(r"(?:jump|goto) ([\w.-]+)", blocks[key])]
-        queue += [(False, name) for name in re.findall(r"@([\w.-]+)", blocks[key])]
+        queue += [(False, name) for name in re.findall(r"@([\w./-]+)", blocks[key])]
     text = "".join(blocks[key] for key in sorted(reached, key=lambda key: (key[0], key[1].split(".")[0])))
     for _, name in reached:
         text = re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", name.split(".")[0], text)
@@ -451,13 +451,16 @@ class Varlink:
 class Daemon:
     """The real fwctld in the server's namespace, or another, with directories of its own."""
 
-    def __init__(self, lab, namespace="server"):
+    def __init__(self, lab, namespace="server", name=""):
+        """A second one in the same laboratory needs a `name`."""
         self.lab = lab
         self.namespace = namespace
-        self.config = lab.directory / "config"
-        self.state = lab.directory / "state"
-        self.socket = lab.directory / "fwctl.sock"
-        self.log = lab.directory / "fwctld.log"
+        directory = lab.directory / name
+        directory.mkdir(mode=0o711, exist_ok=True)
+        self.config = directory / "config"
+        self.state = directory / "state"
+        self.socket = directory / "fwctl.sock"
+        self.log = directory / "fwctld.log"
         self.process = None
         self.program = FWCTLD
         self.cli = lab.directory / "fwctl"

@@ -172,17 +172,7 @@ class Log(lab.LabTest):
                 ports += [one.get("destinationPort") for one in silent.receive()["parameters"]["entries"]]
 
     def test_one_reader_only_and_the_daemon_says_so(self):
-        other = lab.Daemon.__new__(lab.Daemon)
-        other.lab, other.process, other.program = self.lab, None, lab.FWCTLD
-        for name in ("config", "state"):
-            path = self.lab.directory / f"other-{name}"
-            path.mkdir()
-            setattr(other, name, path)
-        other.socket = self.lab.directory / "other.sock"
-        other.log = self.lab.directory / "other.log"
-        other.cli = self.lab.directory / "fwctl"
-        other._fault = self.lab.directory / "fault"
-        self.lab._closing.callback(other.kill)
+        other = lab.Daemon(self.lab, name="other")
         self.begin()
         other.start()
         problem = other.call("Log")["problem"]

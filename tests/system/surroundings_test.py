@@ -1,7 +1,12 @@
-"""Names in rules that only the running host explains, under packets: users, groups and wan."""
+"""Names in rules that only the running host explains, under packets: users, groups, wan and hosts."""
 
 import pathlib
+import re
+import socket
+import struct
 import sys
+import threading
+import time
 import unittest
 
 import lab
@@ -177,6 +182,133 @@ class Wan(lab.LabTest):
                    "nexthop", "via", lab.CLIENT[4], "nexthop", "via", lab.INNER[4])
         lab.until(lambda: '"eth1"' in self.lab.ruleset() and '"eth0"' in self.lab.ruleset(),
                   "both next hops are wan")
+
+
+class Names:
+    """A DNS server on the server's own loopback that says what it is told to."""
+
+    def __init__(self):
+        self.addresses = {}  # by name; a missing one is answered with SERVFAIL
+        self.silent = False
+        with lab.inside("server"):
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._socket.bind(("127.0.0.1", 53))
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self):
+        self._socket.close()
+
+    def _serve(self):
+        while True:
+            try:
+                question, peer = self._socket.recvfrom(512)
+            except OSError:
+                return
+            if not self.silent:
+                self._socket.sendto(self._answer(question), peer)
+
+    def _answer(self, question):
+        labels, at = [], 12
+        while question[at]:
+            labels.append(question[at + 1:at + 1 + question[at]].decode())
+            at += 1 + question[at]
+        kind, = struct.unpack("!H", question[at + 1:at + 3])
+        asked = question[12:at + 5]
+        addresses = self.addresses.get(".".join(labels).lower())
+        if addresses is None:
+            return question[:2] + struct.pack("!5H", 0x8182, 1, 0, 0, 0) + asked
+        family = {1: socket.AF_INET, 28: socket.AF_INET6}.get(kind)
+        records = [socket.inet_pton(family, one) for one in addresses
+                   if family is not None and (":" in one) == (kind == 28)]
+        return (question[:2] + struct.pack("!5H", 0x8180, 1, len(records), 0, 0) + asked
+                + b"".join(b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 60, len(one)) + one
+                           for one in records))
+
+
+class Hosts(lab.LabTest):
+    NAME = "home.example.org"
+
+    def setUp(self):
+        super().setUp()
+        self.lab.listen(80)
+        for path, text in (("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:2 attempts:1\n"),
+                           ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
+                           ("/etc/hosts", "127.0.0.1 localhost\n")):
+            file = self.lab.directory / pathlib.Path(path).name
+            file.write_text(text)
+            target = pathlib.Path(path).resolve()
+            lab.mount("--bind", file, target)
+            self.addCleanup(lab.run, "umount", target, check=False)
+        self.names = Names()
+        self.addCleanup(self.names.close)
+
+    def both(self, addresses):
+        return [addresses[4], addresses[6]]
+
+    def assert_open_to(self, *sources):
+        def found():
+            return [source for source in (lab.CLIENT, lab.CLIENT_TOO)
+                    if all(lab.probe(lab.SERVER[family], 80, source=source[family], wait=0.3) == "open"
+                           for family in lab.FAMILIES)]
+        lab.until(lambda: found() == list(sources), f"open to {sources} alone")
+
+    def test_a_host_is_let_in_by_its_name_and_followed(self):
+        self.names.addresses[self.NAME] = self.both(lab.CLIENT)
+        self.start("version: 1\n")
+        self.daemon.fwctl("allow", "from", "host:" + self.NAME, "to", "any", "port", "80")
+        self.assert_open_to(lab.CLIENT)
+        self.assertIn("host/home_example_org-ipv6", self.lab.ruleset())
+        self.assertIn("allow from host:home.example.org", self.daemon.fwctl("show", "added").stdout)
+        self.names.addresses[self.NAME] = self.both(lab.CLIENT_TOO)
+        self.daemon.fwctl("reload")
+        self.assert_open_to(lab.CLIENT_TOO)
+
+    def test_a_new_address_is_a_new_element_and_no_new_rule(self):
+        self.names.addresses[self.NAME] = [lab.CLIENT[4]]
+        self.start("version: 1\n")
+        self.daemon.fwctl("allow", "from", "host:" + self.NAME)
+        lab.until(lambda: lab.CLIENT[4] in self.lab.ruleset(), "the name is resolved")
+        chains = re.findall(r"chain incoming\S*", self.lab.table())
+        self.names.addresses[self.NAME] = [lab.CLIENT_TOO[4]]
+        self.daemon.fwctl("reload")
+        lab.until(lambda: lab.CLIENT_TOO[4] in self.lab.ruleset(), "the new answer is in force")
+        self.assertLessEqual(set(re.findall(r"chain incoming\S*", self.lab.table())), set(chains))
+        self.assertNotIn(lab.CLIENT[4] + " ", self.lab.ruleset())
+
+    def test_old_answers_hold_without_dns_and_across_a_reboot(self):
+        self.names.addresses[self.NAME] = self.both(lab.CLIENT)
+        (self.daemon.config / "policy.yaml").write_text(
+            f"rules:\n  - allow: 80\n    from: host:{self.NAME}\n")
+        self.daemon.start()
+        self.daemon.fwctl("enable")
+        self.assert_open_to(lab.CLIENT)
+        del self.names.addresses[self.NAME]
+        self.daemon.fwctl("reload")
+        self.assert_open_to(lab.CLIENT)
+        self.names.silent = True
+        self.daemon.kill()
+        self.lab.nft("delete", "table", "inet", "fwctl")
+        self.daemon.start()
+        self.assertEqual(lab.probe(lab.SERVER[4], 80, source=lab.CLIENT[4]), "open", "at once")
+        self.assertNotIn("resolved", self.daemon.fwctl("status").stdout)
+
+    def test_a_name_that_has_no_address_matches_nobody_and_nobody_waits(self):
+        self.names.silent = True
+        self.start("version: 1\n")
+        begun = time.monotonic()
+        done = self.daemon.fwctl("allow", "from", "host:" + self.NAME)
+        self.assertIn("has no address yet", done.stdout + done.stderr)
+        status = self.daemon.fwctl("status").stdout
+        self.assertLess(time.monotonic() - begun, 1.5, "commands wait for the resolver")
+        self.assertIn("host:home.example.org has not been resolved yet", status)
+        self.assert_open_to()
+        self.names.silent = False
+        self.names.addresses[self.NAME] = self.both(lab.CLIENT)
+        # The network has come up: that is when names are asked for again.
+        with lab.inside("server"):
+            lab.run("ip", "route", "add", "203.0.113.0/24", "via", lab.CLIENT[4])
+        self.assert_open_to(lab.CLIENT)
+        self.assertNotIn("resolved", self.daemon.fwctl("status").stdout)
 
 
 if __name__ == "__main__":

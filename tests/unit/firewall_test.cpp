@@ -760,36 +760,83 @@ TEST_F(FirewallTest, RefreshPutsInForceWhatNamesMeanNow) {
   host_.wan = {"eth0"};
   folder_.write("etc/policy.yaml", "rules: [deny in on wan 22/tcp]\n");
   start();
-  const auto inactive = firewall_->refresh({});
+  const auto inactive = firewall_->refresh();
   ASSERT_TRUE(inactive);
   EXPECT_FALSE(inactive->changed) << "nothing is in force";
   ASSERT_TRUE(enable());
   EXPECT_NE(kernel_text().find("iifname \"eth0\" tcp dport 22"), std::string::npos);
   const auto before = everything();
-  const auto same = firewall_->refresh({});
+  const auto same = firewall_->refresh();
   ASSERT_TRUE(same);
   EXPECT_FALSE(same->changed);
   EXPECT_EQ(everything(), before);
 
   host_.wan = {"ppp0", "wg0"};
   kernel_.fail_next(EPERM);
-  EXPECT_FALSE(firewall_->refresh({}));
+  EXPECT_FALSE(firewall_->refresh());
   EXPECT_EQ(kernel_text(), before.kernel);
-  const auto moved = firewall_->refresh({});
+  const auto moved = firewall_->refresh();
   ASSERT_TRUE(moved) << message(moved.error());
   EXPECT_EQ(moved->difference, (Words{"- wan eth0", "+ wan ppp0 wg0"}));
   EXPECT_EQ(kernel_text().find("eth0"), std::string::npos);
   EXPECT_NE(kernel_text().find("iifname \"wg0\" tcp dport 22"), std::string::npos);
 
   host_.wan.emplace();
-  ASSERT_TRUE(firewall_->refresh({}));
+  ASSERT_TRUE(firewall_->refresh());
   EXPECT_EQ(kernel_text().find("dport 22"), std::string::npos)
       << "no interface is not any interface";
   EXPECT_TRUE(mentions(firewall_->problems(), "there is no default route"));
+  EXPECT_TRUE(folder_.has("state/generation-" + std::to_string(before.generation)));
+  EXPECT_FALSE(folder_.has("state/generation-" + std::to_string(moved->generation)))
+      << "what nobody asked for pushes nothing out";
   host_.wan.reset();
-  const auto unknown = firewall_->refresh({});
+  const auto unknown = firewall_->refresh();
   ASSERT_TRUE(unknown);
   EXPECT_FALSE(unknown->changed) << "what cannot be found out stays as it was";
+}
+
+TEST_F(FirewallTest, AHostIsASetThatRefreshEdits) {
+  start();
+  ASSERT_TRUE(enable());
+  const auto added = firewall_->add({"allow", "from", "host:home.example.org"}, {}, {});
+  ASSERT_TRUE(added) << message(added.error());
+  EXPECT_NE(render(added->warnings).find("no packet matches it until it is resolved"),
+            std::string::npos);
+  EXPECT_TRUE(mentions(firewall_->problems(), "host:home.example.org has not been resolved yet"));
+  EXPECT_EQ(kernel_text().find("host/"), std::string::npos);
+
+  host_.hosts = {{"home.example.org", {*Address::parse("192.0.2.7")}}};
+  const auto found = firewall_->refresh();
+  ASSERT_TRUE(found) << message(found.error());
+  EXPECT_EQ(found->difference, Words{"+ host home.example.org 192.0.2.7"});
+  EXPECT_FALSE(mentions(firewall_->problems(), "resolved"));
+  const auto text = kernel_text();
+  EXPECT_NE(text.find("set host/home_example_org-ipv4"), std::string::npos) << text;
+  EXPECT_NE(text.find("ip saddr @host/home_example_org-ipv4"), std::string::npos) << text;
+  ASSERT_TRUE(firewall_->collect());
+
+  // By its elements alone.
+  host_.hosts = {{"home.example.org", {*Address::parse("192.0.2.8")}}};
+  const auto moved = firewall_->refresh();
+  ASSERT_TRUE(moved);
+  EXPECT_EQ(moved->difference,
+            (Words{"- host home.example.org 192.0.2.7", "+ host home.example.org 192.0.2.8"}));
+  for (const auto& change : kernel_.applied().back()) {
+    EXPECT_FALSE(std::holds_alternative<nft::AddSet>(change));
+    EXPECT_FALSE(std::holds_alternative<nft::AddRule>(change));
+  }
+  EXPECT_NE(kernel_text().find("192.0.2.8"), std::string::npos);
+
+  // No answer: the old one holds, also over a reboot and a reload.
+  host_.hosts.clear();
+  const auto none = firewall_->refresh();
+  ASSERT_TRUE(none);
+  EXPECT_FALSE(none->changed);
+  ASSERT_TRUE(kernel_.apply({nft::DeleteTable{}}));
+  start();
+  EXPECT_NE(kernel_text().find("192.0.2.8"), std::string::npos);
+  ASSERT_TRUE(firewall_->reload({}));
+  EXPECT_NE(kernel_text().find("192.0.2.8"), std::string::npos);
 }
 
 TEST_F(FirewallTest, ApplyReadsTheFilesThatAreNew) {

@@ -16,6 +16,8 @@ policy::Surroundings surroundings() {
     out.groups.emplace(name, number);
   }
   out.wan = {"eth1", "wg0"};
+  out.hosts = {{"home.example.org", {address("10.0.0.1"), address("2001:db8:1:7f::1")}},
+               {"nas", {address("10.127.128.255"), address("10.255.0.0")}}};
   return out;
 }
 

@@ -39,6 +39,8 @@ constexpr std::array<std::string_view, 12> devices{"eth0",
                                                    "docker0",
                                                    "br-0123456789ab",
                                                    "abcdefghijklmno"};
+// The last has no address.
+constexpr std::array<std::string_view, 3> hosts{"home.example.org", "nas", "gone.example.org"};
 // No rule names them, but with some of them one begins alike.
 constexpr std::array<std::string_view, 4> other_devices{"unknown0", "lo0", "eth0.5",
                                                         "br-0123456789AB"};
@@ -193,6 +195,7 @@ void RandomPolicy::add_flow(policy::Rule& rule) {
 AddressItem RandomPolicy::address_item(Family family) {
   if (one_in(5)) return {.what = SetName{std::string(pick(set_names))}};
   if (family == Family::ipv6 && one_in(4)) return {.what = suffix()};
+  if (one_in(6)) return {.what = policy::HostName{std::string(pick(hosts))}};
   return {.what = range(family)};
 }
 
