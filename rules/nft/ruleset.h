@@ -189,9 +189,8 @@ struct Masquerade {
   bool operator==(const Masquerade&) const = default;
 };
 
-using Statement =
-    std::variant<Match, RangeMatch, Before, SetLookup, MapLookup, Counter, Limit, Meter, Log, Trace,
-                 Reject, Verdict, Dnat, Redirect, Masquerade>;
+using Statement = std::variant<Match, RangeMatch, Before, SetLookup, MapLookup, Counter, Limit,
+                               Meter, Log, Trace, Reject, Verdict, Dnat, Redirect, Masquerade>;
 
 struct Rule {
   std::vector<Statement> statements;

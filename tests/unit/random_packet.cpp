@@ -145,8 +145,7 @@ void RandomPolicy::aim(Packet& packet, const CheckedPolicy& policy, const Condit
     packet.user = !at.users.empty() && !one_in(4) ? pick(at.users) : account();
     packet.group = !at.groups.empty() && !one_in(4) ? pick(at.groups) : account();
   }
-  packet.time =
-      at.until.value_or(end()) + std::chrono::seconds(below(3)) - std::chrono::seconds(1);
+  packet.time = at.until.value_or(end()) + std::chrono::seconds(below(3)) - std::chrono::seconds(1);
 }
 
 void RandomPolicy::redirect(Packet& packet, const CheckedPolicy& policy) {
