@@ -20,7 +20,7 @@ std::string local_time(const std::string& utc) {
 }
 
 std::string end_text(const Json& entry, const char* address, const char* port) {
-  const std::string text = string_at(entry, address);
+  std::string text = string_at(entry, address);
   if (!entry.contains(port)) return text;
   const bool ipv6 = text.find(':') != std::string::npos;
   return (ipv6 ? "[" + text + "]" : text) + ":" + std::to_string(entry.at(port).get<int>());

@@ -120,6 +120,7 @@ class FileReader {
 
   static std::vector<std::string_view> names(const std::vector<Key>& keys) {
     std::vector<std::string_view> out;
+    out.reserve(keys.size());
     for (const auto& key : keys) out.push_back(key.name);
     return out;
   }
