@@ -237,10 +237,11 @@ void RandomPolicy::add_interfaces(std::vector<std::string>& into) {
 
 void RandomPolicy::add_accounts(std::vector<policy::Account>& into) {
   do {
+    auto& wanted = into.emplace_back();
     if (one_in(3))
-      into.push_back({.what = account()});
+      wanted.what = account();
     else
-      into.push_back({.what = std::string(pick(accounts).first)});
+      wanted.what = std::string(pick(accounts).first);
   } while (one_in(2));
 }
 
