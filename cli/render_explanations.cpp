@@ -106,7 +106,8 @@ class Explanation {
     if (!entry.contains("rule")) return "the default for " + traffic_ + " traffic: no rule matches";
     const std::string id = string_at(entry, "rule");
     if (!entry.contains("number"))
-      return "'" + id + "', which is always there before the rules: " + reason(entry);
+      return "'" + id + "', which is always there " + (id == "containers" ? "behind" : "before") +
+             " the rules: " + reason(entry);
     return reason(entry) + " " +
            style_.paint(Tint::dim, "(" + string_at(entry, "file") + ":" +
                                        std::to_string(entry.value("line", 0)) + ", " + id + ")");
@@ -131,8 +132,10 @@ class Explanation {
       out += style_.paint(Tint::dim, "    what is always there: " + joined(always)) + "\n";
     while (next != rules.end()) {
       const std::string why = unmet(*next);
-      const auto end =
-          std::find_if(next, rules.end(), [&](const Json& rule) { return unmet(rule) != why; });
+      // What no one wrote has no number and stands for itself, among the rules or behind them.
+      const auto end = std::find_if(next + 1, rules.end(), [&](const Json& rule) {
+        return unmet(rule) != why || !rule.contains("number") || !next->contains("number");
+      });
       out += run(next, end, why);
       next = end;
     }

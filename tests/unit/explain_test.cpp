@@ -210,6 +210,23 @@ TEST_F(ExplainTest, ManyRulesPassedForOneReasonAreOneLine) {
       << said({"80/tcp"});
 }
 
+TEST_F(ExplainTest, WhatIsAlwaysThereBehindTheRulesStandsForItself) {
+  std::string rules = "rules:\n";
+  for (int device = 1; device <= 7; ++device)
+    rules += "  - route allow in on eth" + std::to_string(device) + "\n";
+  ASSERT_TRUE(firewall_->apply(rules, "", {.reason = "test"}));
+  enable();
+  const auto text = said({"80/tcp", "routed", "in", "on", "wg0"});
+  EXPECT_NE(text.find("    7 rules, 1 to 7: other interface\n"
+                      "    what begins in a container's network: other interface\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(said({"80/tcp", "routed", "in", "on", "docker0"})
+                .find("by 'containers', which is always there behind the rules: what begins in a "
+                      "container's network"),
+            std::string::npos);
+}
+
 TEST_F(ExplainTest, NoMoreThanAThousandRulesAreListed) {
   std::string rules = "rules:\n";
   for (int port = 1; port <= 1500; ++port) rules += "  - allow " + std::to_string(port) + "/tcp\n";
