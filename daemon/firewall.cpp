@@ -3,10 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <ctime>
 #include <set>
 #include <utility>
 
+#include "daemon/clock.h"
 #include "rules/compile/compile.h"
 #include "rules/evaluate.h"
 #include "rules/nearest.h"
@@ -29,14 +29,11 @@ constexpr std::string_view minimal_policy =
     "  - allow: 22/tcp\n"
     "    comment: built-in fallback\n";
 
-constexpr const char* iso_time = "%Y-%m-%dT%H:%M:%SZ";
-
-std::string utc_now(const char* format) {
-  const std::time_t now = std::time(nullptr);
-  std::tm fields{};
-  ::gmtime_r(&now, &fields);
-  std::string text(32, '\0');
-  text.resize(std::strftime(text.data(), text.size(), format, &fields));
+// "20261122-180000"
+std::string for_file_name(Time time) {
+  std::string text = time_text(time);
+  std::erase_if(text, [](char c) { return c == '-' || c == ':' || c == 'Z'; });
+  std::ranges::replace(text, 'T', '-');
   return text;
 }
 
@@ -358,7 +355,7 @@ void Firewall::note_restored() {
   constexpr std::string_view what =
       "another program had changed table inet fwctl; it was restored at ";
   std::erase_if(problems_, [&](const std::string& problem) { return problem.starts_with(what); });
-  problems_.push_back(std::string(what) + utc_now(iso_time));
+  problems_.push_back(std::string(what) + time_text(now()));
 }
 
 // Behind the commit point the disk said no: back to the old generation, everywhere.
@@ -435,7 +432,7 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
   Generation next{.number = std::max(current_.number, *highest) + 1,
                   .enabled = candidate.enabled,
                   .sources = std::move(candidate.sources),
-                  .created = utc_now(iso_time),
+                  .created = time_text(now()),
                   .reason = request.reason,
                   .refreshed = request.refresh};
   const auto ruleset = wanted(*policy, next);
@@ -774,9 +771,10 @@ tl::expected<Firewall::ResetOutcome, Failure> Firewall::reset(const Request& req
   const bool keep =
       !fallback() && !text->value_or("").empty() && **text != policy::yaml_text(policy::Added{});
   if (keep) {
-    result.kept = path + "." + utc_now("%Y%m%d-%H%M%S");
+    const std::string stamp = for_file_name(request.now);
+    result.kept = path + "." + stamp;
     for (int copy = 2; ::access(result.kept.c_str(), F_OK) == 0; ++copy)
-      result.kept = path + "." + utc_now("%Y%m%d-%H%M%S") + "-" + std::to_string(copy);
+      result.kept = path + "." + stamp + "-" + std::to_string(copy);
     if (!request.dry_run)
       if (auto written = write_synced(result.kept, **text, for_everyone); !written)
         return tl::unexpected(Failure(written.error()));
@@ -873,7 +871,7 @@ Generation Firewall::built_in(bool enabled) const {
           .enabled = enabled,
           .sources = {.managed = {{.name = "built-in", .text = std::string(minimal_policy)}},
                       .added = {.name = config_.added_file().string(), .text = {}}},
-          .created = utc_now(iso_time),
+          .created = time_text(now()),
           .reason = "fallback"};
 }
 
@@ -916,7 +914,7 @@ Result<void> Firewall::start() {
 // What is in the kernel without a store behind it stays in force.
 Result<void> Firewall::first_start(bool was_in_force) {
   Generation first{
-      .number = 1, .enabled = was_in_force, .created = utc_now(iso_time), .reason = "first start"};
+      .number = 1, .enabled = was_in_force, .created = time_text(now()), .reason = "first start"};
   auto sources = config_.read();
   if (!sources) {
     problems_.push_back(sources.error().message());

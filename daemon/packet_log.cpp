@@ -75,20 +75,15 @@ void PacketLog::add(LogEntry entry, Time now) {
     ++known->count;
     return;
   }
-  if (repeats_.size() == watched) give_way(now);
+  if (repeats_.size() == watched) end_oldest(now);
   repeats_.push_back({.latest = entry, .until = now + window});
   make(std::move(entry), now);
 }
 
 void PacketLog::settle(Time now) {
-  while (!repeats_.empty() && repeats_.front().until <= now) {
-    Repeats repeats = std::move(repeats_.front());
-    repeats_.pop_front();
-    if (repeats.count == 0) continue;
-    repeats.latest.count = repeats.count;
-    make(repeats.latest, now);
-    repeats_.push_back({.latest = std::move(repeats.latest), .until = now + window});
-  }
+  while (!repeats_.empty() && repeats_.front().until <= now)
+    if (auto latest = end_oldest(now))
+      repeats_.push_back({.latest = *std::move(latest), .until = now + window});
 }
 
 std::optional<PacketLog::Time> PacketLog::due() const {
@@ -121,12 +116,13 @@ void PacketLog::make(LogEntry entry, Time now) {
   entries_.push_back(std::move(entry));
 }
 
-void PacketLog::give_way(Time now) {
+std::optional<LogEntry> PacketLog::end_oldest(Time now) {
   Repeats oldest = std::move(repeats_.front());
   repeats_.pop_front();
-  if (oldest.count == 0) return;
+  if (oldest.count == 0) return {};
   oldest.latest.count = oldest.count;
-  make(std::move(oldest.latest), now);
+  make(oldest.latest, now);
+  return std::move(oldest.latest);
 }
 
 }  // namespace fwctl

@@ -81,7 +81,8 @@ class PacketLog {
 
   static bool same(const LogEntry& a, const LogEntry& b);
   void make(LogEntry entry, Time now);
-  void give_way(Time now);
+  // The entry that may repeat from now on again, where there were repeats to tell of.
+  std::optional<LogEntry> end_oldest(Time now);
 
   Write write_;
   std::deque<LogEntry> entries_;

@@ -1,9 +1,9 @@
 #include "daemon/render_log.h"
 
-#include <array>
-#include <ctime>
+#include <chrono>
 
 #include "daemon/render.h"
+#include "rules/moment.h"
 
 namespace fwctl {
 namespace {
@@ -11,16 +11,11 @@ namespace {
 using protocol::Json;
 
 std::string utc(std::chrono::system_clock::time_point time) {
-  using std::chrono::duration_cast;
-  using std::chrono::milliseconds;
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  const auto fraction = duration_cast<milliseconds>(time.time_since_epoch()).count() % 1000;
-  std::tm fields{};
-  ::gmtime_r(&seconds, &fields);
-  std::array<char, 32> text{};
-  const auto size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S.", &fields);
-  const std::string thousandths = std::to_string(1000 + fraction).substr(1);
-  return std::string(text.data(), size) + thousandths + "Z";
+  const auto second = std::chrono::floor<std::chrono::seconds>(time);
+  const auto fraction = std::chrono::floor<std::chrono::milliseconds>(time - second).count();
+  std::string text = time_text(second);
+  text.pop_back();
+  return text + "." + std::to_string(1000 + fraction).substr(1) + "Z";
 }
 
 template <typename Number>

@@ -90,12 +90,6 @@ Resolver::~Resolver() {
   end_child();
 }
 
-void Resolver::arm(std::chrono::seconds after) {
-  using Microseconds = std::chrono::duration<std::uint64_t, std::micro>;
-  sd_event_source_set_time_relative(timer_.get(), Microseconds(after).count());
-  sd_event_source_set_enabled(timer_.get(), SD_EVENT_ONESHOT);
-}
-
 void Resolver::want(const Names& names) {
   const bool news = !std::includes(wanted_.begin(), wanted_.end(), names.begin(), names.end());
   wanted_ = names;
@@ -106,13 +100,13 @@ void Resolver::want(const Names& names) {
 void Resolver::ask_again() {
   if (wanted_.empty()) return;
   again_ = child_ >= 0;
-  if (!again_) arm(std::chrono::seconds(0));
+  if (!again_) arm(timer_.get(), std::chrono::seconds(0));
 }
 
 void Resolver::ask() {
   if (wanted_.empty()) return;
   std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return arm(after_failure);
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return arm(timer_.get(), after_failure);
   child_ = ::fork();
   if (child_ == 0) {
     // Nothing of the daemon's is its business: not its sockets, nor its way of ending.
@@ -130,10 +124,10 @@ void Resolver::ask() {
   if (child_ < 0 || ::fcntl(answers_fd_, F_SETFL, O_NONBLOCK) != 0 ||
       sd_event_add_io(event_, &source, answers_fd_, EPOLLIN, on_answers, this) < 0) {
     end_child();
-    return arm(after_failure);
+    return arm(timer_.get(), after_failure);
   }
   reading_.reset(source);
-  arm(longest_round);
+  arm(timer_.get(), longest_round);
 }
 
 // What has come is good even if the rest never comes.
@@ -166,9 +160,9 @@ void Resolver::take_answers() {
     known = answer->second;
   }
   if (std::exchange(again_, false))
-    arm(std::chrono::seconds(0));
+    arm(timer_.get(), std::chrono::seconds(0));
   else
-    arm(all ? between_rounds : after_failure);
+    arm(timer_.get(), all ? between_rounds : after_failure);
   if (changed) changed_();
 }
 

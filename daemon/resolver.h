@@ -41,7 +41,6 @@ class Resolver {
   void ask();
   void take_answers();
   void end_child();
-  void arm(std::chrono::seconds after);
   static int on_answers(sd_event_source* source, int fd, std::uint32_t events, void* data) noexcept;
   static int on_time(sd_event_source* source, std::uint64_t time, void* data) noexcept;
 

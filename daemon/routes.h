@@ -9,6 +9,10 @@
 
 namespace fwctl {
 
+namespace netlink {
+class Socket;
+}
+
 // Interfaces of the default routes of both families, of the main table and of any metric, sorted.
 // Routes over lo and those that refuse (unreachable, blackhole, prohibit) are none.
 Result<std::vector<std::string>> default_route_interfaces();
@@ -30,9 +34,8 @@ class RouteWatch {
   bool changed();
 
  private:
-  struct Socket;
-  explicit RouteWatch(std::unique_ptr<Socket> socket);
-  std::unique_ptr<Socket> socket_;
+  explicit RouteWatch(netlink::Socket socket);
+  std::unique_ptr<netlink::Socket> socket_;
 };
 
 }  // namespace fwctl

@@ -4,16 +4,11 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
-#include <algorithm>
-#include <array>
 #include <chrono>
 #include <csignal>
-#include <functional>
 #include <memory>
-#include <optional>
-#include <utility>
 
-#include "daemon/clock.h"
+#include "daemon/end_of_rules.h"
 #include "daemon/event_source.h"
 #include "daemon/listen.h"
 #include "daemon/server.h"
@@ -24,8 +19,6 @@ namespace {
 
 // Packets are under way for microseconds; by then those that met the old rules are long gone.
 constexpr auto collect_after = std::chrono::seconds(1);
-// Where rules that have ended could not be taken out, as when rules.yaml was changed by hand.
-constexpr auto remove_again_after = std::chrono::minutes(1);
 
 struct EventDeleter {
   void operator()(sd_event* event) const { sd_event_unref(event); }
@@ -53,61 +46,6 @@ bool refresh(Firewall& firewall, const Changed& changed) {
   changed();
   return true;
 }
-
-std::uint64_t microseconds(std::chrono::microseconds span) {
-  return static_cast<std::uint64_t>(span.count());
-}
-
-// Takes temporary rules out of rules.yaml when they have ended.
-class EndOfRules {
- public:
-  // `then` is called after every removal.
-  EndOfRules(Firewall& firewall, std::function<void()> then)
-      : firewall_(firewall), then_(std::move(then)) {}
-
-  Result<void> start(sd_event* event) {
-    sd_event_source* raw = nullptr;
-    // By the same clock as the kernel's: it goes with the clock when that is set.
-    if (const int code = sd_event_add_time(event, &raw, CLOCK_REALTIME, 0, 1, on_time, this);
-        code < 0)
-      return failed("start", "a timer", -code);
-    timer_.reset(raw);
-    wait();
-    return {};
-  }
-
-  // Call it after every change.
-  void wait() { wait_until(firewall_.next_end()); }
-
- private:
-  void wait_until(std::optional<Time> time) {
-    sd_event_source_set_enabled(timer_.get(), time ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
-    if (!time) return;
-    const auto since_epoch = std::max(time->time_since_epoch(), std::chrono::seconds(0));
-    sd_event_source_set_time(timer_.get(), microseconds(since_epoch));
-  }
-
-  void remove() {
-    const auto done = firewall_.remove_ended({.reason = "temporary rules ended", .now = now()});
-    if (!done) {
-      spdlog::warn("rules that have ended match nothing, but stay in rules.yaml for now");
-      return wait_until(now() + remove_again_after);
-    }
-    for (const auto& note : done->notes)
-      spdlog::info("generation {}: {}", firewall_.generation(), note);
-    then_();
-    wait();
-  }
-
-  static int on_time(sd_event_source* /*source*/, std::uint64_t /*usec*/, void* data) noexcept {
-    static_cast<EndOfRules*>(data)->remove();
-    return 0;
-  }
-
-  Firewall& firewall_;
-  std::function<void()> then_;
-  EventSource timer_;
-};
 
 Result<void> stop_on_signals(sd_event* event) {
   sigset_t signals;
@@ -137,9 +75,7 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
   const EventSource collector(raw_collector);
   sd_event_source_set_enabled(collector.get(), SD_EVENT_OFF);
   const auto collect_later = [&] {
-    if (!firewall.collectable()) return;
-    sd_event_source_set_time_relative(collector.get(), microseconds(collect_after));
-    sd_event_source_set_enabled(collector.get(), SD_EVENT_ONESHOT);
+    if (firewall.collectable()) arm(collector.get(), collect_after);
   };
   collect_later();
   if (auto started = log.start(event.get()); !started) return started;
@@ -162,8 +98,8 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
                        call.method, firewall.enabled() ? "in force" : "not in force");
           collect_later();
           end_of_rules.wait();
+          resolve();
         }
-        resolve();
         if (call.method.ends_with(".Reload")) (*watch)->ask_again();
         return answer;
       });

@@ -10,16 +10,9 @@
 namespace fwctl {
 namespace {
 
-using Microseconds = std::chrono::duration<std::uint64_t, std::micro>;
-
 // A daemon that sets up routes does several things in a row.
 constexpr auto settling = std::chrono::milliseconds(100);
 constexpr auto before_trying_again = std::chrono::seconds(10);
-
-void arm(sd_event_source* timer, Microseconds after) {
-  sd_event_source_set_time_relative(timer, after.count());
-  sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
-}
 
 std::optional<std::vector<std::string>> find_wan() {
   if (interface_exists(std::string(policy::wan_name)))

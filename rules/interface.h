@@ -15,14 +15,18 @@ constexpr std::size_t longest_interface = 15;
 // What the characters that ? stands for have in common, and NUL has not.
 constexpr char any_character_bit = 0x20;
 
-// The characters before the question marks at the end.
+constexpr bool is_pattern(std::string_view interface) {
+  return interface.ends_with('*') || interface.ends_with('?');
+}
+
+// The characters before the * or ? at the end of a pattern.
 constexpr std::string_view stem(std::string_view pattern) {
-  return pattern.substr(0, pattern.find_last_not_of('?') + 1);
+  return pattern.substr(0, pattern.find_last_not_of("*?") + 1);
 }
 
 inline bool matches_interface(std::string_view pattern, std::string_view name) {
-  if (pattern.ends_with('*')) return name.starts_with(pattern.substr(0, pattern.size() - 1));
-  if (!pattern.ends_with('?')) return pattern == name;
+  if (!is_pattern(pattern)) return pattern == name;
+  if (pattern.ends_with('*')) return name.starts_with(stem(pattern));
   const auto known = stem(pattern);
   return name.size() == pattern.size() && name.starts_with(known) &&
          std::all_of(name.begin() + static_cast<std::ptrdiff_t>(known.size()), name.end(),

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "rules/icmp.h"
+#include "rules/interface.h"
 #include "rules/nearest.h"
 #include "rules/number.h"
 #include "rules/policy/grammar.h"
@@ -130,7 +131,7 @@ class Reader : policy::WordReader {
       return complain(
           name->at, "wan is " + wan->at(0) + " and " + wan->at(1) + " now: ask about one of them");
     if (interface == policy::wan_name && wan && !wan->empty()) interface = wan->front();
-    if (interface && interface->ends_with('*'))
+    if (interface && is_pattern(*interface))
       complain(name->at, "ask about one interface, not about a pattern");
   }
 
@@ -192,10 +193,7 @@ class Reader : policy::WordReader {
       number = found->second;
       return;
     }
-    std::vector<std::string_view> names;
-    for (const auto& [name, its] : known) names.push_back(name);
-    complain(word->at, "no " + keyword.text + " of this host is called " + quoted(word->text) +
-                           suggestion(word->text, names));
+    complain(word->at, policy::unknown_account(known, keyword.text, word->text));
   }
 
   void read_source_port(const Word& word) {

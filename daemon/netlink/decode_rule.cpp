@@ -39,11 +39,6 @@ std::optional<std::uint32_t> word_of(std::optional<std::uint32_t> number) {
   return std::nullopt;
 }
 
-// Network order made host order.
-void turn(Bytes& number) {
-  if constexpr (std::endian::native == std::endian::little) std::ranges::reverse(number);
-}
-
 bool is_zero(const Bytes& bytes) {
   return std::ranges::all_of(bytes, [](char byte) { return byte == '\0'; });
 }

@@ -122,11 +122,6 @@ void put_host_to_network(MessageWriter& out, std::size_t width) {
   out.put_be32(NFTA_BYTEORDER_SIZE, static_cast<std::uint32_t>(width));
 }
 
-// Host order made network order.
-void turn(Bytes& number) {
-  if constexpr (std::endian::native == std::endian::little) std::ranges::reverse(number);
-}
-
 // Registers count in words of four bytes; a multiple of four words has a name of its own.
 std::uint32_t register_at(std::size_t word) {
   const auto number = static_cast<std::uint32_t>(word);

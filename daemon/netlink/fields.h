@@ -2,6 +2,8 @@
 // same table.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -48,6 +50,11 @@ std::uint32_t data_type(const std::vector<nft::Field>& key);
 
 // The kernel counts the timeouts of sets in these.
 constexpr std::uint64_t milliseconds_per_second = 1000;
+
+// Host order made network order, or the other way round.
+inline void turn(nft::Bytes& number) {
+  if constexpr (std::endian::native == std::endian::little) std::ranges::reverse(number);
+}
 
 // Bytes of a field in a concatenation, where each starts at a multiple of four.
 constexpr std::size_t padded(std::size_t width) {

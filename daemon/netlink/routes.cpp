@@ -11,6 +11,7 @@
 #include <set>
 
 #include "daemon/netlink/attributes.h"
+#include "daemon/netlink/dump.h"
 #include "daemon/netlink/socket.h"
 
 namespace fwctl {
@@ -19,19 +20,6 @@ namespace {
 using netlink::Attributes;
 
 constexpr std::array<std::uint8_t, 2> families{AF_INET, AF_INET6};
-
-std::string request(std::uint8_t family, std::uint32_t sequence) {
-  struct {
-    nlmsghdr header;
-    rtmsg body;
-  } message{};
-  message.header.nlmsg_len = NLMSG_LENGTH(sizeof(rtmsg));
-  message.header.nlmsg_type = RTM_GETROUTE;
-  message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  message.header.nlmsg_seq = sequence;
-  message.body.rtm_family = family;
-  return {reinterpret_cast<const char*>(&message), sizeof(message)};
-}
 
 // Of several next hops, each its own interface.
 void add_next_hops(std::string_view hops, std::set<std::uint32_t>& indices) {
@@ -66,13 +54,12 @@ Result<std::vector<std::string>> default_route_interfaces() {
   std::uint32_t sequence = 0;
   for (const std::uint8_t family : families) {
     ++sequence;
-    const auto dumped = socket->dump(request(family, sequence), sequence,
-                                     [&](const nlmsghdr& message) -> Result<void> {
-                                       add_default_route(message, indices);
-                                       return {};
-                                     });
-    // Who changed a route meanwhile has told the watch as well.
-    if (!dumped && dumped.error().code != EINTR) return tl::unexpected(dumped.error());
+    const auto dumped = netlink::dump(*socket, RTM_GETROUTE, rtmsg{.rtm_family = family}, sequence,
+                                      [&](const nlmsghdr& message) -> Result<void> {
+                                        add_default_route(message, indices);
+                                        return {};
+                                      });
+    if (!dumped) return tl::unexpected(dumped.error());
   }
   std::vector<std::string> out;
   for (const auto index : indices) {
@@ -89,11 +76,8 @@ bool interface_exists(const std::string& name) {
   return if_nametoindex(name.c_str()) != 0;
 }
 
-struct RouteWatch::Socket {
-  netlink::Socket socket;
-};
-
-RouteWatch::RouteWatch(std::unique_ptr<Socket> socket) : socket_(std::move(socket)) {}
+RouteWatch::RouteWatch(netlink::Socket socket)
+    : socket_(std::make_unique<netlink::Socket>(std::move(socket))) {}
 RouteWatch::RouteWatch(RouteWatch&& other) noexcept = default;
 RouteWatch& RouteWatch::operator=(RouteWatch&& other) noexcept = default;
 RouteWatch::~RouteWatch() = default;
@@ -103,17 +87,17 @@ Result<RouteWatch> RouteWatch::open() {
   if (!socket) return tl::unexpected(socket.error());
   for (const auto group : {RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_LINK})
     if (auto joined = socket->join(group); !joined) return tl::unexpected(joined.error());
-  return RouteWatch(std::make_unique<Socket>(Socket{std::move(*socket)}));
+  return RouteWatch(std::move(*socket));
 }
 
 int RouteWatch::fd() const {
-  return socket_->socket.fd();
+  return socket_->fd();
 }
 
 bool RouteWatch::changed() {
   bool any = false;
   while (true) {
-    const auto datagram = socket_->socket.receive_queued();
+    const auto datagram = socket_->receive_queued();
     if (datagram && !*datagram) return any;
     any = true;
     if (!datagram && datagram.error().code != ENOBUFS) return any;

@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "daemon/netlink/attributes.h"
+#include "daemon/netlink/dump.h"
 #include "daemon/netlink/socket.h"
 
 namespace fwctl {
@@ -27,19 +28,12 @@ int waiting_state(std::uint8_t protocol) {
   return protocol == IPPROTO_TCP ? TCP_LISTEN : TCP_CLOSE;
 }
 
-std::string request(std::uint8_t family, std::uint8_t protocol, std::uint32_t sequence) {
-  struct {
-    nlmsghdr header;
-    inet_diag_req_v2 body;
-  } message{};
-  message.header.nlmsg_len = sizeof(message);
-  message.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-  message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  message.header.nlmsg_seq = sequence;
-  message.body.sdiag_family = family;
-  message.body.sdiag_protocol = protocol;
-  message.body.idiag_states = 1U << waiting_state(protocol);
-  return {reinterpret_cast<const char*>(&message), sizeof(message)};
+inet_diag_req_v2 request(std::uint8_t family, std::uint8_t protocol) {
+  inet_diag_req_v2 body{};
+  body.sdiag_family = family;
+  body.sdiag_protocol = protocol;
+  body.idiag_states = 1U << waiting_state(protocol);
+  return body;
 }
 
 ListeningSocket decode(const nlmsghdr& message, std::uint8_t protocol) {
@@ -73,17 +67,15 @@ Result<std::vector<ListeningSocket>> listening_sockets() {
   for (const std::uint8_t protocol : protocols) {
     for (const std::uint8_t family : families) {
       ++sequence;
-      auto dumped =
-          diagnostics->dump(request(family, protocol, sequence), sequence,
-                            [&](const nlmsghdr& message) -> Result<void> {
-                              if (mnl_nlmsg_get_payload_len(&message) < sizeof(inet_diag_msg))
-                                return failed("list", "listening sockets", EBADMSG);
-                              const ListeningSocket socket = decode(message, protocol);
-                              if (socket.port != 0) sockets.push_back(socket);
-                              return {};
-                            });
-      // Several sockets may come and go; a list of sockets is never more exact than that.
-      if (!dumped && dumped.error().code != EINTR) return tl::unexpected(dumped.error());
+      auto dumped = netlink::dump(*diagnostics, SOCK_DIAG_BY_FAMILY, request(family, protocol),
+                                  sequence, [&](const nlmsghdr& message) -> Result<void> {
+                                    if (mnl_nlmsg_get_payload_len(&message) < sizeof(inet_diag_msg))
+                                      return failed("list", "listening sockets", EBADMSG);
+                                    const ListeningSocket socket = decode(message, protocol);
+                                    if (socket.port != 0) sockets.push_back(socket);
+                                    return {};
+                                  });
+      if (!dumped) return tl::unexpected(dumped.error());
     }
   }
   const auto before = [](const ListeningSocket& a, const ListeningSocket& b) {

@@ -1,6 +1,7 @@
 #include "rules/compile/box.h"
 
 #include "rules/compile/bytes.h"
+#include "rules/interface.h"
 
 namespace fwctl::compile {
 namespace {
@@ -61,7 +62,7 @@ struct Builder {
 }  // namespace
 
 Bytes interface_bytes(const std::string& name) {
-  if (is_pattern(name)) return name.substr(0, name.find_last_not_of("*?") + 1);
+  if (is_pattern(name)) return nft::Bytes(stem(name));
   Bytes bytes = name;
   bytes.resize(nft::width(Field::iifname), '\0');
   return bytes;

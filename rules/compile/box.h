@@ -31,8 +31,5 @@ Split split(const Clause& clause, policy::Traffic traffic);
 
 // Of a pattern, what stands before its * or ?.
 nft::Bytes interface_bytes(const std::string& name);
-inline bool is_pattern(const std::string& interface) {
-  return interface.ends_with('*') || interface.ends_with('?');
-}
 
 }  // namespace fwctl::compile

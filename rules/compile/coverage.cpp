@@ -6,6 +6,7 @@
 
 #include "rules/compile/box.h"
 #include "rules/compile/bytes.h"
+#include "rules/interface.h"
 
 namespace fwctl::compile {
 namespace {

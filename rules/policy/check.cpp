@@ -48,6 +48,11 @@ std::vector<AddressRange> complement(const std::vector<AddressRange>& ranges) {
   return out;
 }
 
+template <typename T>
+void add_once(std::vector<T>& out, const T& one) {
+  if (std::find(out.begin(), out.end(), one) == out.end()) out.push_back(one);
+}
+
 bool in_sorted(const std::vector<AddressRange>& ranges, const Address& address) {
   const auto after = std::upper_bound(
       ranges.begin(), ranges.end(), address,
@@ -201,9 +206,7 @@ class Checker {
   // With those that `wan` is now in its place; each once.
   std::vector<std::string> interfaces(const Rule& rule, const std::vector<std::string>& written) {
     std::vector<std::string> out;
-    const auto add = [&](const std::string& name) {
-      if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(name);
-    };
+    const auto add = [&](const std::string& name) { add_once(out, name); };
     for (const auto& name : written) {
       const auto& wan = sources_.surroundings.wan;
       if (name != wan_name)
@@ -234,21 +237,12 @@ class Checker {
       } else if (found != known.end()) {
         number = found->second;
       } else {
-        complain(rule, account.at, unknown_account(kind, *name, known));
+        complain(rule, account.at, unknown_account(known, kind, *name));
         continue;
       }
-      if (std::find(out.begin(), out.end(), number) == out.end()) out.push_back(number);
+      add_once(out, number);
     }
     return out;
-  }
-
-  static std::string unknown_account(std::string_view kind, const std::string& name,
-                                     const Surroundings::Numbers& known) {
-    std::vector<std::string_view> names;
-    names.reserve(known.size());
-    for (const auto& [one, number] : known) names.push_back(one);
-    return "no " + std::string(kind) + " of this host is called '" + name + "'" +
-           suggestion(name, names);
   }
 
   std::vector<ServicePort> resolve(const Rule& rule, const std::vector<PortItem>& items) {
@@ -334,9 +328,7 @@ class Checker {
     const auto to = resolve(rule, rule.ports);
     const auto from = resolve(rule, rule.from_ports);
     std::vector<Flow> out;
-    const auto add = [&](const Flow& flow) {
-      if (std::find(out.begin(), out.end(), flow) == out.end()) out.push_back(flow);
-    };
+    const auto add = [&](const Flow& flow) { add_once(out, flow); };
     if (rule.from_ports.empty())
       for (const auto& port : to) add({.protocol = port.protocol, .to = port.ports});
     else if (rule.ports.empty())

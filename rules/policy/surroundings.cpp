@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "rules/nearest.h"
 #include "rules/number.h"
 
 namespace fwctl::policy {
@@ -109,6 +110,15 @@ void compare(std::string_view kind, const Numbers& before, const Numbers& after,
 }
 
 }  // namespace
+
+std::string unknown_account(const Surroundings::Numbers& known, std::string_view kind,
+                            std::string_view name) {
+  std::vector<std::string_view> names;
+  names.reserve(known.size());
+  for (const auto& [one, number] : known) names.push_back(one);
+  return "no " + std::string(kind) + " of this host is called '" + std::string(name) + "'" +
+         suggestion(name, names);
+}
 
 Names names(const Policy& policy) {
   Names out;

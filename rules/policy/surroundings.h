@@ -53,6 +53,10 @@ struct Surroundings {
   void update(const Surroundings& now);
 };
 
+// The complaint about an account that nobody knows. `kind`: "user" or "group".
+std::string unknown_account(const Surroundings::Numbers& known, std::string_view kind,
+                            std::string_view name);
+
 // A line for each name and meaning, sorted: "user postgres 113\n". As generations keep it.
 std::string text(const Surroundings& surroundings);
 // nullopt for any other text than text() makes.

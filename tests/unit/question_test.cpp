@@ -222,6 +222,7 @@ TEST(Question, SaysWhatIsWrong) {
       {"80 routed in on eth0 on eth1", "a second interface"},
       {"80 on eth0,eth1", "ask about one interface at a time"},
       {"80 on eth*", "ask about one interface, not about a pattern"},
+      {"80 on br-????????????", "ask about one interface, not about a pattern"},
       {"80 on toolongforaninterface", "interface names have at most 15 characters"},
       {"80 from 10.0.0.1 from 10.0.0.2", "'from' a second time"},
       {"80 from 10.0.0.1,10.0.0.2", "ask about one address at a time"},

@@ -1,0 +1,34 @@
+// Questions to other parts of the kernel than nftables: a request with one fixed body, answered by
+// a dump.
+#pragma once
+
+#include <cerrno>
+#include <cstdint>
+#include <string>
+
+#include "daemon/netlink/socket.h"
+
+namespace fwctl::netlink {
+
+// Hands every message of the answer to `visit`, a Result<void>(const nlmsghdr&). What comes and
+// goes while the kernel answers (EINTR) does not matter: whoever asks here is told of it otherwise,
+// or knows no better list.
+template <typename Body, typename Visit>
+Result<void> dump(Socket& socket, std::uint16_t type, const Body& body, std::uint32_t sequence,
+                  Visit visit) {
+  struct {
+    nlmsghdr header;
+    Body body;
+  } message{};
+  message.header.nlmsg_len = NLMSG_LENGTH(sizeof(Body));
+  message.header.nlmsg_type = type;
+  message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  message.header.nlmsg_seq = sequence;
+  message.body = body;
+  const std::string request(reinterpret_cast<const char*>(&message), sizeof(message));
+  auto dumped = socket.dump(request, sequence, visit);
+  if (!dumped && dumped.error().code == EINTR) return {};
+  return dumped;
+}
+
+}  // namespace fwctl::netlink
