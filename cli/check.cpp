@@ -8,6 +8,7 @@
 #include "daemon/config.h"
 #include "daemon/files.h"
 #include "daemon/protocol/diagnostics.h"
+#include "rules/joined.h"
 #include "rules/policy/check.h"
 
 namespace fwctl::cli {
@@ -27,6 +28,15 @@ Result<policy::Sources> read(const std::string& path) {
   return sources;
 }
 
+// Routes and DNS are those of the moment in which the policy is put in force, and maybe of another
+// machine.
+std::vector<std::string> left_to_the_daemon(const policy::Names& names) {
+  std::vector<std::string> out;
+  if (names.wan) out.emplace_back(policy::wan_name);
+  for (const auto& host : names.hosts) out.push_back("host:" + host);
+  return out;
+}
+
 }  // namespace
 
 int check_files(const Arguments& arguments) {
@@ -43,6 +53,7 @@ int check_files(const Arguments& arguments) {
   const auto names = policy::names(parsed.policy);
   sources->surroundings = find_accounts(names);
   for (const auto& host : names.hosts) sources->surroundings.hosts[host];  // nobody asks for them
+  const auto left = left_to_the_daemon(names);
   const auto policy = policy::check(parsed, *sources, std::move(services.table), diagnostics);
   if (policy) {
     const auto ended = policy::ended_rules(policy->policy(), *sources, now());
@@ -51,6 +62,7 @@ int check_files(const Arguments& arguments) {
   diagnostics.insert(diagnostics.end(), services.warnings.begin(), services.warnings.end());
   if (arguments.json) {
     std::cout << protocol::Json{{"valid", policy.has_value()},
+                                {"notLookedUp", left},
                                 {"diagnostics", protocol::to_json(diagnostics)}}
                      .dump(2, ' ', false, protocol::Json::error_handler_t::replace)
               << "\n";
@@ -63,6 +75,9 @@ int check_files(const Arguments& arguments) {
   const auto rules = policy->policy().rules.size();
   std::cout << "Valid: " << rules << (rules == 1 ? " rule" : " rules") << " in " << files
             << (files == 1 ? " file.\n" : " files.\n");
+  if (!left.empty())
+    std::cout << "Not looked up here, but by fwctld when the policy is put in force: "
+              << joined(left) << "\n";
   return exit_done;
 }
 

@@ -110,12 +110,7 @@ struct PortLine {
   std::vector<std::pair<std::string, Tint>> access;
 };
 
-PortLine port_line(const Json& socket, const Processes& processes) {
-  PortLine line;
-  line.port = std::to_string(socket.at("port").get<int>()) + "/" + string_at(socket, "protocol");
-  line.addresses.push_back(string_at(socket, "address"));
-  line.process = processes.name(socket.value("inode", std::uint64_t{0}));
-  const auto& access = socket.at("access");
+void add_access(PortLine& line, const Json& access, bool local) {
   const bool anyone_else = access.size() > 1;
   for (const auto& entry : access) {
     const bool last = &entry == &access.back();
@@ -125,12 +120,29 @@ PortLine port_line(const Json& socket, const Processes& processes) {
       text = (text.starts_with("nobody") ? "nobody else" : "everyone else") + text.substr(colon);
     }
     Tint tint = tint_of(string_at(entry, "verdict"));
-    if (socket.value("local", false)) {
+    if (local) {
       text = "this host only";
       tint = Tint::dim;
     }
     line.access.emplace_back(std::move(text), tint);
   }
+}
+
+PortLine port_line(const Json& socket, const Processes& processes) {
+  PortLine line;
+  line.port = std::to_string(socket.at("port").get<int>()) + "/" + string_at(socket, "protocol");
+  line.addresses.push_back(string_at(socket, "address"));
+  line.process = processes.name(socket.value("inode", std::uint64_t{0}));
+  add_access(line, socket.at("access"), socket.value("local", false));
+  return line;
+}
+
+PortLine forward_line(const Json& forward) {
+  PortLine line;
+  line.port = string_at(forward, "ports") + "/" + string_at(forward, "protocol");
+  line.addresses.push_back("to " + string_at(forward, "to"));
+  line.process = "(forward)";
+  add_access(line, forward.at("access"), false);
   return line;
 }
 
@@ -180,7 +192,8 @@ std::string render_status(const Json& status, bool verbose, const Style& style) 
 }
 
 std::string render_ports(const Json& reply, const Processes& processes, const Style& style) {
-  const auto lines = port_lines(reply.at("sockets"), processes);
+  auto lines = port_lines(reply.at("sockets"), processes);
+  for (const auto& forward : reply.at("forwards")) lines.push_back(forward_line(forward));
   if (lines.empty()) return "Nothing listens on this host.\n";
   Table table({{"PORT"}, {"ADDRESS"}, {"PROCESS"}, {"WHO CAN REACH IT"}});
   for (const auto& line : lines) {

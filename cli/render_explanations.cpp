@@ -75,13 +75,15 @@ class Explanation {
     else
       for (const auto& entry : access_)
         out += "  " + who(entry) + ": " + painted(entry) + " by " + decider(entry) + "\n";
-    return out + passed();
+    return out + redirected() + passed();
   }
 
  private:
   std::string painted(const Json& entry) const {
     const std::string verdict = string_at(entry, "verdict");
-    return style_.paint(tint_of(verdict), word_for(participles, verdict));
+    const std::string word = entry.contains("to") ? "sent on to " + string_at(entry, "to")
+                                                  : word_for(participles, verdict);
+    return style_.paint(tint_of(verdict), word);
   }
 
   std::string heading() const {
@@ -89,7 +91,8 @@ class Explanation {
     std::string out = traffic_ + " " + packets_text(explanation_.at("packets"));
     if (traffic_ != "outgoing" || sources != "this host") out += " from " + sources;
     const bool agreed = std::ranges::all_of(access_, [&](const Json& entry) {
-      return entry.at("verdict") == access_.back().at("verdict");
+      return entry.at("verdict") == access_.back().at("verdict") &&
+             string_at(entry, "to") == string_at(access_.back(), "to");
     });
     out = style_.paint(Tint::bold, out) + ": ";
     if (!agreed) return out + "it depends";
@@ -105,12 +108,21 @@ class Explanation {
   std::string decider(const Json& entry) const {
     if (!entry.contains("rule")) return "the default for " + traffic_ + " traffic: no rule matches";
     const std::string id = string_at(entry, "rule");
-    if (!entry.contains("number"))
+    if (!entry.contains("line"))
       return "'" + id + "', which is always there " + (id == "containers" ? "behind" : "before") +
              " the rules: " + reason(entry);
     return reason(entry) + " " +
            style_.paint(Tint::dim, "(" + string_at(entry, "file") + ":" +
-                                       std::to_string(entry.value("line", 0)) + ", " + id + ")");
+                                       std::to_string(entry.value("line", 0)) + ", " + id + ")") +
+           (entry.contains("to") ? ", which asks no rule" : "");
+  }
+
+  // What becomes of connections that a forward has sent to where these packets go.
+  std::string redirected() const {
+    std::string out;
+    for (const auto& entry : explanation_.at("redirected"))
+      out += "  before the rules passes what is sent there by " + decider(entry) + "\n";
+    return out;
   }
 
   static std::string unmet(const Json& passed) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/clock.h"
+#include "daemon/forwarding_problems.h"
 #include "rules/compile/compile.h"
 #include "rules/evaluate.h"
 #include "rules/nearest.h"
@@ -180,6 +181,16 @@ std::vector<std::string> Firewall::problems() const {
     out.push_back("since the policy was loaded, this host changed " + line +
                   ": 'fwctl app update all' puts it in force");
   return out;
+}
+
+std::vector<std::string> Firewall::forwarding_problems(const policy::CheckedPolicy& policy) const {
+  const auto kernel = places_.forwarding();
+  if (!kernel) return {"whether the kernel forwards cannot be asked: " + kernel.error().message()};
+  return fwctl::forwarding_problems(policy, *kernel);
+}
+
+std::vector<std::string> Firewall::forwarding_problems() const {
+  return current_.enabled ? forwarding_problems(*policy_) : std::vector<std::string>();
 }
 
 Result<Firewall::Look> Firewall::look() {
@@ -414,6 +425,12 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
   } else {
     const auto ended = policy::ended_rules(policy->policy(), candidate.sources, request.now);
     outcome.warnings.insert(outcome.warnings.end(), ended.begin(), ended.end());
+  }
+  if (candidate.enabled && !request.refresh) {
+    const auto known = candidate.only_news ? forwarding_problems() : std::vector<std::string>();
+    for (auto& problem : forwarding_problems(*policy))
+      if (std::ranges::find(known, problem) == known.end())
+        outcome.notes.push_back(std::move(problem));
   }
   if (candidate.sources == current_.sources && candidate.enabled == current_.enabled) {
     outcome.warnings.clear();

@@ -20,6 +20,7 @@
 #include "daemon/accounts.h"
 #include "daemon/config.h"
 #include "daemon/files.h"
+#include "daemon/forwarding.h"
 #include "daemon/kernel.h"
 #include "daemon/result.h"
 #include "daemon/store.h"
@@ -77,6 +78,10 @@ class Firewall {
     ServicePlaces services = ServicePlaces::beside(config);
     // What names of users and groups, ... mean on this host now.
     std::function<policy::Surroundings(const policy::Names&)> surroundings = find_accounts;
+    // Whether the kernel passes packets on; by default nobody asks, and it does.
+    std::function<Result<Forwarding>()> forwarding = [] {
+      return Forwarding{.ipv4 = true, .ipv6 = true, .interfaces = {}};
+    };
   };
 
   // `kernel` must outlive it. Nothing is done before start().
@@ -132,6 +137,9 @@ class Firewall {
   policy::Surroundings surroundings(const policy::Names& wanted) const;
   // What start() found wrong, and which files differ from what is in force. Reads the files.
   std::vector<std::string> problems() const;
+  // What of the policy in force does nothing because the kernel passes no packets on; nothing while
+  // the firewall is not in force.
+  std::vector<std::string> forwarding_problems() const;
   // What the kernel says now; empty while nothing is in force.
   struct Look {
     std::map<std::string, Hits> hits;  // by rule id
@@ -168,6 +176,7 @@ class Firewall {
   tl::expected<policy::Edit, Failure> edit_out(const policy::Added& added,
                                                const std::vector<std::string>& selection) const;
   void leave_out_known(Diagnostics& warnings) const;
+  std::vector<std::string> forwarding_problems(const policy::CheckedPolicy& policy) const;
   policy::ServiceTable services(const std::string& relied_on) const;
   policy::Surroundings surroundings(const policy::Names& wanted,
                                     const policy::Surroundings& relied_on) const;

@@ -40,15 +40,6 @@ Reply outcome(const Change& change) {
   return {.parameters = {{"outcome", to_json(*change)}}};
 }
 
-// Of a change after which forwards or masquerades may be in force that do nothing.
-Reply outcome_with_forwarding(const Firewall& firewall, Change change) {
-  if (change && change->enabled) {
-    const auto problems = forwarding_problems(firewall.policy().policy());
-    change->notes.insert(change->notes.end(), problems.begin(), problems.end());
-  }
-  return outcome(change);
-}
-
 std::vector<std::string> words(const Json& parameters, const char* key) {
   return parameters.at(key).get<std::vector<std::string>>();
 }
@@ -61,10 +52,7 @@ Reply add(Firewall& firewall, const Peer& peer, const Json& parameters) {
     if (position < 0) return refuse("a position is 0 (before all others) or the number of a rule");
     place.number = static_cast<std::size_t>(position);
   }
-  auto change = firewall.add(rule, place, request(peer, parameters, policy::join(rule)));
-  if (!rule.empty() && policy::begins_translation(rule.front()))
-    return outcome_with_forwarding(firewall, std::move(change));
-  return outcome(change);
+  return outcome(firewall.add(rule, place, request(peer, parameters, policy::join(rule))));
 }
 
 Reply remove(Firewall& firewall, const Peer& peer, const Json& parameters) {
@@ -102,8 +90,7 @@ Reply apply(Firewall& firewall, const Peer& peer, const Json& parameters, bool d
   const auto name = parameters.value("name", std::string());
   auto asked = request(peer, parameters, "apply " + name);
   asked.dry_run = asked.dry_run || dry_run;
-  return outcome_with_forwarding(
-      firewall, firewall.apply(parameters.at("policy").get<std::string>(), name, asked));
+  return outcome(firewall.apply(parameters.at("policy").get<std::string>(), name, asked));
 }
 
 Reply diff(Firewall& firewall, const Peer& peer, const Json& parameters) {
@@ -183,7 +170,9 @@ Reply ports(const Firewall& firewall) {
   if (!sockets) return to_reply(sockets.error());
   Json list = Json::array();
   for (const auto& socket : *sockets) list.push_back(to_json(socket, firewall));
-  return {.parameters = {{"enabled", firewall.enabled()}, {"sockets", std::move(list)}}};
+  return {.parameters = {{"enabled", firewall.enabled()},
+                         {"sockets", std::move(list)},
+                         {"forwards", forwarded_ports_json(firewall)}}};
 }
 
 Reply explain(const Firewall& firewall, const Json& parameters) {
@@ -216,7 +205,7 @@ Service::Methods methods(Firewall& firewall) {
        [&](const Peer& peer, const Json& json) { return set_logging(firewall, peer, json); }},
       {"Enable",
        [&](const Peer& peer, const Json& json) {
-         return outcome_with_forwarding(firewall, firewall.enable(request(peer, json, "enable")));
+         return outcome(firewall.enable(request(peer, json, "enable")));
        }},
       {"Disable",
        [&](const Peer& peer, const Json& json) {
@@ -224,7 +213,7 @@ Service::Methods methods(Firewall& firewall) {
        }},
       {"Reload",
        [&](const Peer& peer, const Json& json) {
-         return outcome_with_forwarding(firewall, firewall.reload(request(peer, json, "reload")));
+         return outcome(firewall.reload(request(peer, json, "reload")));
        }},
       {"Apply",
        [&](const Peer& peer, const Json& json) { return apply(firewall, peer, json, false); }},

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "daemon/clock.h"
-#include "daemon/forwarding.h"
 #include "daemon/protocol/diagnostics.h"
 #include "rules/compile/compile.h"
 #include "rules/explain.h"
@@ -88,14 +88,6 @@ Json translations_json(const Firewall& firewall, const std::map<std::string, Hit
   return out;
 }
 
-bool translates_ipv6(const policy::Masquerade& masquerade) {
-  return std::any_of(masquerade.from.begin(), masquerade.from.end(), [](const auto& item) {
-    const auto* range = std::get_if<AddressRange>(&item.what);
-    return std::holds_alternative<AddressSuffix>(item.what) ||
-           (range != nullptr && range->family() == Family::ipv6);
-  });
-}
-
 Listener listener(const ListeningSocket& socket) {
   const Address address(socket.ipv6 ? Family::ipv6 : Family::ipv4, socket.address);
   Listener out{.protocol = {socket.protocol}, .port = socket.port};
@@ -115,6 +107,15 @@ Json written_members(const Firewall& firewall, const std::string& id, std::size_
           {"line", written.at.line}};
 }
 
+Json forward_members(const Firewall& firewall, const policy::CheckedForward& forward) {
+  const auto& written = firewall.policy().policy().forwards[forward.written];
+  return {{"rule", forward.id},
+          {"because", policy::command_text(written)},
+          {"file", firewall.sources().at(written.source).name},
+          {"line", written.at.line},
+          {"to", policy::target_text(written)}};
+}
+
 // Which rule it is, for people and for programs; null: the default.
 Json rule_members(const Firewall& firewall, const policy::CheckedRule* rule) {
   if (rule == nullptr) return {{"because", "default"}};
@@ -125,7 +126,8 @@ Json rule_members(const Firewall& firewall, const policy::CheckedRule* rule) {
 Json access_json(const Firewall& firewall, const std::vector<Reachability>& entries) {
   Json access = Json::array();
   for (const auto& entry : entries) {
-    Json one = rule_members(firewall, entry.rule);
+    Json one = entry.forward == nullptr ? rule_members(firewall, entry.rule)
+                                        : forward_members(firewall, *entry.forward);
     one["sources"] = entry.sources;
     one["verdict"] = text(entry.verdict);
     access.push_back(std::move(one));
@@ -163,6 +165,7 @@ Json explanation_json(const Firewall& firewall, const Explanation& explanation) 
   return {{"packets", std::move(packets)},
           {"access", access_json(firewall, explanation.access)},
           {"passed", std::move(passed)},
+          {"redirected", access_json(firewall, explanation.redirected)},
           {"unlisted", explanation.passed.size() - listed}};
 }
 
@@ -193,27 +196,6 @@ Reply to_reply(const Failure& failure) {
   return error_reply("Failed", {{"message", std::get<Error>(failure).message()}});
 }
 
-std::vector<std::string> forwarding_problems(const policy::Policy& policy) {
-  if (policy.forwards.empty() && policy.masquerades.empty()) return {};
-  bool ipv4 = false;
-  bool ipv6 = false;
-  for (const auto& forward : policy.forwards)
-    (forward.to.family() == Family::ipv4 ? ipv4 : ipv6) = true;
-  // One that names no addresses is mostly meant for IPv4.
-  for (const auto& masquerade : policy.masquerades)
-    (translates_ipv6(masquerade) ? ipv6 : ipv4) = true;
-  const auto kernel = forwarding();
-  if (!kernel) return {"whether the kernel forwards cannot be asked: " + kernel.error().message()};
-  std::vector<std::string> out;
-  const auto complain = [&](const std::string& family, const std::string& name) {
-    out.push_back("the policy forwards or masquerades " + family +
-                  ", but the kernel passes none on: set " + name + " to 1");
-  };
-  if (ipv4 && !kernel->ipv4) complain("IPv4", "net.ipv4.ip_forward");
-  if (ipv6 && !kernel->ipv6) complain("IPv6", "net.ipv6.conf.all.forwarding");
-  return out;
-}
-
 Json status_json(Firewall& firewall) {
   const auto& policy = firewall.policy().policy();
   auto problems = firewall.problems();
@@ -226,7 +208,7 @@ Json status_json(Firewall& firewall) {
   for (const auto& ended : policy::ended_rules(policy, firewall.sources(), now()))
     problems.push_back(ended.file + ":" + std::to_string(ended.at.line) + ": " + ended.message);
   if (firewall.enabled()) {
-    const auto more = forwarding_problems(policy);
+    const auto more = firewall.forwarding_problems();
     problems.insert(problems.end(), more.begin(), more.end());
   }
   const bool counted = firewall.enabled() && look;
@@ -272,6 +254,26 @@ Json to_json(const ListeningSocket& socket, const Firewall& firewall) {
           {"uid", socket.uid},
           {"local", local},
           {"access", std::move(access)}};
+}
+
+Json forwarded_ports_json(const Firewall& firewall) {
+  Json out = Json::array();
+  if (!firewall.enabled()) return out;
+  const auto& policy = firewall.policy();
+  for (const auto& forward : policy.forwards())
+    for (const auto& flow : forward.conditions.flows) {
+      const Family family = forward.to.family();
+      const Packets packets{.from = everything(family),
+                            .to = everything(family),
+                            .protocol = flow.protocol,
+                            .to_ports = flow.to,
+                            .times = {.first = now(), .last = always.last}};
+      out.push_back({{"protocol", flow.protocol.text()},
+                     {"ports", flow.to.text()},
+                     {"to", policy::target_text(policy.policy().forwards[forward.written])},
+                     {"access", access_json(firewall, reach(policy, std::span(&packets, 1)))}});
+    }
+  return out;
 }
 
 Reply explain_reply(const std::vector<Asked>& asked, const Firewall& firewall) {

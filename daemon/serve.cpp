@@ -18,7 +18,10 @@ Result<void> serve(const Options& options, Kernel& kernel) {
   }
   Resolver::Answers resolved;
   const auto look = [&](const policy::Names& wanted) { return look_around(wanted, resolved); };
-  Firewall firewall({.config = options.config, .state = options.state, .surroundings = look},
+  Firewall firewall({.config = options.config,
+                     .state = options.state,
+                     .surroundings = look,
+                     .forwarding = forwarding},
                     kernel);
   if (auto started = firewall.start(); !started) return started;
   for (const auto& problem : firewall.problems()) spdlog::warn("{}", problem);

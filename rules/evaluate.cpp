@@ -230,6 +230,14 @@ Match match(const CheckedPolicy& policy, const Conditions& conditions, const Pac
   return packets_left.result();
 }
 
+Match match(const CheckedPolicy& policy, const policy::CheckedForward& forward,
+            const Packets& packets) {
+  if (packets.family() != forward.to.family())
+    return {.share = Share::none, .unmet = Condition::family};
+  if (packets.interface == "lo") return {.share = Share::none, .unmet = Condition::interface};
+  return match(policy, forward.conditions, packets);
+}
+
 Decision evaluate(const CheckedPolicy& policy, const Packet& packet) {
   const Packets packets = only(packet);
   for (const auto& rule : policy.rules(packet.traffic)) {

@@ -113,6 +113,10 @@ struct Match {
 // Every question of what a rule matches is answered here: evaluate() asks about one packet.
 Match match(const policy::CheckedPolicy& policy, const policy::Conditions& conditions,
             const Packets& packets);
+// How many of some incoming packets a forward sends on: what comes in on lo is this host's own, and
+// no forward redirects it.
+Match match(const policy::CheckedPolicy& policy, const policy::CheckedForward& forward,
+            const Packets& packets);
 
 struct Step {
   const policy::CheckedRule* rule = nullptr;  // in the policy

@@ -20,6 +20,7 @@ struct Explanation {
   std::vector<Asked> packets;
   std::vector<Reachability> access;
   std::vector<Passed> passed;  // match none of the packets; none is behind the last to decide
+  std::vector<Reachability> redirected;  // as redirected_alike(), of routed packets
 };
 
 // In the order in which they were asked.

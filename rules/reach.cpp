@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 
 #include "rules/joined.h"
 #include "rules/policy/items.h"
@@ -11,7 +12,6 @@ namespace {
 
 using policy::AddressMatch;
 using policy::CheckedPolicy;
-using policy::CheckedRule;
 using policy::Conditions;
 using policy::Flow;
 
@@ -89,8 +89,9 @@ std::string everyone(Asked asked) {
   return asked.front().traffic == policy::Traffic::outgoing ? "this host" : "anyone";
 }
 
-std::string sources_text(const CheckedPolicy& policy, const CheckedRule& rule, Asked asked) {
-  const auto& conditions = rule.conditions;
+// `written` is the rule as it was written, where it is one that names accounts.
+std::string sources_text(const CheckedPolicy& policy, const Conditions& conditions,
+                         const policy::Rule* written, Asked asked) {
   const auto from = addresses(policy, conditions, &Conditions::from, asked);
   const auto to = addresses(policy, conditions, &Conditions::to, asked);
   const auto flows = flow_words(policy, conditions.flows, asked);
@@ -107,8 +108,7 @@ std::string sources_text(const CheckedPolicy& policy, const CheckedRule& rule, A
   const auto of = [&](std::string_view kind, auto list, const Conditions& wanted) {
     if (share(policy, wanted, asked) != Share::some) return;
     Words words;
-    for (const auto& account : policy.policy().rules[*rule.written].*list)
-      add(words, policy::text(account));
+    for (const auto& account : written->*list) add(words, policy::text(account));
     out += " " + std::string(kind) + " " + joined(words);
   };
   of("as user", &policy::Rule::users, Conditions{.users = conditions.users});
@@ -144,22 +144,70 @@ std::vector<Packets> packets_to(const Listener& listener) {
   return out;
 }
 
+// Whom a forward takes, of `left`; packets that it takes all of are left out there.
+std::optional<Reachability> taken(const CheckedPolicy& policy,
+                                  const policy::CheckedForward& forward,
+                                  std::vector<Packets>& left) {
+  std::vector<Packets> some;
+  std::copy_if(left.begin(), left.end(), std::back_inserter(some), [&](const Packets& packets) {
+    return match(policy, forward, packets).share != Share::none;
+  });
+  if (some.empty()) return {};
+  const std::size_t before = left.size();
+  std::erase_if(left, [&](const Packets& packets) {
+    return match(policy, forward, packets).share == Share::all;
+  });
+  const bool all = left.size() + some.size() == before;
+  Reachability out{
+      .sources = all ? everyone(some) : sources_text(policy, forward.conditions, nullptr, some),
+      .verdict = policy::Verdict::allow,
+      .forward = &forward};
+  if (some.size() != before)
+    out.sources += forward.to.family() == Family::ipv4 ? " over IPv4" : " over IPv6";
+  return out;
+}
+
 }  // namespace
 
 std::vector<Reachability> reach(const CheckedPolicy& policy, Asked packets) {
   assert(!packets.empty());
   std::vector<Reachability> out;
   const auto traffic = packets.front().traffic;
+  std::vector<Packets> left(packets.begin(), packets.end());
+  if (traffic == policy::Traffic::incoming)
+    for (const auto& forward : policy.forwards())
+      if (auto entry = taken(policy, forward, left)) {
+        out.push_back(std::move(*entry));
+        if (left.empty()) return out;
+      }
   for (const auto& rule : policy.rules(traffic)) {
-    const Share matched = share(policy, rule.conditions, packets);
+    const Share matched = share(policy, rule.conditions, left);
     if (matched == Share::none) continue;
     const bool all = matched == Share::all;
-    out.push_back({.sources = all ? everyone(packets) : sources_text(policy, rule, packets),
-                   .verdict = rule.verdict,
-                   .rule = &rule});
+    const auto* written = rule.written ? &policy.policy().rules[*rule.written] : nullptr;
+    out.push_back(
+        {.sources = all ? everyone(left) : sources_text(policy, rule.conditions, written, left),
+         .verdict = rule.verdict,
+         .rule = &rule});
     if (all) return out;
   }
-  out.push_back({.sources = everyone(packets), .verdict = policy.default_for(traffic)});
+  out.push_back({.sources = everyone(left), .verdict = policy.default_for(traffic)});
+  return out;
+}
+
+std::vector<Reachability> redirected_alike(const CheckedPolicy& policy, const Packets& packets) {
+  std::vector<Reachability> out;
+  for (const auto& forward : policy.forwards()) {
+    Conditions arriving = forward.conditions;
+    arriving.to = {AddressRange{forward.to, forward.to}};
+    if (forward.to_port)
+      for (auto& flow : arriving.flows) flow.to = {*forward.to_port, *forward.to_port};
+    const Asked asked(&packets, 1);
+    if (share(policy, arriving, asked) == Share::none) continue;
+    out.push_back({.sources = sources_text(policy, arriving, nullptr, asked),
+                   .verdict = policy::Verdict::allow,
+                   .forward = &forward});
+  }
   return out;
 }
 

@@ -24,7 +24,9 @@ struct Reachability {
   // Which of the packets asked about: "anyone", "10.0.0.0/8", "@office on eth1".
   std::string sources;
   policy::Verdict verdict = policy::Verdict::deny;
-  const policy::CheckedRule* rule = nullptr;  // in the policy; null: the default
+  const policy::CheckedRule* rule = nullptr;  // in the policy; null: the default decides,
+  const policy::CheckedForward* forward =
+      nullptr;  // or this forward sends them on: no rule is asked
   bool operator==(const Reachability&) const = default;
 };
 
@@ -37,5 +39,10 @@ std::vector<Reachability> reach(const policy::CheckedPolicy& policy, const Liste
 // some addresses only, those stand in place of "anyone"; what goes out comes from "this host".
 std::vector<Reachability> reach(const policy::CheckedPolicy& policy,
                                 std::span<const Packets> packets);
+
+// Forwards that send connections to where some of these routed packets go. Those pass before the
+// rules; `packets`, which nobody redirected, do not by that.
+std::vector<Reachability> redirected_alike(const policy::CheckedPolicy& policy,
+                                           const Packets& packets);
 
 }  // namespace fwctl

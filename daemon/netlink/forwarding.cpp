@@ -3,10 +3,12 @@
 #include <linux/netconf.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <netinet/in.h>
 
 #include <array>
 #include <cstring>
+#include <memory>
 
 #include "daemon/netlink/attributes.h"
 #include "daemon/netlink/dump.h"
@@ -23,6 +25,15 @@ std::optional<std::int32_t> number(const netlink::Attributes& attributes, std::u
   if (!bytes || bytes->size() != sizeof(value)) return {};
   std::memcpy(&value, bytes->data(), sizeof(value));
   return value;
+}
+
+std::vector<std::string> interfaces() {
+  std::vector<std::string> out;
+  const std::unique_ptr<struct if_nameindex, void (*)(struct if_nameindex*)> all(
+      ::if_nameindex(), ::if_freenameindex);
+  for (const auto* one = all.get(); one != nullptr && one->if_name != nullptr; ++one)
+    out.emplace_back(one->if_name);
+  return out;
 }
 
 }  // namespace
@@ -46,6 +57,7 @@ Result<Forwarding> forwarding() {
                       });
     if (!dumped) return tl::unexpected(dumped.error());
   }
+  out.interfaces = interfaces();
   return out;
 }
 

@@ -523,6 +523,15 @@ class Checker {
     }
   }
 
+  // Whether it is also about interfaces that nobody has looked up.
+  bool not_looked_up(const Rule& rule) const {
+    const auto names_wan = [](const std::vector<std::string>& names) {
+      return std::find(names.begin(), names.end(), wan_name) != names.end();
+    };
+    return !sources_.surroundings.wan &&
+           (names_wan(rule.interfaces) || names_wan(rule.out_interfaces));
+  }
+
   void warn_of_shadows() {
     const auto& written = checked_.policy_.rules;
     for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed}) {
@@ -532,6 +541,7 @@ class Checker {
         const auto& by = all[shadow.by];
         if (!hidden.written) continue;
         const Rule& rule = written[*hidden.written];
+        if (not_looked_up(rule)) continue;
         std::string message = "never matches: ";
         if (by.written) {
           const Rule& first = written[*by.written];

@@ -135,6 +135,62 @@ class Explain(lab.LabTest):
             self.assert_reach(seen, port, server=lab.INNER)
             self.assertEqual(seen, {80: "refused", 81: "filtered", 82: "open"}[port])
 
+    def test_what_a_forward_sends_on(self):
+        self.lab.forwarding()
+        self.lab.listen(80, 90, namespace="inner")
+        self.daemon.apply(POLICY + f"""\
+forward:
+  - port: 81/tcp
+    to: {lab.INNER[4]}:80
+    from: {lab.CLIENT[4]}
+  - port: 90-99/tcp
+    to: {lab.INNER[6]}
+""")
+        def sent_on(port, family, source):
+            reply = self.daemon.json("explain", f"{port}/tcp", "from", source[family], "port",
+                                     "32768-60999", "on", "eth0")
+            (explanation,) = reply["explanations"]
+            self.assertEqual(len(explanation["access"]), 1)
+            found = lab.probe(lab.SERVER[family], port, source=source[family])
+            self.assertEqual(found, SEEN_AS[explanation["access"][0]["verdict"]], f"{port}, {source}")
+            return explanation["access"][0].get("to"), found
+        here = lab.CLIENT, lab.CLIENT_TOO
+        self.assertEqual([sent_on(81, 4, source) for source in here],
+                         [(f"{lab.INNER[4]}:80", "open"), (None, "filtered")])
+        self.assertEqual(sent_on(81, 6, lab.CLIENT), (None, "filtered"))
+        self.assertEqual(sent_on(90, 6, lab.CLIENT), (lab.INNER[6], "open"))
+        self.assertEqual(sent_on(90, 4, lab.CLIENT), (None, "open"))
+        text = self.daemon.fwctl("explain", "81/tcp", "from", lab.CLIENT[4], "on", "eth0").stdout
+        self.assertIn(f"sent on to {lab.INNER[4]}:80\n  by forward 81/tcp to {lab.INNER[4]}:80 from "
+                      f"{lab.CLIENT[4]} ({self.daemon.config}/policy.yaml:{POLICY.count(chr(10)) + 2}, f",
+                      text)
+        # A packet that goes there by itself is for the rules, one that a forward has sent there is not.
+        text = self.daemon.fwctl("explain", "80/tcp", "routed", "on", "eth0", "from", lab.CLIENT[4], "to",
+                                 lab.INNER[4]).stdout
+        self.assertIn(": rejected\n", text)
+        self.assertIn("before the rules passes what is sent there by forward 81/tcp to ", text)
+        self.assertEqual(lab.probe(lab.INNER[4], 80), "refused")
+
+    def test_ports_lists_what_a_forward_sends_on(self):
+        self.assertEqual(self.daemon.json("ports")["forwards"], [])
+        self.daemon.fwctl("forward", "8080/tcp", "to", f"{lab.INNER[4]}:80", "from", lab.CLIENT[4])
+        reply = self.daemon.json("ports")
+        (forward,) = reply["forwards"]
+        self.assertEqual((forward["ports"], forward["protocol"], forward["to"]),
+                         ("8080", "tcp", f"{lab.INNER[4]}:80"))
+        self.assertEqual([(entry["sources"], entry["verdict"], entry.get("to"))
+                          for entry in forward["access"]],
+                         [(lab.CLIENT[4], "allow", forward["to"]), ("anyone", "deny", None)])
+        (row,) = [line for line in self.daemon.fwctl("ports").stdout.splitlines() if "(forward)" in line]
+        self.assertRegex(row, rf"8080/tcp +to {lab.INNER[4]}:80 +\(forward\) +{lab.CLIENT[4]}: forward ")
+        # A program that listens on the port does not get what is sent on.
+        self.daemon.fwctl("forward", "86/tcp", "to", f"{lab.INNER[4]}:80")
+        listening = [socket for socket in self.daemon.json("ports")["sockets"] if socket["port"] == 86]
+        self.assertEqual({"to" in socket["access"][0] for socket in listening if ":" not in
+                          socket["address"]}, {True})
+        self.daemon.fwctl("disable")
+        self.assertEqual(self.daemon.json("ports")["forwards"], [])
+
     def test_for_anyone_each_source_is_answered(self):
         reply = self.daemon.json("explain", "84/tcp", "on", "eth0")
         found = {(packets["family"], entry["sources"]): entry["verdict"]

@@ -92,6 +92,22 @@ class Accounts(lab.LabTest):
         done = self.daemon.fwctl("check", policy, code=1)
         self.assertIn("bad.yaml:1:23: error: no user of this host is called 'mialer'", done.stderr)
 
+    def test_check_says_what_it_leaves_to_the_daemon(self):
+        self.daemon.start()
+        policy = self.daemon.config / "away.yaml"
+        # Whether the second is hidden depends on what wan is: the daemon says, when it is one of these.
+        policy.write_text("rules: [allow in on eth0 22/tcp, \"deny in on eth0,wan 22/tcp\", "
+                          "\"allow from host:home.example.org to any port 22\"]\n")
+        done = self.daemon.fwctl("check", policy)
+        self.assertEqual(done.stderr, "")
+        self.assertEqual(done.stdout, "Valid: 3 rules in 1 file.\nNot looked up here, but by fwctld when "
+                         "the policy is put in force: wan, host:home.example.org\n")
+        self.assertEqual(self.daemon.json("check", policy)["notLookedUp"],
+                         ["wan", "host:home.example.org"])
+        policy.write_text("rules: [allow 22/tcp]\n")
+        self.assertEqual(self.daemon.json("check", policy)["notLookedUp"], [])
+        self.assertEqual(self.daemon.fwctl("check", policy).stdout, "Valid: 1 rule in 1 file.\n")
+
     def test_a_name_keeps_its_number_until_reload_and_at_a_start_nobody_is_asked(self):
         (self.daemon.config / "policy.yaml").write_text("rules: [deny out user mailer]\n")
         self.daemon.start()

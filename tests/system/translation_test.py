@@ -233,6 +233,27 @@ class WithoutForwarding(lab.LabTest):
         lab.sysctl("server", self.IPV4, 0)
         self.assertEqual(self.problems(), [self.IPV4])
 
+    def test_is_said_of_rules_and_containers(self):
+        self.start(CLOSED)
+        self.assertEqual(self.daemon.fwctl("allow", "22/tcp").stdout.count(self.IPV4), 0)
+        said = self.daemon.fwctl("route", "allow", "in", "on", "eth0").stdout
+        self.assertIn("there are rules that let routed packets pass, but the kernel passes no IPv4 "
+                      f"packets on: set {self.IPV4} to 1\n", said)
+        self.assertEqual(self.problems(), [self.IPV4])
+        self.assertIn("! there are rules", self.daemon.fwctl("status").stdout)
+        self.daemon.fwctl("delete", "route", "allow", "in", "on", "eth0")
+        self.assertEqual(self.problems(), [])
+        lab.run("ip", "-n", "server", "link", "add", "docker0", "type", "veth", "peer", "name", "veth0")
+        self.assertEqual(self.problems(), [self.IPV4])
+        # What would be put in force is asked about, not what is.
+        dry = self.daemon.fwctl("--dry-run", "apply", "-", input=CLOSED + "containers: deny\n").stdout
+        self.assertNotIn("packets on", dry)
+        self.daemon.apply(CLOSED + "containers: deny\n")
+        self.assertEqual(self.problems(), [])
+        for name in (self.IPV4, self.IPV6):
+            with lab.inside("server"), open("/proc/sys/" + name.replace(".", "/")) as setting:
+                self.assertEqual(setting.read(), "0\n")
+
 
 if __name__ == "__main__":
     lab.main()

@@ -183,6 +183,47 @@ TEST_F(ExplainTest, RoutedPacketsAndLimits) {
   EXPECT_EQ(access.at(1).at("verdict"), "allow");
 }
 
+TEST_F(ExplainTest, WhatAForwardSendsOnMeetsNoRule) {
+  ASSERT_TRUE(
+      firewall_->apply("rules:\n"
+                       "  - deny 8080/tcp\n"
+                       "forward:\n"
+                       "  - port: 8080/tcp\n"
+                       "    to: 10.0.0.5:80\n"
+                       "  - port: 9000-9010/tcp\n"
+                       "    to: 2001:db8::5\n"
+                       "    from: 2001:db8:1::/48\n",
+                       "", {.reason = "test"}));
+  enable();
+  EXPECT_EQ(
+      said({"8080/tcp", "from", "203.0.113.9", "on", "eth0"}),
+      "incoming 8080/tcp over IPv4 from 203.0.113.9: sent on to 10.0.0.5:80\n"
+      "  by forward 8080/tcp to 10.0.0.5:80 (policy.yaml:4, f25f308b8), which asks no rule\n");
+  EXPECT_EQ(
+      said({"9001/tcp", "on", "eth0", "to", "2001:db8::1"}),
+      "incoming 9001/tcp over IPv6 from anyone: it depends\n"
+      "  2001:db8:1::/48: sent on to 2001:db8::5 by forward 9000-9010/tcp to 2001:db8::5 from "
+      "2001:db8:1::/48 (policy.yaml:6, f3016be10), which asks no rule\n"
+      "  anyone else: denied by the default for incoming traffic: no rule matches\n"
+      "  not matched:\n" +
+          std::string(always) + "    rule 1, deny 8080/tcp: other port\n");
+  EXPECT_EQ(said({"8080/tcp", "on", "lo"}).substr(0, 60),
+            "incoming 8080/tcp over IPv4 and IPv6 from anyone: allowed\n  ");
+  const std::string routed = said({"80/tcp", "routed", "on", "eth0", "to", "10.0.0.5"});
+  EXPECT_EQ(routed.substr(0, routed.find("  not matched")),
+            "routed 80/tcp over IPv4 from anyone: denied\n"
+            "  by the default for routed traffic: no rule matches\n"
+            "  before the rules passes what is sent there by forward 8080/tcp to 10.0.0.5:80 "
+            "(policy.yaml:4, f25f308b8), which asks no rule\n");
+  const auto access = ask({"8080/tcp", "from", "203.0.113.9"})
+                          .parameters.at("explanations")
+                          .front()
+                          .at("access")
+                          .front();
+  EXPECT_EQ(access.at("to"), "10.0.0.5:80");
+  EXPECT_FALSE(access.contains("number"));
+}
+
 TEST_F(ExplainTest, SaysThatTheFirewallIsInactive) {
   const std::string text = said({"3000/tcp", "from", "203.0.113.9"});
   EXPECT_EQ(text.substr(0, text.find("  by rule")),

@@ -29,7 +29,8 @@ class FirewallTest : public ::testing::Test {
                              [this](const policy::Names& wanted) {
                                looked_up_.push_back(wanted);
                                return host_;
-                             }},
+                             },
+                         .forwarding = [this] { return forwarding_; }},
         kernel_);
     const auto started = firewall_->start();
     ASSERT_TRUE(started) << started.error().message();
@@ -55,6 +56,14 @@ class FirewallTest : public ::testing::Test {
     return chain != nullptr ? chain->comment : "none";
   }
 
+  // What is said of a change, or a problem, that needs a kernel which passes packets on.
+  static Words of_forwarding(const Words& said) {
+    Words out;
+    for (const auto& sentence : said)
+      if (sentence.find("packets on: set ") != std::string::npos) out.push_back(sentence);
+    return out;
+  }
+
   // All that a change may touch.
   struct Everything {
     std::string kernel;
@@ -78,6 +87,7 @@ class FirewallTest : public ::testing::Test {
 
   testing::TemporaryFolder folder_;
   testing::FakeKernel kernel_;
+  Forwarding forwarding_{.ipv4 = true, .ipv6 = true, .interfaces = {}};
   policy::Surroundings host_;  // what names mean on this host now
   std::vector<policy::Names> looked_up_;
   std::optional<Firewall> firewall_;
@@ -976,6 +986,53 @@ TEST_F(FirewallTest, AReloadTellsOfRulesThatHaveEnded) {
   ASSERT_TRUE(change);
   EXPECT_NE(render(change->warnings).find("this rule has ended"), std::string::npos);
   EXPECT_EQ(firewall_->next_end(), std::nullopt) << "the daemon takes nothing out of such files";
+}
+
+TEST_F(FirewallTest, WhatTheKernelDoesNotPassOnIsSaidOfWhatIsNew) {
+  forwarding_ = {.ipv4 = false, .ipv6 = false, .interfaces = {"lo", "eth0"}};
+  start();
+  ASSERT_TRUE(enable());
+  const auto add = [&](const Words& words) {
+    const auto change = firewall_->add(words, {}, {.reason = "test"});
+    EXPECT_TRUE(change);
+    return change ? of_forwarding(change->notes) : Words{"refused"};
+  };
+  EXPECT_EQ(add({"allow", "22/tcp"}), Words{});
+  EXPECT_EQ(add({"route", "deny", "from", "any"}), Words{});
+  const std::string ipv4 =
+      "there are rules that let routed packets pass, but the kernel passes no IPv4 packets on: set "
+      "net.ipv4.ip_forward to 1";
+  EXPECT_EQ(add({"route", "allow", "in", "on", "eth0"}), Words{ipv4});
+  EXPECT_EQ(add({"route", "limit", "in", "on", "eth1"}), Words{}) << "said already";
+  EXPECT_EQ(add({"allow", "23/tcp"}), Words{});
+  const Words six = add({"route", "allow", "from", "2001:db8::/32"});
+  ASSERT_EQ(six.size(), 1U);
+  EXPECT_NE(six.front().find("set net.ipv6.conf.all.forwarding to 1"), std::string::npos);
+  EXPECT_EQ(firewall_->forwarding_problems(), (Words{ipv4, six.front()}));
+  EXPECT_EQ(add({"masquerade", "out", "on", "eth0"}).front().substr(0, 60),
+            "there are masquerades and rules that let routed packets pass");
+  forwarding_.ipv4 = true;
+  EXPECT_EQ(firewall_->forwarding_problems(), six);
+  const auto reloaded = firewall_->reload({.reason = "test"});
+  ASSERT_TRUE(reloaded);
+  EXPECT_EQ(of_forwarding(reloaded->notes), six) << "asked for, not what is new";
+  ASSERT_TRUE(firewall_->disable({.reason = "test"}));
+  EXPECT_EQ(firewall_->forwarding_problems(), Words{});
+}
+
+TEST_F(FirewallTest, ContainersNeedForwardingWhereTheyHaveANetwork) {
+  forwarding_ = {.ipv4 = false, .ipv6 = true, .interfaces = {"eth0"}};
+  start();
+  ASSERT_TRUE(enable());
+  EXPECT_EQ(firewall_->forwarding_problems(), Words{});
+  forwarding_.interfaces.emplace_back("docker0");
+  EXPECT_EQ(firewall_->forwarding_problems().size(), 1U);
+  const auto dry = firewall_->apply("containers: deny\nforward: [{port: 80/tcp, to: 10.0.0.5}]\n",
+                                    "", {.reason = "test", .dry_run = true});
+  ASSERT_TRUE(dry);
+  EXPECT_EQ(of_forwarding(dry->notes).front().substr(0, 27), "there are forwards, but the");
+  ASSERT_TRUE(firewall_->apply("containers: deny\n", "", {.reason = "test"}));
+  EXPECT_EQ(firewall_->forwarding_problems(), Words{});
 }
 
 }  // namespace

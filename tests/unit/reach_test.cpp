@@ -146,9 +146,69 @@ TEST(Reach, AnEmptySetReachesNothing) {
             Lines{"deny anyone"});
 }
 
-bool names(const policy::CheckedPolicy& policy, const policy::CheckedRule& rule,
+TEST(Reach, AForwardSendsThemOnBeforeAnyRule) {
+  const auto policy = load(
+      "sets: {office: [10.0.0.0/8]}\n"
+      "rules: [deny 8080/tcp, allow 22]\n"
+      "forward:\n"
+      "  - {port: 8080/tcp, to: \"192.168.0.5:80\", from: \"@office\"}\n"
+      "  - {port: 22/tcp, to: \"[2001:db8::5]:22\", interface: eth0}\n"
+      "  - {port: 9000-9010/tcp, to: 192.168.0.6}\n");
+  const auto forward = [&](const Reachability& entry) {
+    return entry.forward == nullptr ? 0 : entry.forward - policy.forwards().data() + 1;
+  };
+  const auto entries = reach(policy, Listener{.protocol = tcp, .port = 8080});
+  ASSERT_EQ(entries.size(), 2U);
+  EXPECT_EQ(entries[0].sources, "@office over IPv4");
+  EXPECT_EQ(forward(entries[0]), 1);
+  EXPECT_EQ(entries[1].sources, "anyone");
+  EXPECT_EQ(entries[1].verdict, policy::Verdict::deny);
+  EXPECT_EQ(reached(policy, ssh), (Lines{"allow anyone on eth0 over IPv6", "allow anyone (2)"}));
+  EXPECT_EQ(reached(policy, Packets{.to_ports = {9000, 9010}}), Lines{"allow anyone"});
+  EXPECT_EQ(reached(policy, Packets{.to_ports = {9010, 9011}}),
+            (Lines{"allow anyone to port 9000-9010", "deny anyone"}));
+  EXPECT_EQ(reached(policy, Packets{.to_ports = {9000, 9000}, .interface = "lo"}),
+            Lines{"allow anyone"})
+      << "by the baseline: this host's own are not sent on";
+  EXPECT_EQ(reach(policy, Listener{.protocol = tcp, .port = 9000, .ipv6 = false}).back().forward,
+            &policy.forwards()[2]);
+}
+
+TEST(Reach, RoutedPacketsAndThoseThatAForwardSendsTheSameWay) {
+  const auto policy = load(
+      "forward:\n"
+      "  - {port: 8080/tcp, to: \"192.168.0.5:80\", from: 10.0.0.0/8}\n"
+      "  - {port: [80, 90], to: 192.168.0.6}\n");
+  const auto alike = [&](const char* to, PortRange ports) {
+    Lines lines;
+    for (const auto& one : redirected_alike(policy, {.traffic = policy::Traffic::routed,
+                                                     .to = prefix(address(to), 32),
+                                                     .to_ports = ports}))
+      lines.push_back(one.sources + " by " + std::to_string(one.forward->written + 1));
+    return lines;
+  };
+  EXPECT_EQ(alike("192.168.0.5", {80, 80}), Lines{"10.0.0.0/8 by 1"});
+  EXPECT_EQ(alike("192.168.0.5", {8080, 8080}), Lines{});
+  EXPECT_EQ(alike("192.168.0.6", {90, 90}), Lines{"anyone by 2"});
+  EXPECT_EQ(alike("192.168.0.7", {80, 80}), Lines{});
+}
+
+// The packet as the firewall meets it: gone on to where the first forward leads that is about it.
+Packet arrived(const policy::CheckedPolicy& policy, const Packet& packet) {
+  for (const auto& forward : policy.forwards()) {
+    if (packet.interface == "lo" || packet.to.family() != forward.to.family()) continue;
+    Packet there = packet;
+    there.traffic = policy::Traffic::routed;
+    there.sent_to = {packet.to, packet.to_port};
+    there.to = forward.to;
+    there.to_port = forward.to_port.value_or(packet.to_port);
+    if (evaluate(policy, there).forward == &forward) return there;
+  }
+  return packet;
+}
+
+bool names(const policy::CheckedPolicy& policy, const policy::Conditions& conditions,
            const Packet& packet) {
-  const auto& conditions = rule.conditions;
   const auto any = [](const auto& list, const auto& predicate) {
     return list.empty() || std::any_of(list.begin(), list.end(), predicate);
   };
@@ -188,14 +248,18 @@ TEST(Reach, TheLastEntryHoldsForWhoeverNoOtherNames) {
       const Packet other = random.packet(policy);
       if (other.from.family() == packet.to.family()) packet.from = other.from;
       packet.from_port = random.port();
-      const bool named = std::any_of(
-          entries.begin(), entries.end() - 1,
-          [&](const Reachability& entry) { return names(policy, *entry.rule, packet); });
+      const bool named =
+          std::any_of(entries.begin(), entries.end() - 1, [&](const Reachability& entry) {
+            if (entry.rule != nullptr) return names(policy, entry.rule->conditions, packet);
+            return packet.from.family() == entry.forward->to.family() &&
+                   names(policy, entry.forward->conditions, packet);
+          });
       if (named) continue;
       ++held;
-      const auto decision = evaluate(policy, packet);
+      const auto decision = evaluate(policy, arrived(policy, packet));
       ASSERT_EQ(decision.verdict, entries.back().verdict) << policy::yaml_text(policy.policy());
       ASSERT_EQ(decision.rule, entries.back().rule);
+      ASSERT_EQ(decision.forward, entries.back().forward);
     }
   }
   EXPECT_GT(held, 1000);
@@ -204,6 +268,7 @@ TEST(Reach, TheLastEntryHoldsForWhoeverNoOtherNames) {
 // And the other way round: whoever an entry names, and none before it, gets its verdict.
 TEST(Reach, EntriesStandInTheOrderThatDecides) {
   RandomPolicy random(18);
+  int forwarded = 0;
   for (int count = 0; count < 700; ++count) {
     const auto policy = load(random.policy(12));
     Packet packet = random.packet(policy);
@@ -213,16 +278,19 @@ TEST(Reach, EntriesStandInTheOrderThatDecides) {
     packet.protocol = random.one_in(2) ? tcp : udp;
     packet.to_port = random.port();
     if (packet.interface == "lo") continue;
-    const auto decision = evaluate(policy, packet);
-    const auto entries = reach(policy, {.protocol = packet.protocol, .port = packet.to_port});
-    if (decision.rule == nullptr) {
-      EXPECT_EQ(entries.back().rule, nullptr);
-      continue;
+    if (random.one_in(3) && !policy.forwards().empty()) {
+      const auto& forward = random.pick(policy.forwards());
+      packet.protocol = forward.conditions.flows.front().protocol;
+      packet.to_port = forward.conditions.flows.front().to.first;
     }
+    const auto decision = evaluate(policy, arrived(policy, packet));
+    forwarded += decision.forward != nullptr ? 1 : 0;
+    const auto entries = reach(policy, {.protocol = packet.protocol, .port = packet.to_port});
     EXPECT_TRUE(std::any_of(entries.begin(), entries.end(), [&](const Reachability& entry) {
-      return entry.rule == decision.rule;
+      return entry.rule == decision.rule && entry.forward == decision.forward;
     })) << policy::yaml_text(policy.policy());
   }
+  EXPECT_GT(forwarded, 20);
 }
 
 TEST(Reach, SaysUntilWhenATemporaryRuleHolds) {
