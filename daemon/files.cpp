@@ -9,19 +9,29 @@
 namespace fwctl {
 namespace {
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
+Result<void> write_new(const std::filesystem::path& path, std::string_view text, mode_t mode,
+                       Safety safety) {
+  const std::string& name = path.native();
+  ::unlink(name.c_str());
+  const Descriptor file(
+      ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, for_root));
+  if (file.get() < 0) return failed("create", name);
+  if (::fchmod(file.get(), mode) != 0) return failed("set the mode of", name);
+  if (auto written = write_at(file.get(), 0, text, name); !written) return written;
+  if (safety == Safety::synced && ::fsync(file.get()) != 0) return failed("sync", name);
+  return {};
+}
 
- private:
-  int fd_;
-};
+}  // namespace
+
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+Descriptor::~Descriptor() {
+  if (fd_ >= 0) ::close(fd_);
+}
 
 Result<void> sync_folder(const std::filesystem::path& folder) {
   const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -30,17 +40,23 @@ Result<void> sync_folder(const std::filesystem::path& folder) {
   return {};
 }
 
-Result<void> write_all(int fd, std::string_view text, const std::string& name) {
+Result<void> sync_file(const std::filesystem::path& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return failed("open", path.string());
+  if (::fsync(file.get()) != 0) return failed("sync", path.string());
+  return sync_folder(path.parent_path());
+}
+
+Result<void> write_at(int fd, std::size_t offset, std::string_view text, const std::string& name) {
   while (!text.empty()) {
-    const ssize_t written = ::write(fd, text.data(), text.size());
+    const ssize_t written = ::pwrite(fd, text.data(), text.size(), static_cast<off_t>(offset));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return failed("write", name);
+    offset += static_cast<std::size_t>(written);
     text.remove_prefix(static_cast<std::size_t>(written));
   }
   return {};
 }
-
-}  // namespace
 
 Result<std::optional<std::string>> read_file(const std::filesystem::path& path, std::size_t limit) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
@@ -68,18 +84,11 @@ Result<std::optional<std::string>> read_file(const std::filesystem::path& path, 
 }
 
 Result<void> write_synced(const std::filesystem::path& path, std::string_view text, mode_t mode) {
-  const std::string& name = path.native();
-  ::unlink(name.c_str());
-  const Descriptor file(
-      ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, for_root));
-  if (file.get() < 0) return failed("create", name);
-  if (::fchmod(file.get(), mode) != 0) return failed("set the mode of", name);
-  if (auto written = write_all(file.get(), text, name); !written) return written;
-  if (::fsync(file.get()) != 0) return failed("sync", name);
-  return {};
+  return write_new(path, text, mode, Safety::synced);
 }
 
-Result<StagedFile> StagedFile::write(std::filesystem::path path, std::string_view text) {
+Result<StagedFile> StagedFile::write(std::filesystem::path path, std::string_view text,
+                                     Safety safety) {
   std::error_code unresolved;
   if (std::filesystem::is_symlink(path, unresolved)) {
     auto target = std::filesystem::weakly_canonical(path, unresolved);
@@ -88,9 +97,9 @@ Result<StagedFile> StagedFile::write(std::filesystem::path path, std::string_vie
   }
   struct stat there{};
   const bool exists = ::stat(path.c_str(), &there) == 0;
-  StagedFile staged(std::move(path));
+  StagedFile staged(std::move(path), safety);
   const std::string name = staged.staged().string();
-  if (auto written = write_synced(name, text, exists ? there.st_mode & 07777U : for_everyone);
+  if (auto written = write_new(name, text, exists ? there.st_mode & 07777U : for_everyone, safety);
       !written)
     return tl::unexpected(written.error());
   // Without the right to give files away it becomes ours, as it would for any editor.
@@ -104,16 +113,19 @@ Result<std::optional<std::string>> StagedFile::left_behind(const std::filesystem
 }
 
 StagedFile::StagedFile(StagedFile&& other) noexcept
-    : path_(std::move(other.path_)), pending_(std::exchange(other.pending_, false)) {}
+    : path_(std::move(other.path_)),
+      safety_(other.safety_),
+      pending_(std::exchange(other.pending_, false)) {}
 
 StagedFile::~StagedFile() {
   if (pending_) ::unlink(staged().c_str());
 }
 
 Result<void> StagedFile::publish() {
-  auto renamed = rename_durably(staged(), path_);
-  if (renamed) pending_ = false;
-  return renamed;
+  if (::rename(staged().c_str(), path_.c_str()) != 0) return failed("rename to", path_.string());
+  pending_ = false;
+  if (safety_ == Safety::unsynced) return {};
+  return sync_folder(path_.parent_path());
 }
 
 Result<void> rename_durably(const std::filesystem::path& from, const std::filesystem::path& to) {

@@ -340,24 +340,24 @@ Result<void> Firewall::look_again() {
   return {};
 }
 
-Result<std::vector<Firewall::Replaced>> Firewall::stage(const std::vector<Source>& files) {
+Result<std::vector<Firewall::Replaced>> Firewall::stage(const std::vector<Source>& files) const {
   std::vector<Replaced> out;
   for (const auto& [path, text] : files) {
     auto before = read_file(path);
     if (!before) return tl::unexpected(before.error());
-    auto staged = StagedFile::write(path, text);
+    // What rules.yaml says the generation has, which is synced; see finish_files().
+    const bool machine_written = path == config_.added_file();
+    auto staged =
+        StagedFile::write(path, text, machine_written ? Safety::unsynced : Safety::synced);
     if (!staged) return tl::unexpected(staged.error());
     out.push_back({.file = std::move(*staged), .path = path, .before = std::move(*before)});
   }
   return out;
 }
 
-std::optional<Failure> Firewall::make_durable(const Generation& next,
-                                              std::vector<Replaced>& files) {
-  auto promoted = store_.promote(next);
-  if (!promoted) return Failure(promoted.error());
+Result<void> Firewall::publish(std::vector<Replaced>& files) {
   for (auto& replaced : files)
-    if (auto published = replaced.file.publish(); !published) return Failure(published.error());
+    if (auto published = replaced.file.publish(); !published) return published;
   return {};
 }
 
@@ -369,17 +369,17 @@ void Firewall::note_restored() {
   problems_.push_back(std::string(what) + time_text(now()));
 }
 
-// Behind the commit point the disk said no: back to the old generation, everywhere.
+void Firewall::note(const Result<void>& done) {
+  if (!done) problems_.push_back(done.error().message());
+}
+
+// Behind the commit point a file could not take its place: back to the old generation, everywhere.
 void Firewall::undo(const Generation& next, const std::vector<Replaced>& files) {
-  const auto note = [this](const Result<void>& done) {
-    if (!done) problems_.push_back(done.error().message());
-  };
   if (auto back = load(wanted(*policy_, current_), next.number + 1, *policy_, current_.sources);
       !back)
     problems_.push_back("the kernel holds generation " + std::to_string(next.number) +
                         ", which could not be stored, and refuses the one before: 'fwctl reload'");
-  note(store_.demote(next));
-  note(store_.discard());
+  note(store_.take_back());
   for (const auto& replaced : files) {
     const auto there = read_file(replaced.path);
     if (there && *there == replaced.before) continue;
@@ -436,8 +436,6 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
     outcome.warnings.clear();
     return outcome;
   }
-  const auto highest = store_.highest();
-  if (!highest) return tl::unexpected(Failure(highest.error()));
   outcome.changed = true;
   outcome.difference = policy::difference(policy_->policy(), policy->policy());
   const auto services =
@@ -446,7 +444,7 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
   const auto names =
       policy::difference(current_.sources.surroundings, candidate.sources.surroundings);
   outcome.difference.insert(outcome.difference.end(), names.begin(), names.end());
-  Generation next{.number = std::max(current_.number, *highest) + 1,
+  Generation next{.number = std::max(current_.number, store_.highest()) + 1,
                   .enabled = candidate.enabled,
                   .sources = std::move(candidate.sources),
                   .created = time_text(now()),
@@ -461,27 +459,24 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
       return tl::unexpected(explain(checked.error(), plan.changes, *policy, next.sources));
     return outcome;
   }
-  // 2. Beside the old: synced, in force nowhere.
-  if (auto prepared = store_.prepare(next); !prepared)
-    return tl::unexpected(Failure(prepared.error()));
+  // 2. On disk, in force nowhere.
   auto files = stage(candidate.files);
-  if (!files) {
-    static_cast<void>(store_.discard());
-    return tl::unexpected(Failure(files.error()));
-  }
+  if (!files) return tl::unexpected(Failure(files.error()));
+  if (auto appended = store_.append(next, current_); !appended)
+    return tl::unexpected(Failure(appended.error()));
   // 3. The commit point.
   auto loaded = load(ruleset, next.number, *policy, next.sources);
   if (!loaded) {
-    static_cast<void>(store_.discard());
+    note(store_.take_back());
     return tl::unexpected(std::move(loaded.error()));
   }
   // 4. In their places.
-  if (auto failure = make_durable(next, *files)) {
+  if (auto published = publish(*files); !published) {
     undo(next, *files);
-    return tl::unexpected(*std::move(failure));
+    return tl::unexpected(Failure(published.error()));
   }
   // Of those that nobody asked for, the last is enough: they must not push out what people did.
-  if (next.refreshed && current_.refreshed) static_cast<void>(store_.demote(current_));
+  if (next.refreshed && current_.refreshed) static_cast<void>(store_.forget(current_.number));
   current_ = std::move(next);
   policy_ = std::move(*policy);
   warnings_ = std::move(warnings);
@@ -808,11 +803,8 @@ tl::expected<Firewall::ResetOutcome, Failure> Firewall::reset(const Request& req
   return result;
 }
 
-bool Firewall::collectable() const {
-  return loaded_ && !nft::collect(*loaded_).changes.empty();
-}
-
 Result<void> Firewall::collect() {
+  if (const auto settled = settle(); !settled) return settled;
   if (const auto healed = heal(); !healed) return tl::unexpected(healed.error());
   if (!loaded_) return {};
   auto plan = nft::collect(*loaded_);
@@ -824,36 +816,49 @@ Result<void> Firewall::collect() {
   return {};
 }
 
-// --- start ---
-
-Result<std::vector<Generation>> Firewall::recover() {
-  auto pending = store_.pending();
-  if (!pending) return tl::unexpected(pending.error());
-  if (*pending) {
-    // The kernel has it: the change was committed, the rest is finished now. Else it never
-    // happened.
-    const nft::Chain* marker = loaded_ ? loaded_->find_chain(nft::marker_chain) : nullptr;
-    const bool committed = marker != nullptr && marker->comment == (*pending)->marker();
-    auto done = committed ? store_.promote(**pending) : store_.discard();
-    if (!done) return tl::unexpected(done.error());
-  }
-  return store_.kept();
+Result<void> Firewall::settle() {
+  if (fallback() || store_.settled()) return {};
+  std::error_code unknown;
+  const auto path = config_.added_file();
+  if (std::filesystem::exists(path, unknown))
+    if (auto synced = sync_file(path); !synced) return synced;
+  store_.settle();
+  return {};
 }
 
-// A change cut short between promotion and the files' taking their places left them staged: what
-// the newest generation says is published now, anything else belongs to a change that never was.
+// --- start ---
+
+// What the newest generation says of files that were to take their places, and may not have.
 void Firewall::finish_files(const std::vector<Generation>& kept) {
   for (const auto& path : {config_.added_file(), config_.policy_file()}) {
     const auto staged = StagedFile::left_behind(path);
     if (!staged) problems_.push_back(staged.error().message());
     if (!staged || !*staged) continue;
     StagedFile file = StagedFile::take_over(path);
-    // Cut off at its very beginning, it would look like a generation that has no such file.
+    // Any other belongs to a change that never was. Cut off at its very beginning, it would look
+    // like a generation that has no such file.
     if (kept.empty() || (*staged)->empty() || text_of(kept.front().sources, path) != **staged)
       continue;
-    if (auto published = file.publish(); !published)
-      problems_.push_back(published.error().message());
+    note(file.publish());
   }
+  if (!kept.empty() && !store_.settled()) finish_added_file(kept);
+}
+
+// It is not synced with a change: a power loss may leave an earlier one, or part of one. What
+// people made of it stays.
+void Firewall::finish_added_file(const std::vector<Generation>& kept) {
+  const auto path = config_.added_file();
+  const auto& wanted = kept.front().sources.added.text;
+  const auto read = read_file(path);
+  if (!read) return note(tl::unexpected(read.error()));
+  const std::string there = read->value_or("");
+  const bool ours = wanted.starts_with(there) || there.find('\0') != std::string::npos ||
+                    std::ranges::any_of(kept, [&](const Generation& one) {
+                      return one.sources.added.text == there;
+                    });
+  if (there == wanted || !ours) return;
+  auto staged = StagedFile::write(path, wanted);
+  note(staged ? staged->publish() : Result<void>(tl::unexpected(staged.error())));
 }
 
 Result<void> Firewall::force(const policy::CheckedPolicy& policy, const Generation& generation) {
@@ -906,7 +911,7 @@ Result<void> Firewall::start() {
   drifted_ = false;  // whatever is there, it is where we start from
   const bool was_in_force = loaded_.has_value() || foreign_;
 
-  auto kept = recover();
+  auto kept = store_.kept();
   const bool readable = kept.has_value() && store_.damaged().empty();
   if (!kept) {
     problems_.push_back(kept.error().message());
@@ -943,9 +948,7 @@ Result<void> Firewall::first_start(bool was_in_force) {
     const auto names = policy::names(written.policy);
     first.sources.surroundings = surroundings(names, {}).only(names);
     if (adopt(first)) {
-      auto stored = store_.prepare(first);
-      if (stored) stored = store_.promote(first);
-      if (!stored) problems_.push_back(stored.error().message());
+      note(store_.append(first, {}));
       return {};
     }
   }

@@ -1,10 +1,10 @@
 // The one state machine: what policy is in force, and every way it changes.
 //
 // A change is a transaction. In this order: a new policy is made, checked, compiled and compared
-// with what is loaded (nothing is touched); the new generation and the files that change are
-// written beside the old ones and synced; one netlink batch is the commit point; the generation is
-// promoted and the files take their places; only then is this object's own state exchanged. What
-// fails before the commit point leaves everything as it was; what fails behind it is taken back.
+// with what is loaded (nothing is touched); the files that change are written beside the old ones
+// and the new generation is stored, synced; one netlink batch is the commit point; the files take
+// their places; only then is this object's own state exchanged. What fails before the commit point
+// leaves everything as it was; what fails behind it is taken back.
 #pragma once
 
 #include <cstdint>
@@ -149,10 +149,10 @@ class Firewall {
   // The compiled policy as nftables text.
   std::string ruleset_text() const;
 
-  // Removes from the kernel what earlier changes left behind for packets then under way. Call it
-  // when some time has passed since the last change; errors are harmless and it may be tried again.
+  // Removes from the kernel what earlier changes left behind for packets then under way, and makes
+  // rules.yaml safe from a power loss. Call it at the start and when some time has passed since a
+  // change; errors are harmless and it may be tried again.
   Result<void> collect();
-  bool collectable() const;
 
  private:
   struct Candidate {
@@ -192,8 +192,9 @@ class Firewall {
                                         const policy::Sources& sources);
   static Failure explain(const TransactionError& error, const nft::Changes& changes,
                          const policy::CheckedPolicy& policy, const policy::Sources& sources);
-  static Result<std::vector<Replaced>> stage(const std::vector<Source>& files);
-  std::optional<Failure> make_durable(const Generation& next, std::vector<Replaced>& files);
+  Result<std::vector<Replaced>> stage(const std::vector<Source>& files) const;
+  static Result<void> publish(std::vector<Replaced>& files);
+  void note(const Result<void>& done);
   void undo(const Generation& next, const std::vector<Replaced>& files);
   // Why rules.yaml cannot be changed now, if so.
   std::optional<Failure> not_editable() const;
@@ -208,8 +209,9 @@ class Firewall {
   bool adopt(const Generation& generation);
   Result<void> start_minimal();
   Result<void> force(const policy::CheckedPolicy& policy, const Generation& generation);
-  Result<std::vector<Generation>> recover();
   void finish_files(const std::vector<Generation>& kept);
+  void finish_added_file(const std::vector<Generation>& kept);
+  Result<void> settle();
   Result<void> first_start(bool was_in_force);
   Result<void> start_inert();
   Generation built_in(bool enabled) const;

@@ -27,7 +27,7 @@ using Event = std::unique_ptr<sd_event, EventDeleter>;
 
 int on_collect(sd_event_source* /*source*/, std::uint64_t /*usec*/, void* data) noexcept {
   if (const auto done = static_cast<Firewall*>(data)->collect(); !done)
-    spdlog::warn("left-over chains stay for now: {}", done.error().message());
+    spdlog::warn("what the last change left behind stays for now: {}", done.error().message());
   return 0;
 }
 
@@ -74,9 +74,7 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
     return failed("start", "a timer", -code);
   const EventSource collector(raw_collector);
   sd_event_source_set_enabled(collector.get(), SD_EVENT_OFF);
-  const auto collect_later = [&] {
-    if (firewall.collectable()) arm(collector.get(), collect_after);
-  };
+  const auto collect_later = [&] { arm(collector.get(), collect_after); };
   collect_later();
   if (auto started = log.start(event.get()); !started) return started;
   EndOfRules end_of_rules(firewall, collect_later);

@@ -3,10 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "daemon/files.h"
 #include "rules/digest.h"
@@ -19,6 +21,10 @@ using Json = nlohmann::json;
 
 constexpr std::string_view header = "fwctl-generation 1 ";
 constexpr std::string_view file_prefix = "generation-";
+constexpr std::string_view log_prefix = "changes-";
+// So many lines are read at a start, at most, and so many bytes.
+constexpr std::size_t most_lines = 256;
+constexpr std::size_t most_bytes = 256UL << 10;
 
 Json to_json(const Source& source) {
   return {{"name", source.name}, {"text", source.text}};
@@ -47,13 +53,17 @@ std::string encode(const Generation& generation) {
   return std::string(header) + hex(digest(body)) + "\n" + body;
 }
 
-std::optional<Generation> decode(std::string_view text) {
+std::optional<std::uint64_t> digest_of(std::string_view text) {
   const std::size_t line = text.find('\n');
   if (line == std::string_view::npos || !text.starts_with(header)) return {};
-  const auto body = text.substr(line + 1);
-  if (text.substr(header.size(), line - header.size()) != hex(digest(body))) return {};
+  const std::uint64_t sum = digest(text.substr(line + 1));
+  if (text.substr(header.size(), line - header.size()) != hex(sum)) return {};
+  return sum;
+}
+
+std::optional<Generation> decode(std::string_view text) {
   try {
-    const Json json = Json::parse(body);
+    const Json json = Json::parse(text.substr(text.find('\n') + 1));
     Generation generation;
     generation.number = json.at("number").get<std::uint64_t>();
     generation.enabled = json.at("enabled").get<bool>();
@@ -77,6 +87,60 @@ std::optional<Generation> decode(std::string_view text) {
   }
 }
 
+// Whether rules.yaml is all that the two differ in, besides what every generation has of its own.
+bool differ_in_rules_only(const Generation& a, const Generation& b) {
+  return a.enabled == b.enabled && !a.refreshed && !b.refreshed &&
+         a.sources.added.name == b.sources.added.name && a.sources.managed == b.sources.managed &&
+         a.sources.definitions == b.sources.definitions &&
+         a.sources.set_files == b.sources.set_files && a.sources.services == b.sources.services &&
+         a.sources.surroundings == b.sources.surroundings;
+}
+
+bool inside_a_character(std::string_view text, std::size_t at) {
+  return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U;
+}
+
+std::string encode_change(const Generation& next, const Generation& before) {
+  const std::string_view old_text = before.sources.added.text;
+  const std::string_view new_text = next.sources.added.text;
+  const std::size_t shorter = std::min(old_text.size(), new_text.size());
+  auto at = static_cast<std::size_t>(
+      std::mismatch(old_text.begin(), old_text.begin() + static_cast<std::ptrdiff_t>(shorter),
+                    new_text.begin())
+          .first -
+      old_text.begin());
+  while (at > 0 && (inside_a_character(old_text, at) || inside_a_character(new_text, at))) --at;
+  std::size_t same = 0;  // bytes behind the change
+  while (same < shorter - at &&
+         old_text[old_text.size() - same - 1] == new_text[new_text.size() - same - 1])
+    ++same;
+  while (same > 0 && inside_a_character(new_text, new_text.size() - same)) --same;
+  return Json{{"number", next.number},
+              {"created", next.created},
+              {"reason", next.reason},
+              {"at", at},
+              {"removed", old_text.size() - same - at},
+              {"added", new_text.substr(at, new_text.size() - same - at)}}
+      .dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string encode_settled(std::uint64_t number) {
+  return Json{{"settled", number}}.dump();
+}
+
+// What a line makes of the generation before it; nullopt where it makes no sense.
+std::optional<Generation> changed(Generation generation, const Json& line) {
+  generation.number = line.at("number").get<std::uint64_t>();
+  generation.created = line.at("created").get<std::string>();
+  generation.reason = line.at("reason").get<std::string>();
+  auto& text = generation.sources.added.text;
+  const auto at = line.at("at").get<std::size_t>();
+  const auto removed = line.at("removed").get<std::size_t>();
+  if (at > text.size() || removed > text.size() - at) return {};
+  text.replace(at, removed, line.at("added").get<std::string>());
+  return generation;
+}
+
 }  // namespace
 
 std::string Generation::marker() const {
@@ -90,6 +154,10 @@ std::string Generation::marker() const {
 
 std::filesystem::path Store::file_of(std::uint64_t number) const {
   return folder_ / (std::string(file_prefix) + std::to_string(number));
+}
+
+std::filesystem::path Store::log_of(std::uint64_t number) const {
+  return folder_ / (std::string(log_prefix) + std::to_string(number));
 }
 
 Result<std::vector<std::uint64_t>> Store::numbers() const {
@@ -111,66 +179,138 @@ Result<std::vector<std::uint64_t>> Store::numbers() const {
   return out;
 }
 
-Result<std::optional<Generation>> Store::load(const std::filesystem::path& path) {
+// The generation of the file, then those of its log.
+Result<std::vector<Generation>> Store::load(std::uint64_t base) {
+  std::vector<Generation> out;
+  const auto path = file_of(base);
   const auto text = read_file(path);
   if (!text) return tl::unexpected(text.error());
-  if (!*text) return std::nullopt;
-  auto generation = decode(**text);
+  if (!*text) return out;
+  const auto sum = digest_of(**text);
+  auto generation = sum ? decode(**text) : std::nullopt;
   if (!generation) damaged_.push_back(path.string());
-  return generation;
-}
-
-Result<std::vector<Generation>> Store::kept() {
-  const auto all = numbers();
-  if (!all) return tl::unexpected(all.error());
-  std::vector<Generation> out;
-  for (const auto number : *all) {
-    auto generation = load(file_of(number));
-    if (!generation) return tl::unexpected(generation.error());
-    if (*generation && (*generation)->number == number) out.push_back(std::move(**generation));
+  auto log = ChangeLog::open(log_of(base), sum.value_or(0));
+  if (!log) return tl::unexpected(log.error());
+  if (generation && log->lost() > 0) damaged_.push_back(log_of(base).string());
+  highest_ = std::max(highest_, base + log->lost());
+  if (!generation || generation->number != base) return out;
+  Tail tail{.base = base, .newest = base};
+  bool settled = false;
+  out.push_back(*std::move(generation));
+  for (const auto& line : log->lines()) {
+    try {
+      const Json json = Json::parse(line);
+      settled = json.contains("settled");
+      if (settled) continue;
+      auto next = changed(out.back(), json);
+      if (!next) break;
+      out.push_back(*std::move(next));
+    } catch (const Json::exception&) {
+      break;
+    }
+    ++tail.lines;
+    if (out.size() > most_kept) out.erase(out.begin());
+  }
+  tail.newest = out.back().number;
+  highest_ = std::max(highest_, tail.newest + log->lost());
+  tail.log = *std::move(log);
+  if (!tail_) {
+    tail_ = std::move(tail);
+    settled_ = settled;
   }
   return out;
 }
 
-Result<std::uint64_t> Store::highest() const {
+Result<std::vector<Generation>> Store::kept() {
+  ::unlink(pending_file().c_str());  // of a change that never was
+  tail_.reset();
+  damaged_.clear();
   const auto all = numbers();
   if (!all) return tl::unexpected(all.error());
-  return all->empty() ? 0 : all->front();
+  std::vector<Generation> out;
+  for (const auto base : *all) {
+    auto generations = load(base);
+    if (!generations) return tl::unexpected(generations.error());
+    for (auto one = generations->rbegin(); one != generations->rend(); ++one)
+      if (out.size() < most_kept) out.push_back(std::move(*one));
+  }
+  return out;
 }
 
-Result<std::optional<Generation>> Store::pending() {
-  return load(pending_file());
-}
-
-Result<void> Store::prepare(const Generation& generation) {
+Result<void> Store::append(const Generation& next, const Generation& before) {
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
   if (error) return failed("create", folder_.string(), error.value());
-  // After a power loss the kernel has forgotten it too: only what is promoted must survive that.
-  auto written = write_synced(pending_file(), encode(generation), for_root);
-  if (!written) static_cast<void>(discard());
-  return written;
+  const bool line = tail_ && tail_->newest == before.number && tail_->log &&
+                    tail_->log->writable() && tail_->lines < most_lines &&
+                    tail_->log->size() < most_bytes && differ_in_rules_only(next, before);
+  auto done = line ? append_line(next, before) : append_file(next);
+  if (!done) return done;
+  settled_before_ = std::exchange(settled_, false);
+  highest_ = std::max(highest_, next.number);
+  return {};
 }
 
-Result<void> Store::promote(const Generation& generation) {
-  auto renamed = rename_durably(pending_file(), file_of(generation.number));
-  if (!renamed) return renamed;
+Result<void> Store::append_line(const Generation& next, const Generation& before) {
+  auto done = tail_->log->append(encode_change(next, before), true);
+  if (!done) return done;
+  was_file_ = false;
+  ++tail_->lines;
+  tail_->newest = next.number;
+  newest_before_ = before.number;
+  return {};
+}
+
+Result<void> Store::append_file(const Generation& next) {
+  const std::string text = encode(next);
+  auto done = ChangeLog::create(log_of(next.number));
+  if (done) done = write_synced(pending_file(), text, for_root);
+  if (done) done = rename_durably(pending_file(), file_of(next.number));
+  if (!done) {
+    for (const auto& path : {pending_file(), file_of(next.number), log_of(next.number)})
+      ::unlink(path.c_str());
+    return done;
+  }
+  Tail tail{.base = next.number, .newest = next.number};
+  // Where it cannot be opened the next generation gets a file again.
+  if (auto log = ChangeLog::open(log_of(next.number), *digest_of(text))) tail.log = *std::move(log);
+  tail_before_ = std::exchange(tail_, std::move(tail));
+  was_file_ = true;
+  remove_old(next.number);
+  return {};
+}
+
+Result<void> Store::take_back() {
+  settled_ = settled_before_;
+  if (!was_file_) {
+    tail_->newest = newest_before_;
+    --tail_->lines;
+    return tail_->log->take_back();
+  }
+  const auto number = tail_->base;
+  tail_ = std::exchange(tail_before_, std::nullopt);
+  return forget(number);
+}
+
+Result<void> Store::forget(std::uint64_t number) {
+  for (const auto& path : {file_of(number), log_of(number)})
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return failed("remove", path.string());
+  return sync_folder(folder_);
+}
+
+void Store::settle() {
+  if (settled_ || !tail_ || !tail_->log || !tail_->log->writable()) return;
+  settled_ = tail_->log->append(encode_settled(tail_->newest), false).has_value();
+}
+
+// Those of whose generations none is among the newest `most_kept`.
+void Store::remove_old(std::uint64_t newest) const {
   const auto all = numbers();
-  for (std::size_t index = most_kept; all && index < all->size(); ++index)
+  for (std::size_t index = 1; all && index < all->size(); ++index) {
+    if ((*all)[index - 1] + most_kept > newest + 1) continue;
     ::unlink(file_of((*all)[index]).c_str());
-  return {};
-}
-
-Result<void> Store::discard() {
-  if (::unlink(pending_file().c_str()) != 0 && errno != ENOENT)
-    return failed("remove", pending_file().string());
-  return {};
-}
-
-Result<void> Store::demote(const Generation& generation) {
-  const auto path = file_of(generation.number);
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return failed("remove", path.string());
-  return {};
+    ::unlink(log_of((*all)[index]).c_str());
+  }
 }
 
 }  // namespace fwctl

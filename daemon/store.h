@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/change_log.h"
 #include "daemon/result.h"
 #include "rules/policy/parse.h"
 
@@ -25,38 +26,65 @@ struct Generation {
   std::string marker() const;
 };
 
+// What is appended is decided: a start finds it the newest, whether or not the kernel got it. So an
+// append comes before the kernel, and is taken back where that refuses.
 class Store {
  public:
   // A missing folder is made when something is to be kept, and is empty until then.
   explicit Store(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-  // Kept generations, the newest first; damaged files are left out and named in damaged().
+  // The newest generations, at most `most_kept`, the newest first; damaged files are left out and
+  // named in damaged(). To be called before anything is appended.
   Result<std::vector<Generation>> kept();
-  // The one prepared and neither promoted nor discarded; a damaged one counts as none.
-  Result<std::optional<Generation>> pending();
-  // Of any kept file, damaged or not; 0 when there is none.
-  Result<std::uint64_t> highest() const;
+  // Of any kept one, damaged or not; 0 when there is none.
+  std::uint64_t highest() const { return highest_; }
   const std::vector<std::string>& damaged() const { return damaged_; }
 
-  // On disk and synced, but not current.
-  Result<void> prepare(const Generation& generation);
-  // The prepared one becomes the newest kept. Older ones beyond `most_kept` are removed.
-  Result<void> promote(const Generation& generation);
-  // Forgets the prepared one; nothing to forget is fine.
-  Result<void> discard();
-  // Takes back a promotion just made, when a later step failed.
-  Result<void> demote(const Generation& generation);
+  // On disk and synced, and the newest from then on; older ones go. `before`: the newest until now,
+  // if any. Where only rules.yaml differs, it costs one line of a log; else a file.
+  // After an error nothing has changed.
+  Result<void> append(const Generation& next, const Generation& before);
+  // The one appended last never was; once.
+  Result<void> take_back();
+  // Forgets `number`, which stands in a file of its own and has no successor in its log.
+  Result<void> forget(std::uint64_t number);
+
+  // The files that the newest generation changed are safe on disk. Not synced: where it is lost, a
+  // start looks at them once more.
+  void settle();
+  // Whether that was said of the newest.
+  bool settled() const { return settled_; }
 
   static constexpr std::size_t most_kept = 20;
 
  private:
+  // Where lines are appended: the log beside the newest file.
+  struct Tail {
+    std::uint64_t base = 0;    // number of the file
+    std::uint64_t newest = 0;  // number of the last line
+    std::size_t lines = 0;
+    std::optional<ChangeLog> log;
+  };
+
   std::filesystem::path pending_file() const { return folder_ / "pending"; }
   std::filesystem::path file_of(std::uint64_t number) const;
+  std::filesystem::path log_of(std::uint64_t number) const;
   Result<std::vector<std::uint64_t>> numbers() const;
-  Result<std::optional<Generation>> load(const std::filesystem::path& path);
+  Result<std::vector<Generation>> load(std::uint64_t base);
+  Result<void> append_line(const Generation& next, const Generation& before);
+  Result<void> append_file(const Generation& next);
+  void remove_old(std::uint64_t newest) const;
 
   std::filesystem::path folder_;
   std::vector<std::string> damaged_;
+  std::uint64_t highest_ = 0;
+  bool settled_ = false;
+  std::optional<Tail> tail_;
+  // To take back an append: the tail before it, and whether that had settled.
+  std::optional<Tail> tail_before_;
+  bool was_file_ = false;
+  std::uint64_t newest_before_ = 0;
+  bool settled_before_ = false;
 };
 
 }  // namespace fwctl

@@ -164,22 +164,59 @@ class Failed(Steps):
         self.assertGreater(refused, 0)
 
 
+class Synced(Steps):
+    def test_done_is_said_when_the_change_is_on_disk(self):
+        change = CHANGES[0]
+        self.prepare(change)
+        self.restore()
+        calls = "pwrite64,fdatasync,sendto,sendmsg"
+        with self.strace("-s", "400", "-e", f"trace={calls}") as output:
+            self.assertTrue(self.perform(change))
+        calls = output.read_text().splitlines()
+
+        def first(pattern):
+            return next(at for at, call in enumerate(calls) if re.search(pattern, call))
+
+        stored = first(r'pwrite64\(\d+, "[0-9a-f]{16} \{.*allow: 443')
+        synced = first(r"fdatasync\(\d+\) += 0")
+        committed = first("nlmsg_type=0x10 ")  # NFNL_MSG_BATCH_BEGIN
+        said = first(r'\\"parameters\\"')
+        self.assertEqual([stored, synced, committed, said], sorted([stored, synced, committed, said]))
+
+
 class CanFail(Steps):
     """The same measurement sees a change that says done and isn't on disk."""
 
     def test_renames_that_only_pretend(self):
-        change = CHANGES[0]
+        change = CHANGES[1]
         self.prepare(change)
         list(self.steps(change, KILLABLE))
         self.restore()
         names = "rename,renameat,renameat2"
         with self.strace("-e", f"trace={names}", "-e", f"inject={names}:retval=0"):
             self.assertTrue(self.perform(change))
+        self.lose_power()
+        with self.assertRaises(AssertionError):
+            self.assert_old_or_new(True, "pretended")
+
+    def test_a_line_that_was_not_synced(self):
+        change = CHANGES[0]
+        self.prepare(change)
+        list(self.steps(change, KILLABLE))
+        self.restore()
+        before = {path: path.read_bytes() for path in self.daemon.state.glob("changes-*")}
+        self.assertTrue(self.perform(change))
+        self.assertTrue(any(path.read_bytes() != content for path, content in before.items()))
+        for path, content in before.items():
+            path.write_bytes(content)
+        self.lose_power()
+        with self.assertRaises(AssertionError):
+            self.assert_old_or_new(True, "lost")
+
+    def lose_power(self):
         self.daemon.kill()
         self.lab.nft("delete", "table", "inet", "fwctl")
         self.daemon.start()
-        with self.assertRaises(AssertionError):
-            self.assert_old_or_new(True, "pretended")
 
 
 def _add_tests():

@@ -114,7 +114,7 @@ TEST_F(FirewallTest, RulesAreStoredBeforeTheyAreEnforced) {
   EXPECT_EQ(change->difference, Words{"+ allow 22/tcp"});
   EXPECT_FALSE(in_kernel());
   EXPECT_NE(folder_.read("etc/rules.yaml").find("- allow: 22/tcp"), std::string::npos);
-  EXPECT_TRUE(folder_.has("state/generation-2"));
+  EXPECT_NE(folder_.read("state/changes-1").find("allow: 22/tcp"), std::string::npos);
 }
 
 TEST_F(FirewallTest, EnablePutsThePolicyInForceAndRestartSendsNothing) {
@@ -269,6 +269,8 @@ struct Fault {
   std::string name;
   std::function<void(const testing::TemporaryFolder&, testing::FakeKernel&)> cause;
   std::function<void(const testing::TemporaryFolder&)> mend;
+  // A service changes more of a generation than rules.yaml, so that it is a file.
+  std::string rule = "80/tcp";
 };
 
 void PrintTo(const Fault& fault, std::ostream* out) {
@@ -278,16 +280,17 @@ void PrintTo(const Fault& fault, std::ostream* out) {
 class FaultTest : public FirewallTest, public ::testing::WithParamInterface<Fault> {};
 
 TEST_P(FaultTest, LeavesEverythingAsItWas) {
+  folder_.write("services", "web 80/tcp\n");
   start();
   ASSERT_TRUE(allow("22/tcp"));
   ASSERT_TRUE(enable());
   GetParam().cause(folder_, kernel_);
   const auto before = everything();
-  const auto change = allow("80/tcp");
+  const auto change = allow(GetParam().rule);
   EXPECT_FALSE(change);
   EXPECT_EQ(everything(), before);
   GetParam().mend(folder_);
-  const auto retry = allow("80/tcp");
+  const auto retry = allow(GetParam().rule);
   ASSERT_TRUE(retry) << message(retry.error());
   EXPECT_NE(kernel_text().find("tcp . 80"), std::string::npos);
   const auto generation = firewall_->generation();
@@ -301,11 +304,12 @@ const auto nothing_to_mend = [](const testing::TemporaryFolder&) {};
 INSTANTIATE_TEST_SUITE_P(
     Step, FaultTest,
     ::testing::Values(
-        Fault{"PendingCannotBeWritten",
+        Fault{"GenerationCannotBeWritten",
               [](const auto& folder, auto&) { folder.write("state/pending/in-the-way", ""); },
               [](const auto& folder) {
                 std::filesystem::remove_all(folder.path() / "state/pending");
-              }},
+              },
+              "web"},
         Fault{"RulesFileCannotBeStaged",
               [](const auto& folder, auto&) { folder.write("etc/rules.yaml.new/in-the-way", ""); },
               [](const auto& folder) {
@@ -315,11 +319,14 @@ INSTANTIATE_TEST_SUITE_P(
               [](const auto&, auto& kernel) { kernel.refuse_next(1, EINVAL); }, nothing_to_mend},
         Fault{"KernelRefusesTheBatch", [](const auto&, auto& kernel) { kernel.fail_next(EPERM); },
               nothing_to_mend},
-        Fault{"GenerationCannotBePromoted",
+        Fault{"KernelRefusesWhatIsAFile",
+              [](const auto&, auto& kernel) { kernel.fail_next(EPERM); }, nothing_to_mend, "web"},
+        Fault{"GenerationCannotTakeItsPlace",
               [](const auto& folder, auto&) { folder.write("state/generation-4/in-the-way", ""); },
               [](const auto& folder) {
                 std::filesystem::remove_all(folder.path() / "state/generation-4");
-              }}),
+              },
+              "web"}),
     [](const auto& instance) { return instance.param.name; });
 
 TEST_F(FirewallTest, AFileThatCannotTakeItsPlaceIsUndoneInTheKernelToo) {
@@ -400,46 +407,97 @@ TEST_F(FirewallTest, ARuleThatAnotherProgramAddedDoesNotOutliveTheNextChange) {
   EXPECT_FALSE(firewall_->look()->drifted);
 }
 
-// A daemon killed right behind the commit point: the kernel has the new generation, the store has
-// it pending.
+// A daemon killed right behind the commit point: kernel and store have the new generation, and
+// rules.yaml not.
 TEST_F(FirewallTest, AChangeCutShortBehindTheCommitPointIsFinished) {
   start();
   ASSERT_TRUE(enable());
   ASSERT_TRUE(allow("22/tcp"));
   const auto after = everything();
-  std::filesystem::rename(folder_.path() / "state/generation-3", folder_.path() / "state/pending");
   std::filesystem::rename(folder_.path() / "etc/rules.yaml", folder_.path() / "etc/rules.yaml.new");
   start();
   EXPECT_EQ(everything(), after);
 }
 
-TEST_F(FirewallTest, AChangeCutShortBeforeTheCommitPointNeverHappened) {
+// A daemon killed when the generation was stored, before the kernel got it: what is stored is
+// decided.
+TEST_F(FirewallTest, AChangeCutShortBeforeTheCommitPointIsFinished) {
   start();
   ASSERT_TRUE(enable());
-  const auto before = everything();
-  ASSERT_TRUE(firewall_->add({"allow", "22/tcp"}, {}, {}));
-  std::filesystem::rename(folder_.path() / "state/generation-3", folder_.path() / "state/pending");
+  ASSERT_TRUE(allow("22/tcp"));
+  const auto after = everything();
   std::filesystem::remove(folder_.path() / "etc/rules.yaml");
   ASSERT_TRUE(kernel_.apply({nft::DeleteTable{}}));
   start();
-  EXPECT_FALSE(folder_.has("state/pending"));
-  EXPECT_EQ(firewall_->generation(), before.generation);
-  EXPECT_EQ(kernel_text(), before.kernel);
+  EXPECT_EQ(everything(), after);
+}
+
+// Killed before anything was stored.
+TEST_F(FirewallTest, AChangeThatWasNotStoredNeverHappened) {
+  start();
+  ASSERT_TRUE(enable());
+  const auto before = everything();
+  folder_.write("etc/rules.yaml.new", "rules:\n  - allow: 22/tcp\n");
+  folder_.write("state/pending", "fwctl-generation 1 ");
+  start();
+  EXPECT_EQ(everything(), before);
+}
+
+// rules.yaml is not synced with a change. What a power loss may leave of it is mended.
+TEST_F(FirewallTest, WhatAPowerLossLeavesOfRulesYamlIsMended) {
+  start();
+  ASSERT_TRUE(enable());
+  ASSERT_TRUE(allow("22/tcp"));
+  const auto older = folder_.read("etc/rules.yaml");
+  ASSERT_TRUE(allow("80/tcp"));
+  const auto wanted = folder_.read("etc/rules.yaml");
+  for (const std::string& left : {std::string(), older, wanted.substr(0, wanted.size() / 2),
+                                  std::string(wanted.size(), '\0')}) {
+    folder_.write("etc/rules.yaml", left);
+    start();
+    EXPECT_EQ(folder_.read("etc/rules.yaml"), wanted);
+    EXPECT_TRUE(firewall_->problems().empty());
+  }
+}
+
+// What people did afterwards is theirs, also when it is what once was there.
+TEST_F(FirewallTest, ASettledRulesYamlIsNotTouchedAtAStart) {
+  start();
+  ASSERT_TRUE(enable());
+  ASSERT_TRUE(allow("22/tcp"));
+  const auto older = folder_.read("etc/rules.yaml");
+  ASSERT_TRUE(allow("80/tcp"));
+  ASSERT_TRUE(firewall_->collect());
+  folder_.write("etc/rules.yaml", older);
+  start();
+  EXPECT_EQ(folder_.read("etc/rules.yaml"), older);
+  EXPECT_TRUE(mentions(firewall_->problems(), "has changed since it was loaded"));
+}
+
+TEST_F(FirewallTest, AnUnsettledRulesYamlThatPeopleEditedIsNotTouchedEither) {
+  start();
+  ASSERT_TRUE(allow("22/tcp"));
+  folder_.write("etc/rules.yaml", "rules:\n  - allow: 2222/tcp\n");
+  start();
+  EXPECT_EQ(folder_.read("etc/rules.yaml"), "rules:\n  - allow: 2222/tcp\n");
 }
 
 TEST_F(FirewallTest, ADamagedGenerationFallsBackToTheOneBefore) {
   start();
   ASSERT_TRUE(allow("22/tcp"));
   ASSERT_TRUE(enable());
-  ASSERT_TRUE(allow("80/tcp"));
-  folder_.write("state/generation-4", "damaged");
+  ASSERT_TRUE(firewall_->set_default(policy::Traffic::outgoing, policy::Verdict::reject, {}));
+  ASSERT_TRUE(firewall_->reload({}));
+  ASSERT_TRUE(firewall_->apply("rules: []\n", "new", {}));
+  ASSERT_EQ(firewall_->generation(), 5U);
+  folder_.write("state/generation-5", "damaged");
   start();
-  EXPECT_EQ(firewall_->generation(), 3U);
+  EXPECT_EQ(firewall_->generation(), 4U);
   EXPECT_TRUE(firewall_->enabled());
-  EXPECT_TRUE(mentions(firewall_->problems(), "generation-4 is damaged"));
+  EXPECT_TRUE(mentions(firewall_->problems(), "generation-5 is damaged"));
   const auto change = firewall_->reload({});
   ASSERT_TRUE(change) << message(change.error());
-  EXPECT_EQ(firewall_->generation(), 5U);
+  EXPECT_EQ(firewall_->generation(), 6U);
 }
 
 TEST_F(FirewallTest, WithNothingThatLoadsTheBuiltInPolicyIsInForce) {
@@ -929,10 +987,8 @@ TEST_F(FirewallTest, LeftOversAreCollected) {
   start();
   ASSERT_TRUE(enable());
   ASSERT_TRUE(firewall_->add({"allow", "from", "192.0.2.1"}, {}, {}));
-  EXPECT_TRUE(firewall_->collectable());
   const auto before = kernel_text();
   ASSERT_TRUE(firewall_->collect());
-  EXPECT_FALSE(firewall_->collectable());
   EXPECT_EQ(kernel_text(), before);
   EXPECT_FALSE(firewall_->look()->drifted);
 }

@@ -10,7 +10,7 @@ namespace {
 Generation generation(std::uint64_t number) {
   return {.number = number,
           .enabled = true,
-          .sources = {.managed = {{.name = "/etc/fwctl/policy.yaml", .text = "rules: []\n\"\xff"}},
+          .sources = {.managed = {{.name = "/etc/fwctl/policy.yaml", .text = "rules: []\n"}},
                       .added = {.name = "/etc/fwctl/rules.yaml", .text = "version: 1\n"},
                       .definitions = {{.name = "/etc/fwctl/services.d/a.yaml", .text = "a: {}\n"}},
                       .set_files = {{.name = "/etc/fwctl/sets/a.txt", .text = "::1\n"}},
@@ -21,42 +21,46 @@ Generation generation(std::uint64_t number) {
 
 class StoreTest : public ::testing::Test {
  protected:
+  // A generation with a file of its own.
   void keep(std::uint64_t number) {
-    ASSERT_TRUE(store_.prepare(generation(number)));
-    ASSERT_TRUE(store_.promote(generation(number)));
+    ASSERT_TRUE(store_.append(generation(number), {}));
+    newest_ = generation(number);
+  }
+  // One that differs from the newest in rules.yaml.
+  void change(const std::string& rules) {
+    Generation next = newest_;
+    ++next.number;
+    next.reason = "uid 0: change";
+    next.sources.added.text = rules;
+    const auto done = store_.append(next, newest_);
+    ASSERT_TRUE(done) << done.error().message();
+    newest_ = next;
+  }
+  std::vector<Generation> kept_anew() {
+    Store store(folder_.path() / "state");
+    return store.kept().value();
   }
   std::vector<std::uint64_t> kept_numbers() {
     std::vector<std::uint64_t> numbers;
-    const auto kept = store_.kept();
-    EXPECT_TRUE(kept);
-    for (const auto& one : *kept) numbers.push_back(one.number);
+    for (const auto& one : kept_anew()) numbers.push_back(one.number);
     return numbers;
   }
 
   testing::TemporaryFolder folder_;
   Store store_{folder_.path() / "state"};
+  Generation newest_;
 };
 
 TEST_F(StoreTest, IsEmptyBeforeAnythingIsKept) {
   EXPECT_TRUE(kept_numbers().empty());
-  EXPECT_EQ(store_.highest().value(), 0U);
-  EXPECT_FALSE(store_.pending().value().has_value());
+  EXPECT_EQ(store_.highest(), 0U);
 }
 
-TEST_F(StoreTest, PreparedIsPendingAndNotKept) {
-  ASSERT_TRUE(store_.prepare(generation(1)));
-  EXPECT_TRUE(kept_numbers().empty());
-  ASSERT_TRUE(store_.pending().value().has_value());
-  EXPECT_EQ(store_.pending().value()->number, 1U);
-}
-
-TEST_F(StoreTest, PromotedIsKeptAsWritten) {
-  auto written = generation(7);
-  written.sources.managed[0].text = "rules: []\n";
-  ASSERT_TRUE(store_.prepare(written));
-  ASSERT_TRUE(store_.promote(written));
-  EXPECT_FALSE(store_.pending().value().has_value());
-  const auto kept = store_.kept().value();
+TEST_F(StoreTest, IsKeptAsWritten) {
+  const auto written = generation(7);
+  ASSERT_TRUE(store_.append(written, {}));
+  EXPECT_FALSE(folder_.has("state/pending"));
+  const auto kept = kept_anew();
   ASSERT_EQ(kept.size(), 1U);
   EXPECT_EQ(kept[0].number, 7U);
   EXPECT_TRUE(kept[0].enabled);
@@ -66,22 +70,29 @@ TEST_F(StoreTest, PromotedIsKeptAsWritten) {
   EXPECT_EQ(kept[0].marker(), written.marker());
 }
 
+TEST_F(StoreTest, BytesThatAreNoTextAreNoObstacle) {
+  auto written = generation(1);
+  written.sources.managed[0].text = "\"\xff";
+  ASSERT_TRUE(store_.append(written, {}));
+  EXPECT_EQ(kept_anew().size(), 1U);
+}
+
 TEST_F(StoreTest, NewestComesFirstByNumberNotByName) {
-  for (const std::uint64_t number : {9U, 10U, 2U}) keep(number);
-  EXPECT_EQ(kept_numbers(), (std::vector<std::uint64_t>{10, 9, 2}));
+  for (const std::uint64_t number : {9U, 10U, 12U}) keep(number);
+  EXPECT_EQ(kept_numbers(), (std::vector<std::uint64_t>{12, 10, 9}));
 }
 
-TEST_F(StoreTest, DiscardForgetsThePendingOne) {
-  ASSERT_TRUE(store_.prepare(generation(1)));
-  ASSERT_TRUE(store_.discard());
-  EXPECT_FALSE(store_.pending().value().has_value());
-  EXPECT_TRUE(store_.discard());
+TEST_F(StoreTest, WhatWasCutShortIsForgotten) {
+  keep(1);
+  folder_.write("state/pending", "fwctl-generation 1 ");
+  EXPECT_EQ(kept_numbers(), (std::vector<std::uint64_t>{1}));
+  EXPECT_FALSE(folder_.has("state/pending"));
 }
 
-TEST_F(StoreTest, DemoteTakesBackAPromotion) {
+TEST_F(StoreTest, AnAppendedFileIsTakenBack) {
   keep(1);
   keep(2);
-  ASSERT_TRUE(store_.demote(generation(2)));
+  ASSERT_TRUE(store_.take_back());
   EXPECT_EQ(kept_numbers(), (std::vector<std::uint64_t>{1}));
 }
 
@@ -90,6 +101,172 @@ TEST_F(StoreTest, KeepsABoundedNumber) {
   const auto numbers = kept_numbers();
   EXPECT_EQ(numbers.size(), Store::most_kept);
   EXPECT_EQ(numbers.front(), Store::most_kept + 5);
+  EXPECT_FALSE(folder_.has("state/generation-5"));
+  EXPECT_FALSE(folder_.has("state/changes-5"));
+}
+
+// Its size does not depend on that of rules.yaml.
+TEST_F(StoreTest, AChangedRuleIsALine) {
+  keep(1);
+  std::string rules = "# \xc3\xa4\xc3\xb6\n";
+  for (int line = 0; line < 1000; ++line) rules += "  - allow: 22/tcp\n";
+  change(rules);
+  const auto before = folder_.read("state/changes-1").size();
+  for (const std::string& next :
+       {rules + "  - deny: 80/tcp\n", rules, "  - reject: 1/tcp\n" + rules,
+        std::string("# \xc3\xa4\xc3\xa4\n"), std::string("# \xc3\x84\xc3\xa4\n"), std::string()}) {
+    const auto size = folder_.read("state/changes-1").size();
+    change(next);
+    const auto kept = kept_anew();
+    ASSERT_FALSE(kept.empty());
+    EXPECT_EQ(kept[0].sources, newest_.sources);
+    EXPECT_EQ(kept[0].number, newest_.number);
+    EXPECT_EQ(kept[0].reason, newest_.reason);
+    EXPECT_EQ(kept[0].marker(), newest_.marker());
+    if (next.size() >= rules.size()) {
+      EXPECT_LT(folder_.read("state/changes-1").size() - size, 200U);
+    }
+  }
+  EXPECT_GT(before, rules.size());
+  EXPECT_EQ(kept_numbers(), (std::vector<std::uint64_t>{8, 7, 6, 5, 4, 3, 2, 1}));
+}
+
+TEST_F(StoreTest, AnythingElseThatChangesIsAFile) {
+  keep(1);
+  change("version: 1\n# a\n");
+  keep(3);
+  EXPECT_TRUE(folder_.has("state/generation-3"));
+  for (const auto& differ : std::initializer_list<void (*)(Generation&)>{
+           [](Generation& one) { one.enabled = false; },
+           [](Generation& one) { one.sources.managed[0].text += "#\n"; },
+           [](Generation& one) { one.sources.definitions.clear(); },
+           [](Generation& one) { one.sources.set_files[0].text += "::2\n"; },
+           [](Generation& one) { one.sources.services.clear(); },
+           [](Generation& one) { one.sources.surroundings.users["a"] = 1; },
+           [](Generation& one) { one.refreshed = true; }}) {
+    Generation next = newest_;
+    ++next.number;
+    differ(next);
+    ASSERT_TRUE(store_.append(next, newest_));
+    EXPECT_TRUE(folder_.has("state/generation-" + std::to_string(next.number)));
+    newest_ = next;
+  }
+}
+
+TEST_F(StoreTest, ALogDoesNotGrowWithoutEnd) {
+  keep(1);
+  for (int count = 0; count < 600; ++count) change("# " + std::to_string(count) + "\n");
+  const auto kept = kept_anew();
+  ASSERT_EQ(kept.size(), Store::most_kept);
+  for (std::size_t age = 0; age < kept.size(); ++age) {
+    EXPECT_EQ(kept[age].number, 601 - age);
+    EXPECT_EQ(kept[age].sources.added.text, "# " + std::to_string(599 - age) + "\n");
+  }
+  EXPECT_TRUE(folder_.has("state/generation-515"));
+  EXPECT_FALSE(folder_.has("state/generation-1"));
+  EXPECT_FALSE(folder_.has("state/changes-1"));
+}
+
+TEST_F(StoreTest, OneThatIsOpenedAgainGoesOn) {
+  keep(1);
+  change("# a\n");
+  Store again(folder_.path() / "state");
+  ASSERT_EQ(again.kept().value().size(), 2U);
+  EXPECT_EQ(again.highest(), 2U);
+  Generation next = newest_;
+  next.number = 3;
+  next.sources.added.text = "# b\n";
+  ASSERT_TRUE(again.append(next, newest_));
+  EXPECT_FALSE(folder_.has("state/generation-3"));
+  EXPECT_EQ(kept_anew()[0].sources.added.text, "# b\n");
+}
+
+TEST_F(StoreTest, AnAppendedLineIsTakenBack) {
+  keep(1);
+  change("# a\n");
+  const auto log = folder_.read("state/changes-1");
+  const auto before = newest_;
+  change("# b\n");
+  ASSERT_TRUE(store_.take_back());
+  EXPECT_EQ(folder_.read("state/changes-1"), log);
+  newest_ = before;
+  change("# c\n");
+  EXPECT_EQ(kept_anew()[0].sources.added.text, "# c\n");
+  EXPECT_EQ(kept_numbers(), (std::vector<std::uint64_t>{3, 2, 1}));
+}
+
+TEST_F(StoreTest, WhatIsSettledIsOfTheNewestOnly) {
+  const auto settled = [this] {
+    Store store(folder_.path() / "state");
+    EXPECT_TRUE(store.kept());
+    return store.settled();
+  };
+  keep(1);
+  EXPECT_FALSE(settled());
+  store_.settle();
+  EXPECT_TRUE(store_.settled());
+  EXPECT_TRUE(settled());
+  change("# a\n");
+  EXPECT_FALSE(settled());
+  store_.settle();
+  EXPECT_TRUE(settled());
+  change("# b\n");
+  ASSERT_TRUE(store_.take_back());
+  EXPECT_TRUE(settled());
+  EXPECT_EQ(kept_numbers(), (std::vector<std::uint64_t>{2, 1}));
+}
+
+// What a power loss leaves of a line that was being written.
+TEST_F(StoreTest, ATornLineNeverWas) {
+  keep(1);
+  change("# a\n");
+  const auto log = folder_.read("state/changes-1");
+  change("# b\n");
+  const auto whole = folder_.read("state/changes-1");
+  for (std::size_t size = log.size(); size < whole.size(); ++size) {
+    folder_.write("state/changes-1", whole.substr(0, size));
+    Store store(folder_.path() / "state");
+    const auto kept = store.kept().value();
+    ASSERT_EQ(kept.size(), 2U) << size;
+    EXPECT_TRUE(store.damaged().empty());
+    EXPECT_EQ(folder_.read("state/changes-1"), log) << "cut off for good";
+  }
+}
+
+TEST_F(StoreTest, EveryDamageOfALogIsNoticed) {
+  keep(1);
+  for (const auto* rules : {"# a\n", "# b\n", "# c\n"}) change(rules);
+  const auto whole = folder_.read("state/changes-1");
+  for (std::size_t at = 0; at + 1 < whole.size(); ++at) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 1);
+    folder_.write("state/changes-1", damaged);
+    Store store(folder_.path() / "state");
+    const auto kept = store.kept().value();
+    ASSERT_LT(kept.size(), 4U) << "byte " << at;
+    EXPECT_EQ(store.damaged().size(), 1U);
+    EXPECT_GE(store.highest(), kept[0].number);
+    Generation next = kept[0];
+    next.number = store.highest() + 1;
+    ASSERT_TRUE(store.append(next, kept[0]));
+    EXPECT_TRUE(folder_.has("state/generation-" + std::to_string(next.number)))
+        << "nothing is appended behind damage";
+    std::filesystem::remove(folder_.path() / ("state/generation-" + std::to_string(next.number)));
+    std::filesystem::remove(folder_.path() / ("state/changes-" + std::to_string(next.number)));
+  }
+}
+
+// A log belongs to its generation.
+TEST_F(StoreTest, ALogOfAnotherGenerationIsNotTaken) {
+  keep(1);
+  change("# a\n");
+  const auto log = folder_.read("state/changes-1");
+  auto other = generation(1);
+  other.reason = "another";
+  Store store(folder_.path() / "state");
+  ASSERT_TRUE(store.append(other, {}));
+  folder_.write("state/changes-1", log);
+  EXPECT_EQ(kept_numbers(), (std::vector<std::uint64_t>{1}));
 }
 
 TEST_F(StoreTest, EveryDamageIsNoticed) {
@@ -113,12 +290,6 @@ TEST_F(StoreTest, EveryDamageIsNoticed) {
   }
 }
 
-TEST_F(StoreTest, ATornPendingFileCountsAsNone) {
-  ASSERT_TRUE(store_.prepare(generation(3)));
-  folder_.write("state/pending", folder_.read("state/pending").substr(0, 50));
-  EXPECT_FALSE(store_.pending().value().has_value());
-}
-
 TEST_F(StoreTest, AFileUnderAnotherNumberIsNotTaken) {
   keep(1);
   std::filesystem::copy(folder_.path() / "state/generation-1",
@@ -132,7 +303,7 @@ TEST_F(StoreTest, TheExampleInTheDocumentationIsReadAsItSays) {
   const auto begin = text.find("fwctl-generation 1 ");
   ASSERT_NE(begin, std::string::npos);
   folder_.write("state/generation-2", text.substr(begin, text.find("```", begin) - begin));
-  const auto kept = store_.kept().value();
+  const auto kept = kept_anew();
   ASSERT_EQ(kept.size(), 1U);
   EXPECT_NE(text.find("`" + kept[0].marker() + "`"), std::string::npos) << kept[0].marker();
 }
@@ -153,9 +324,9 @@ TEST(StoreInABadPlace, SaysWhatIsWrong) {
   const testing::TemporaryFolder folder;
   folder.write("state", "a file");
   Store store(folder.path() / "state");
-  const auto prepared = store.prepare(generation(1));
-  ASSERT_FALSE(prepared);
-  EXPECT_NE(prepared.error().message().find("state"), std::string::npos);
+  const auto appended = store.append(generation(1), {});
+  ASSERT_FALSE(appended);
+  EXPECT_NE(appended.error().message().find("state"), std::string::npos);
   EXPECT_FALSE(store.kept());
 }
 

@@ -1,0 +1,56 @@
+// A file that grows by one line for each change: what a change costs on disk does not depend on
+// what was there before. docs/storage.md has the format.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/files.h"
+#include "daemon/result.h"
+
+namespace fwctl {
+
+// Each line begins with a digest of all before it and itself, so that none counts where another is
+// missing, damaged or of another file.
+class ChangeLog {
+ public:
+  // An empty one; the folder is not synced.
+  static Result<void> create(const std::filesystem::path& path);
+  // `seed` is a digest of what the lines build upon. A missing file is an empty one that cannot be
+  // appended to. What a crash cut off at the end is cut off for good.
+  static Result<ChangeLog> open(const std::filesystem::path& path, std::uint64_t seed);
+
+  // Those that opening it found, without their digests.
+  const std::vector<std::string>& lines() const { return lines_; }
+  // Whole lines behind, or in the place of, one that does not count: then nothing more is appended.
+  std::size_t lost() const { return lost_; }
+  bool writable() const { return file_.get() >= 0; }
+  // Bytes.
+  std::size_t size() const { return size_; }
+
+  // `text` has no newline. Not there after an error, unless taking it away failed as well.
+  Result<void> append(std::string_view text, bool synced);
+  // Takes away, synced, the line that was appended last; once.
+  Result<void> take_back();
+
+ private:
+  ChangeLog(std::filesystem::path path, Descriptor file, std::uint64_t seed)
+      : path_(std::move(path)), file_(std::move(file)), sum_(seed) {}
+  std::string_view take_lines(std::string_view text);
+  Result<void> cut(std::size_t size);
+
+  std::filesystem::path path_;
+  Descriptor file_;
+  std::vector<std::string> lines_;
+  std::size_t lost_ = 0;
+  std::size_t size_ = 0;
+  std::uint64_t sum_ = 0;
+  std::size_t size_before_ = 0;
+  std::uint64_t sum_before_ = 0;
+};
+
+}  // namespace fwctl
