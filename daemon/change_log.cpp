@@ -1,9 +1,11 @@
 #include "daemon/change_log.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "rules/digest.h"
@@ -26,15 +28,12 @@ Result<void> ChangeLog::create(const std::filesystem::path& path) {
 Result<ChangeLog> ChangeLog::open(const std::filesystem::path& path, std::uint64_t seed) {
   const auto text = read_file(path);
   if (!text) return tl::unexpected(text.error());
-  Descriptor file(*text ? ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW) : -1);
-  if (*text && file.get() < 0) return failed("open", path.string());
-  ChangeLog log(path, std::move(file), seed);
+  ChangeLog log(path, seed);
   if (!*text) return log;
   const auto rest = log.take_lines(**text);
   log.lost_ = static_cast<std::size_t>(std::ranges::count(rest, '\n'));
-  if (log.lost_ > 0)
-    log.file_ = Descriptor();
-  else if (!rest.empty())
+  log.writable_ = log.lost_ == 0;
+  if (log.writable_ && !rest.empty())
     if (auto whole = log.cut(log.size_); !whole) return tl::unexpected(whole.error());
   return log;
 }
@@ -54,11 +53,24 @@ std::string_view ChangeLog::take_lines(std::string_view text) {
   }
 }
 
+// Opened each time: what is at that path is what a start will find.
+Result<Descriptor> ChangeLog::writing() const {
+  Descriptor file(::open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (file.get() < 0) return failed("open", path_.string(), errno == ENOENT ? ESTALE : errno);
+  return file;
+}
+
 Result<void> ChangeLog::append(std::string_view text, bool synced) {
   const std::uint64_t sum = digest(text, sum_);
   const std::string line = hex(sum) + " " + std::string(text) + "\n";
-  auto written = write_at(file_.get(), size_, line, path_.native());
-  if (written && synced && ::fdatasync(file_.get()) != 0) written = failed("sync", path_.string());
+  const auto file = writing();
+  if (!file) return tl::unexpected(file.error());
+  struct stat status{};
+  if (::fstat(file->get(), &status) != 0) return failed("examine", path_.string());
+  if (status.st_size != static_cast<off_t>(size_))
+    return failed("append to", path_.string(), ESTALE);
+  auto written = write_at(file->get(), size_, line, path_.native());
+  if (written && synced && ::fdatasync(file->get()) != 0) written = failed("sync", path_.string());
   if (!written) {
     static_cast<void>(cut(size_));
     return written;
@@ -77,9 +89,11 @@ Result<void> ChangeLog::take_back() {
 }
 
 Result<void> ChangeLog::cut(std::size_t size) {
-  if (::ftruncate(file_.get(), static_cast<off_t>(size)) != 0)
+  const auto file = writing();
+  if (!file) return tl::unexpected(file.error());
+  if (::ftruncate(file->get(), static_cast<off_t>(size)) != 0)
     return failed("shorten", path_.string());
-  if (::fdatasync(file_.get()) != 0) return failed("sync", path_.string());
+  if (::fdatasync(file->get()) != 0) return failed("sync", path_.string());
   return {};
 }
 

@@ -28,25 +28,26 @@ class ChangeLog {
   const std::vector<std::string>& lines() const { return lines_; }
   // Whole lines behind, or in the place of, one that does not count: then nothing more is appended.
   std::size_t lost() const { return lost_; }
-  bool writable() const { return file_.get() >= 0; }
+  bool writable() const { return writable_; }
   // Bytes.
   std::size_t size() const { return size_; }
 
-  // `text` has no newline. Not there after an error, unless taking it away failed as well.
+  // `text` has no newline. Not there after an error, unless taking it away failed as well. ESTALE:
+  // the file is not as it was left; another folder may be mounted there now.
   Result<void> append(std::string_view text, bool synced);
   // Takes away, synced, the line that was appended last; once.
   Result<void> take_back();
 
  private:
-  ChangeLog(std::filesystem::path path, Descriptor file, std::uint64_t seed)
-      : path_(std::move(path)), file_(std::move(file)), sum_(seed) {}
+  ChangeLog(std::filesystem::path path, std::uint64_t seed) : path_(std::move(path)), sum_(seed) {}
   std::string_view take_lines(std::string_view text);
+  Result<Descriptor> writing() const;
   Result<void> cut(std::size_t size);
 
   std::filesystem::path path_;
-  Descriptor file_;
   std::vector<std::string> lines_;
   std::size_t lost_ = 0;
+  bool writable_ = false;
   std::size_t size_ = 0;
   std::uint64_t sum_ = 0;
   std::size_t size_before_ = 0;

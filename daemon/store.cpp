@@ -100,15 +100,20 @@ bool inside_a_character(std::string_view text, std::size_t at) {
   return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U;
 }
 
+std::size_t same_beginning(std::string_view a, std::string_view b) {
+  constexpr std::size_t block = 4096;  // compared at once
+  const std::size_t shorter = std::min(a.size(), b.size());
+  std::size_t at = 0;
+  while (shorter - at >= block && a.substr(at, block) == b.substr(at, block)) at += block;
+  while (at < shorter && a[at] == b[at]) ++at;
+  return at;
+}
+
 std::string encode_change(const Generation& next, const Generation& before) {
   const std::string_view old_text = before.sources.added.text;
   const std::string_view new_text = next.sources.added.text;
   const std::size_t shorter = std::min(old_text.size(), new_text.size());
-  auto at = static_cast<std::size_t>(
-      std::mismatch(old_text.begin(), old_text.begin() + static_cast<std::ptrdiff_t>(shorter),
-                    new_text.begin())
-          .first -
-      old_text.begin());
+  std::size_t at = same_beginning(old_text, new_text);
   while (at > 0 && (inside_a_character(old_text, at) || inside_a_character(new_text, at))) --at;
   std::size_t same = 0;  // bytes behind the change
   while (same < shorter - at &&
@@ -245,6 +250,7 @@ Result<void> Store::append(const Generation& next, const Generation& before) {
                     tail_->log->writable() && tail_->lines < most_lines &&
                     tail_->log->size() < most_bytes && differ_in_rules_only(next, before);
   auto done = line ? append_line(next, before) : append_file(next);
+  if (!done && line && done.error().code == ESTALE) done = append_file(next);
   if (!done) return done;
   settled_before_ = std::exchange(settled_, false);
   highest_ = std::max(highest_, next.number);

@@ -554,8 +554,10 @@ class Daemon:
         return self.call("Show", what="policy")["text"]
 
     def files(self, *directories):
-        """Relative path → content, of the configuration and the state directory."""
-        return {str(path.relative_to(self.lab.directory)): path.read_bytes()
+        """Relative path → content, of the configuration and the state directory. Without the note
+        that files are safe on disk, which comes a second after a change."""
+        settled = re.compile(rb'^[0-9a-f]{16} \{"settled":\d+\}\n', re.MULTILINE)
+        return {str(path.relative_to(self.lab.directory)): settled.sub(b"", path.read_bytes())
                 for directory in directories or (self.config, self.state)
                 for path in sorted(directory.rglob("*")) if path.is_file()}
 

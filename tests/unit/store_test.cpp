@@ -256,6 +256,19 @@ TEST_F(StoreTest, EveryDamageOfALogIsNoticed) {
   }
 }
 
+// As where another file system was mounted over the folder.
+TEST_F(StoreTest, ALogThatIsNotAsItWasLeftIsNotAppendedTo) {
+  for (const auto* left : {"", "other\n"}) {
+    keep(newest_.number + 1);
+    const auto log = "state/changes-" + std::to_string(newest_.number);
+    folder_.write(log, left);
+    if (*left == '\0') std::filesystem::remove(folder_.path() / log);
+    change("# a\n");
+    EXPECT_TRUE(folder_.has("state/generation-" + std::to_string(newest_.number)));
+    EXPECT_EQ(kept_anew()[0].sources.added.text, "# a\n");
+  }
+}
+
 // A log belongs to its generation.
 TEST_F(StoreTest, ALogOfAnotherGenerationIsNotTaken) {
   keep(1);
