@@ -8,6 +8,7 @@
 
 #include "daemon/protocol/message.h"
 #include "rules/ascii.h"
+#include "rules/moment.h"
 #include "rules/nearest.h"
 #include "rules/number.h"
 
@@ -23,6 +24,7 @@ constexpr std::string_view examples =
     "  fwctl enable                            put it in force, also after a reboot\n"
     "  fwctl ports                             what listens here, and who can reach it\n"
     "  fwctl explain 3000/tcp from 192.0.2.7   what becomes of it, and by which rule\n"
+    "  fwctl trace from 192.0.2.7              what becomes of what really comes from there\n"
     "Exit codes: 0 done or already so, 1 refused or failed, 2 wrong usage, 3 no permission, 4 no "
     "daemon";
 
@@ -48,6 +50,12 @@ constexpr std::string_view question_grammar =
     "fwctl explain WHAT [in|out|routed] [on INTERFACE] [from ADDRESS [port PORT]] [to ADDRESS]\n"
     "WHAT        3000/tcp   80   ssh   icmp echo   icmpv6 128   esp\n"
     "What is left out may be anything; the answer says where it matters.";
+
+constexpr std::string_view trace_grammar =
+    "fwctl trace [-a] [-n N] [--for TIME] [WHAT] [in|out|routed] [on INTERFACE]\n"
+    "            [from ADDRESS [port PORT]] [to ADDRESS]\n"
+    "WHAT        3000/tcp   80   ssh   icmp echo   icmpv6 128   esp\n"
+    "What is left out may be anything. No more than some packets a second are picked.";
 
 CLI::Validator one_of(std::vector<std::string> words) {
   return {[words = std::move(words)](const std::string& text) {
@@ -285,8 +293,35 @@ class CommandLine {
     log->add_option("-n,--lines", arguments_.lines, "How many entries, the newest; 20 if left out")
         ->check(CLI::NonNegativeNumber)
         ->type_name("N");
+    add_trace();
     rule_command("explain", "Say what becomes of a packet, and by which rule", Verb::explain)
         ->footer(std::string(question_grammar));
+  }
+
+  // Its options stand anywhere among the words.
+  void add_trace() {
+    CLI::App* trace =
+        command("trace", "Show live packets, and what the kernel does with them", Verb::trace);
+    trace->add_option("WHAT", arguments_.words, "As for explain; all that comes in if left out")
+        ->type_name("");
+    trace->add_flag("-a,--all", arguments_.connections,
+                    "Of TCP not only what begins a connection, but all packets");
+    trace->add_option("-n,--count", arguments_.packets, "Stop after so many packets")
+        ->check(CLI::PositiveNumber)
+        ->type_name("N");
+    trace
+        ->add_option_function<std::string>(
+            "--for",
+            [this](const std::string& text) { arguments_.seconds = parse_span(text)->count(); },
+            "How long, as 30s or 5m: at most 10m, 60s if left out")
+        ->check(CLI::Validator(
+            [](const std::string& text) {
+              return parse_span(text) ? std::string()
+                                      : "'" + text + "' is no span of time, as 30s or 5m";
+            },
+            ""))
+        ->type_name("TIME");
+    trace->footer(std::string(trace_grammar));
   }
 
   // ufw's words for what it calls applications.

@@ -21,6 +21,7 @@ enum class Verb : std::uint8_t {
   ports,
   explain,
   log,
+  trace,
   enable,
   disable,
   check,
@@ -50,6 +51,9 @@ struct Arguments {
   std::string direction;           // of default
   bool verbose = false;            // of status
   bool follow = false;             // of log
+  bool connections = false;        // of trace
+  std::int64_t packets = 0;        // of trace; 0: no bound
+  std::int64_t seconds = 60;       // of trace
   std::int64_t lines = 20;         // of log
   bool force = false;              // don't ask
   bool dry_run = false;

@@ -91,6 +91,8 @@ class Session {
                     [this](const Json& reply) { return render_explanations(reply, style_); });
       case Verb::log:
         return log();
+      case Verb::trace:
+        return trace();
       case Verb::show:
         return show("Show", {{"what", arguments_.what}}, [](const Json& reply) {
           const auto text = reply.at("text").get<std::string>();
@@ -245,6 +247,14 @@ class Session {
     };
     const Json parameters{{"count", arguments_.lines}};
     return arguments_.follow ? follow("Log", parameters, render) : show("Log", parameters, render);
+  }
+
+  int trace() {
+    Json parameters{{"question", arguments_.words}, {"seconds", arguments_.seconds}};
+    if (arguments_.connections) parameters["connections"] = true;
+    if (arguments_.packets > 0) parameters["count"] = arguments_.packets;
+    return follow("Trace", std::move(parameters),
+                  [this](const Json& reply) { return render_trace(reply, style_); });
   }
 
   bool ask(const std::string& question) const {

@@ -17,6 +17,8 @@ std::string render_ports(const protocol::Json& reply, const Processes& processes
 std::string render_explanations(const protocol::Json& reply, const Style& style);
 // A reply of Log: a line an entry.
 std::string render_log(const protocol::Json& reply, const Style& style);
+// A reply of Trace: a block a packet.
+std::string render_trace(const protocol::Json& reply, const Style& style);
 // Replies of Services: as a table, and at length.
 std::string render_service_list(const protocol::Json& reply, const Style& style);
 std::string render_services(const protocol::Json& reply);

@@ -24,9 +24,6 @@ std::string word_for(const std::array<std::pair<std::string_view, std::string_vi
   return name;
 }
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 4> participles{
-    {{"allow", "allowed"}, {"deny", "denied"}, {"reject", "rejected"}, {"limit", "limited"}}};
-
 constexpr std::array<std::pair<std::string_view, std::string_view>, 6> conditions{
     {{"family", "address family"},
      {"outInterface", "outgoing interface"},
@@ -81,8 +78,8 @@ class Explanation {
  private:
   std::string painted(const Json& entry) const {
     const std::string verdict = string_at(entry, "verdict");
-    const std::string word = entry.contains("to") ? "sent on to " + string_at(entry, "to")
-                                                  : word_for(participles, verdict);
+    const std::string word =
+        entry.contains("to") ? "sent on to " + string_at(entry, "to") : participle(verdict);
     return style_.paint(tint_of(verdict), word);
   }
 

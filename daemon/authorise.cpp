@@ -19,6 +19,8 @@ constexpr std::array table{
     MethodRole{"org.fwctl.Firewall.Sets", Role::look},
     MethodRole{"org.fwctl.Firewall.Log", Role::look},
 
+    // It puts rules into the kernel, and shows whose packets come and go.
+    MethodRole{"org.fwctl.Firewall.Trace", Role::change},
     MethodRole{"org.fwctl.Firewall.Add", Role::change},
     MethodRole{"org.fwctl.Firewall.Delete", Role::change},
     MethodRole{"org.fwctl.Firewall.SetDefault", Role::change},

@@ -67,6 +67,11 @@ std::optional<std::string> text_of(const policy::Sources& sources,
   return {};
 }
 
+bool deletes_table(const nft::Changes& changes) {
+  return std::ranges::any_of(
+      changes, [](const auto& change) { return std::holds_alternative<nft::DeleteTable>(change); });
+}
+
 std::string object_of(const nft::Change& change) {
   return std::visit(
       Overloaded{
@@ -196,7 +201,7 @@ std::vector<std::string> Firewall::forwarding_problems() const {
 Result<Firewall::Look> Firewall::look() {
   Look out;
   if (!current_.enabled) return out;
-  const auto ruleset = kernel_.read();
+  const auto ruleset = read_kernel();
   if (!ruleset && ruleset.error().code != EBADMSG) return tl::unexpected(ruleset.error());
   out.drifted = drifted_ || !ruleset || *ruleset != loaded_;
   if (!ruleset || !*ruleset) return out;
@@ -309,6 +314,7 @@ tl::expected<nft::Plan, Failure> Firewall::load(const std::optional<nft::Ruleset
     if (std::exchange(drifted_, false)) note_restored();
     foreign_ = false;
     loaded_ = wanted ? std::optional(plan.result) : std::nullopt;
+    if (deletes_table(plan.changes)) traces_.clear();
   } else if (!plan.prepare.empty()) {
     take_back();
   }
@@ -326,11 +332,21 @@ void Firewall::take_back() {
   loaded_ = was_empty ? std::nullopt : std::optional(std::move(rest.result));
 }
 
+// A trace that somebody else touched is no longer ours: what is left of it is a change of theirs.
+Result<std::optional<nft::Ruleset>> Firewall::read_kernel() {
+  auto ruleset = kernel_.read();
+  if (!ruleset) return ruleset;
+  std::erase_if(traces_, [&](const nft::Chain& trace) {
+    return !*ruleset || std::erase((*ruleset)->chains, trace) == 0;
+  });
+  return ruleset;
+}
+
 Result<void> Firewall::look_again() {
   const auto revision = kernel_.revision();
   if (!revision) return tl::unexpected(revision.error());
   if (*revision == revision_) return {};
-  auto now = kernel_.read();
+  auto now = read_kernel();
   if (!now && now.error().code != EBADMSG) return tl::unexpected(now.error());
   revision_ = *revision;
   if (now && !foreign_ && *now == loaded_) return {};
@@ -824,6 +840,38 @@ Result<void> Firewall::settle() {
     if (auto synced = sync_file(path); !synced) return synced;
   store_.settle();
   return {};
+}
+
+// --- traces ---
+
+tl::expected<void, Failure> Firewall::begin_trace(const nft::Chain& chain) {
+  if (!current_.enabled)
+    return tl::unexpected(
+        Failure(Refused{"the firewall is not in force: every packet passes ('fwctl enable')"}));
+  if (const auto healed = heal(); !healed) return tl::unexpected(Failure(healed.error()));
+  nft::Changes changes{nft::AddChain{{.name = chain.name, .hook = chain.hook}}};
+  for (const auto& rule : chain.rules) changes.emplace_back(nft::AddRule{chain.name, rule});
+  if (const auto applied = kernel_.apply(changes); !applied)
+    return tl::unexpected(explain(applied.error(), changes, *policy_, current_.sources));
+  traces_.push_back(chain);
+  if (const auto revision = kernel_.revision()) revision_ = *revision;
+  return {};
+}
+
+void Firewall::end_trace(const std::string& name) {
+  if (!tracing(name)) return;
+  // What another program did until now stays to be seen.
+  const auto before = kernel_.revision();
+  const bool known = before && *before == revision_;
+  // Where this is refused the chain is gone already, or will be found to be none of ours.
+  static_cast<void>(kernel_.apply({nft::FlushChain{name}, nft::DeleteChain{name}}));
+  std::erase_if(traces_, [&](const nft::Chain& trace) { return trace.name == name; });
+  const auto after = kernel_.revision();
+  if (known && after) revision_ = *after;
+}
+
+bool Firewall::tracing(const std::string& name) const {
+  return std::ranges::find(traces_, name, &nft::Chain::name) != traces_.end();
 }
 
 // --- start ---

@@ -149,6 +149,16 @@ class Firewall {
   // The compiled policy as nftables text.
   std::string ruleset_text() const;
 
+  // A trace is a base chain of its own in our table that judges nothing and belongs to no
+  // generation: changes leave it where it is, and it is no change of the table by another program.
+  // It lasts until end_trace(), until the table goes or somebody else touches the chain, or until
+  // the next start(). One that is refused is refused whole.
+  tl::expected<void, Failure> begin_trace(const nft::Chain& chain);
+  void end_trace(const std::string& name);
+  bool tracing(const std::string& name) const;
+  // Our table as it was left, retired objects included, traces not; nullopt when there is none.
+  const std::optional<nft::Ruleset>& loaded() const { return loaded_; }
+
   // Removes from the kernel what earlier changes left behind for packets then under way, and makes
   // rules.yaml safe from a power loss. Call it at the start and when some time has passed since a
   // change; errors are harmless and it may be tried again.
@@ -201,6 +211,8 @@ class Firewall {
   void write_added(Candidate& candidate, const policy::Added& added) const;
   void note_restored();
   void take_back();
+  // What the kernel holds besides our traces; forgets those that are not there as they were made.
+  Result<std::optional<nft::Ruleset>> read_kernel();
   // Brings loaded_, foreign_ and drifted_ up to what is really there.
   Result<void> look_again();
   Result<bool> heal();
@@ -226,8 +238,9 @@ class Firewall {
   Diagnostics warnings_;                // of policy_
   std::optional<nft::Ruleset> loaded_;  // what is in the kernel, retired objects included
   bool foreign_ = false;                // what is in the kernel could not be read as ours
-  bool drifted_ = false;        // another program changed our table and it is not yet restored
-  std::uint32_t revision_ = 0;  // of the kernel when loaded_ was last known to be true
+  bool drifted_ = false;            // another program changed our table and it is not yet restored
+  std::uint32_t revision_ = 0;      // of the kernel when loaded_ was last known to be true
+  std::vector<nft::Chain> traces_;  // in the kernel besides loaded_
   std::vector<std::string> problems_;
 };
 

@@ -231,9 +231,11 @@ Service::Methods methods(Firewall& firewall) {
   };
 }
 
-Service::Streams streams(LogFeed& log) {
+Service::Streams streams(LogFeed& log, TraceFeed& trace) {
   return {
-      {"Log", [&](const Peer&, const Json& json, bool more) { return log.answer(json, more); }}};
+      {"Log", [&](const Peer&, const Json& json, bool more) { return log.answer(json, more); }},
+      {"Trace", [&](const Peer&, const Json& json, bool more) { return trace.answer(json, more); }},
+  };
 }
 
 }  // namespace fwctl

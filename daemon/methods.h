@@ -4,12 +4,13 @@
 #include "daemon/firewall.h"
 #include "daemon/log_feed.h"
 #include "daemon/service.h"
+#include "daemon/trace_feed.h"
 
 namespace fwctl {
 
 // `firewall` must outlive what is returned.
 Service::Methods methods(Firewall& firewall);
-// Those that stream. `log` must outlive it as well.
-Service::Streams streams(LogFeed& log);
+// Those that stream. Both must outlive what is returned.
+Service::Streams streams(LogFeed& log, TraceFeed& trace);
 
 }  // namespace fwctl

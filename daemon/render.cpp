@@ -107,13 +107,20 @@ Json written_members(const Firewall& firewall, const std::string& id, std::size_
           {"line", written.at.line}};
 }
 
-Json forward_members(const Firewall& firewall, const policy::CheckedForward& forward) {
-  const auto& written = firewall.policy().policy().forwards[forward.written];
-  return {{"rule", forward.id},
+template <typename Translation>
+Json translation_members(const Firewall& firewall, const std::string& id,
+                         const Translation& written) {
+  return {{"rule", id},
           {"because", policy::command_text(written)},
           {"file", firewall.sources().at(written.source).name},
-          {"line", written.at.line},
-          {"to", policy::target_text(written)}};
+          {"line", written.at.line}};
+}
+
+Json forward_members(const Firewall& firewall, const policy::CheckedForward& forward) {
+  const auto& written = firewall.policy().policy().forwards[forward.written];
+  Json json = translation_members(firewall, forward.id, written);
+  json["to"] = policy::target_text(written);
+  return json;
 }
 
 // Which rule it is, for people and for programs; null: the default.
@@ -173,7 +180,13 @@ Json explanation_json(const Firewall& firewall, const Explanation& explanation) 
 
 Json rule_members(const Firewall& firewall, const std::string& id) {
   if (id == compile::default_comment) return {{"because", "default"}};
-  if (const auto index = firewall.policy().find(id)) return written_members(firewall, id, *index);
+  const auto& policy = firewall.policy();
+  if (const auto index = policy.find(id)) return written_members(firewall, id, *index);
+  for (const auto& forward : policy.forwards())
+    if (forward.id == id) return forward_members(firewall, forward);
+  for (const auto& masquerade : policy.masquerades())
+    if (masquerade.id == id)
+      return translation_members(firewall, id, policy.policy().masquerades[masquerade.written]);
   Json json{{"rule", id}};
   if (const auto what = policy::baseline_description(id); !what.empty()) json["because"] = what;
   return json;

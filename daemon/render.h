@@ -9,8 +9,8 @@
 namespace fwctl {
 
 protocol::Json to_json(const Outcome& outcome);
-// The rule whose id the kernel said, as the members of Access that say which it is; only `rule` of
-// one that is no longer in force.
+// The rule, forward or masquerade whose id the kernel said, as the members of Access that say which
+// it is; only `rule` of one that is no longer in force.
 protocol::Json rule_members(const Firewall& firewall, const std::string& id);
 // The error reply for a change that did not happen.
 protocol::Reply to_reply(const Failure& failure);

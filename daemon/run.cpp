@@ -61,7 +61,7 @@ Result<void> stop_on_signals(sd_event* event) {
 }  // namespace
 
 Result<void> run(const Options& options, Firewall& firewall, const Service& service,
-                 Resolver::Answers& resolved, LogFeed& log) {
+                 Resolver::Answers& resolved, LogFeed& log, TraceFeed& trace) {
   sd_event* raw_event = nullptr;
   if (const int code = sd_event_default(&raw_event); code < 0)
     return failed("start", "the event loop", -code);
@@ -77,6 +77,7 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
   const auto collect_later = [&] { arm(collector.get(), collect_after); };
   collect_later();
   if (auto started = log.start(event.get()); !started) return started;
+  if (auto started = trace.start(event.get()); !started) return started;
   EndOfRules end_of_rules(firewall, collect_later);
   if (auto started = end_of_rules.start(event.get()); !started) return started;
   const auto watch = SurroundingsWatch::start(event.get(), resolved,
@@ -90,6 +91,7 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
   auto server =
       Server::create(event.get(), *listener, {}, [&](const Peer& peer, const protocol::Call& call) {
         const auto generation = firewall.generation();
+        trace.catch_up();
         auto answer = service.answer(peer, call);
         if (firewall.generation() != generation) {
           spdlog::info("generation {} by uid {} ({}): {}", firewall.generation(), peer.uid,

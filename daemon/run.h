@@ -6,6 +6,7 @@
 #include "daemon/options.h"
 #include "daemon/resolver.h"
 #include "daemon/service.h"
+#include "daemon/trace_feed.h"
 
 namespace fwctl {
 
@@ -13,6 +14,6 @@ namespace fwctl {
 // the policy is in force by then. The rules stay in the kernel when this returns. What host names
 // in rules mean is kept in `resolved`, where `firewall` finds it.
 Result<void> run(const Options& options, Firewall& firewall, const Service& service,
-                 Resolver::Answers& resolved, LogFeed& log);
+                 Resolver::Answers& resolved, LogFeed& log, TraceFeed& trace);
 
 }  // namespace fwctl

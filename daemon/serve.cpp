@@ -26,7 +26,9 @@ Result<void> serve(const Options& options, Kernel& kernel) {
   if (auto started = firewall.start(); !started) return started;
   for (const auto& problem : firewall.problems()) spdlog::warn("{}", problem);
   LogFeed log(firewall);
-  return run(options, firewall, Service(*access, methods(firewall), streams(log)), resolved, log);
+  TraceFeed trace(firewall);
+  return run(options, firewall, Service(*access, methods(firewall), streams(log, trace)), resolved,
+             log, trace);
 }
 
 }  // namespace fwctl

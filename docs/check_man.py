@@ -56,7 +56,9 @@ def flags(words):
 
 
 def arguments(words):
-    return {name for macro, name in zip(words, words[1:]) if macro == "Ar"}
+    """Those of the command, not of its options."""
+    return {name for before, macro, name in zip(["", *words], words[1:], words[2:])
+            if macro == "Ar" and before != "Fl"}
 
 
 class Comparison:

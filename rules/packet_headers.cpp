@@ -125,6 +125,15 @@ std::optional<PacketHeaders> decode_headers(std::string_view bytes) {
   }
 }
 
+std::optional<PacketHeaders> decode_headers(std::string_view header, std::string_view transport) {
+  auto alone = decode_headers(header);
+  if (!alone) return alone;
+  const bool v4 = alone->from.family() == Family::ipv4;
+  const std::size_t whole = v4 ? std::size_t{*Bytes(header).u8(0)} % 16 * 4 : ipv6_header;
+  if (header.size() != whole || (!v4 && is_extension(alone->protocol.number))) return alone;
+  return decode_headers(std::string(header) += transport);
+}
+
 std::string tcp_flag_names(std::uint8_t flags) {
   constexpr std::array<std::pair<std::uint8_t, std::string_view>, 6> names{{{tcp_urg, "URG"},
                                                                             {tcp_ack, "ACK"},

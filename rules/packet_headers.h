@@ -41,6 +41,9 @@ struct PacketHeaders {
 
 // `bytes` begins with the IP header. Nullopt when the addresses are not there, or it is no IP.
 std::optional<PacketHeaders> decode_headers(std::string_view bytes);
+// Where what follows the IP header and its extensions comes by itself. If the end of those is cut
+// off, it cannot be said what that is.
+std::optional<PacketHeaders> decode_headers(std::string_view header, std::string_view transport);
 
 // "SYN", "ACK FIN"; in the order in which the kernel's log has them.
 std::string tcp_flag_names(std::uint8_t flags);

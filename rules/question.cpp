@@ -65,11 +65,12 @@ struct Kind {
 class Reader : policy::WordReader {
  public:
   Reader(const policy::Command& command, const policy::ServiceTable& services,
-         const policy::Surroundings& surroundings, Diagnostics& diagnostics)
+         const policy::Surroundings& surroundings, bool open, Diagnostics& diagnostics)
       : WordReader(command.words, command.source, diagnostics),
         command_(command),
         services_(services),
         surroundings_(surroundings),
+        open_(open),
         routed_(std::ranges::find(command.words, "routed", &Word::text) != command.words.end()) {}
 
   std::optional<std::vector<Asked>> read() {
@@ -270,12 +271,12 @@ class Reader : policy::WordReader {
 
   // Makes one of "proto tcp" and "port 80", and holds them against each other.
   void settle() {
-    if (kinds_.empty() && !protocol_)
+    if (kinds_.empty() && !protocol_ && !open_)
       return complain(command_.whole,
                       "say what to ask about: a port (22/tcp), a service (ssh) or a protocol (icmp "
                       "echo, esp)");
-    if (kinds_.empty()) kinds_.push_back({.protocol = *protocol_});
-    const bool typed = kinds_.front().icmp_type.has_value();
+    if (kinds_.empty() && protocol_) kinds_.push_back({.protocol = *protocol_});
+    const bool typed = !kinds_.empty() && kinds_.front().icmp_type.has_value();
     if (protocol_ && !typed && kinds_.front().ports != all_ports) {
       if (!protocol_->has_ports())
         return complain(protocol_at_, "protocol " + protocol_->text() + " has no ports");
@@ -288,7 +289,9 @@ class Reader : policy::WordReader {
     if ((user_ || group_) && traffic_ != Traffic::outgoing)
       return complain(sender_at_,
                       "who sends a packet is known of what this host sends: ask with 'out'");
-    if (from_ports_ && !ports)
+    if (from_ports_ && kinds_.empty())
+      complain(from_ports_at_, "say of which protocol: proto tcp, or proto udp");
+    else if (from_ports_ && !ports)
       complain(from_ports_at_, "protocol " + kinds_.front().protocol.text() + " has no ports");
   }
 
@@ -299,6 +302,7 @@ class Reader : policy::WordReader {
   void check_families() {
     if (from_ && to_ && from_->family() != to_->family())
       return complain(command_.whole, "'from' and 'to' are of different families");
+    if (kinds_.empty()) return;
     const bool any = std::any_of(kinds_.begin(), kinds_.end(), [&](const Kind& kind) {
       return (kind.has(Family::ipv4) && possible(Family::ipv4)) ||
              (kind.has(Family::ipv6) && possible(Family::ipv6));
@@ -311,6 +315,9 @@ class Reader : policy::WordReader {
 
   std::vector<Asked> asked() const {
     std::vector<Asked> out;
+    if (kinds_.empty())
+      for (const auto family : {Family::ipv4, Family::ipv6})
+        if (possible(family)) out.push_back({.what = {}, .packets = packets({}, family)});
     for (const auto& kind : kinds_)
       for (const auto family : {Family::ipv4, Family::ipv6})
         if (kind.has(family) && possible(family))
@@ -340,6 +347,7 @@ class Reader : policy::WordReader {
   const policy::Command& command_;
   const policy::ServiceTable& services_;
   const policy::Surroundings& surroundings_;
+  bool open_;
   bool routed_;
   bool seen_traffic_ = false;
   bool seen_from_ = false;
@@ -379,7 +387,15 @@ std::optional<std::vector<Asked>> parse_question(const std::vector<std::string>&
                                                  const policy::Surroundings& surroundings,
                                                  Diagnostics& diagnostics) {
   const policy::Command command = policy::place(words);
-  return Reader(command, services, surroundings, diagnostics).read();
+  return Reader(command, services, surroundings, false, diagnostics).read();
+}
+
+std::optional<std::vector<Asked>> parse_open_question(const std::vector<std::string>& words,
+                                                      const policy::ServiceTable& services,
+                                                      const policy::Surroundings& surroundings,
+                                                      Diagnostics& diagnostics) {
+  const policy::Command command = policy::place(words);
+  return Reader(command, services, surroundings, true, diagnostics).read();
 }
 
 }  // namespace fwctl

@@ -40,4 +40,11 @@ std::optional<std::vector<Asked>> parse_question(const std::vector<std::string>&
                                                  const policy::Surroundings& surroundings,
                                                  Diagnostics& diagnostics);
 
+// The same without a WHAT too, and then of packets of any protocol: their `what` is empty, and
+// `packets.protocol` says nothing.
+std::optional<std::vector<Asked>> parse_open_question(const std::vector<std::string>& words,
+                                                      const policy::ServiceTable& services,
+                                                      const policy::Surroundings& surroundings,
+                                                      Diagnostics& diagnostics);
+
 }  // namespace fwctl

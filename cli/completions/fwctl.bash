@@ -55,7 +55,7 @@ _fwctl_question()
             _fwctl_words "any"
             ;;
         port) ;;
-        explain)
+        explain | trace)
             _fwctl_words "ssh smtp domain http ntp https icmp icmpv6 esp"
             ;;
         *)
@@ -95,7 +95,7 @@ _fwctl()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="allow deny reject limit route forward masquerade insert prepend delete default check apply diff reload show reset
-        enable disable status ports log explain app set logging"
+        enable disable status ports log trace explain app set logging"
     local options="--help --version --json --dry-run --color --socket"
     COMPREPLY=()
 
@@ -135,6 +135,7 @@ _fwctl()
     if [[ $cur == -* ]]; then
         [[ $command == app ]] && options+=" --add-new"
         [[ $command == log ]] && options+=" --follow --lines"
+        [[ $command == trace ]] && options+=" --all --count --for"
         [[ $command == delete || $command == reset ]] && options+=" --force"
         _fwctl_words "$options"
         return
@@ -146,7 +147,7 @@ _fwctl()
         allow | deny | reject)
             _fwctl_rule "$prev"
             ;;
-        explain)
+        explain | trace)
             _fwctl_question "$prev"
             ;;
         prepend)

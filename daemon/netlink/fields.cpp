@@ -42,6 +42,7 @@ constexpr std::array layouts{
     FieldLayout{Field::daddr_type, "daddr_type", Source::fib, NFT_FIB_RESULT_ADDRTYPE, 38, true},
     FieldLayout{Field::pkttype, "pkttype", Source::meta, NFT_META_PKTTYPE, 31, false},
     FieldLayout{Field::time, "time", Source::meta, NFT_META_TIME_NS, 43, true},
+    FieldLayout{Field::tcp_flags, "tcp_flags", Source::transport_header, 13, 15, false},
 };
 
 constexpr std::uint8_t icmpv6 = 58;

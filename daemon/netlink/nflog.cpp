@@ -1,18 +1,17 @@
 #include "daemon/nflog.h"
 
 #include <arpa/inet.h>
-#include <net/if.h>
 #include <netinet/in.h>  // before linux/netfilter.h
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_log.h>
 
-#include <array>
 #include <cstring>
 #include <utility>
 
 #include "daemon/netlink/attributes.h"
+#include "daemon/netlink/interface_name.h"
 #include "daemon/netlink/message.h"
 #include "daemon/netlink/socket.h"
 
@@ -20,6 +19,7 @@ namespace fwctl {
 namespace {
 
 using netlink::Attributes;
+using netlink::interface_name;
 using netlink::MessageWriter;
 using netlink::Socket;
 
@@ -44,13 +44,6 @@ std::string_view bytes_of(const T& value) {
 tl::unexpected<Error> not_read(std::uint16_t group, int code) {
   return failed("read", "NFLOG group " + std::to_string(group), code,
                 code == EPERM ? "another program reads it" : "");
-}
-
-std::string interface_name(std::optional<std::uint32_t> index) {
-  std::array<char, IF_NAMESIZE> name{};
-  if (!index || *index == 0) return {};
-  if (if_indextoname(*index, name.data()) == nullptr) return "if" + std::to_string(*index);
-  return name.data();
 }
 
 LoggedPacket::At place(const Attributes& attributes) {

@@ -12,6 +12,7 @@ namespace {
 constexpr std::uint8_t ipv4 = 2;
 constexpr std::uint8_t ipv6 = 10;
 constexpr std::uint8_t icmp = 1;
+constexpr std::uint8_t tcp = 6;
 constexpr std::uint8_t icmpv6 = 58;
 
 std::span<const Field> fields_of(const Statement& statement) {
@@ -115,6 +116,7 @@ class RuleText {
     return std::ranges::any_of(fields_of(next), [this](Field field) {
       if (field == Field::icmp_type) return protocol_ == icmp && family_ == ipv4;
       if (field == Field::icmpv6_type) return protocol_ == icmpv6 && family_ == ipv6;
+      if (field == Field::tcp_flags) return protocol_ == tcp;
       const bool port = field == Field::th_sport || field == Field::th_dport;
       return port && !transport_name(*protocol_).empty();
     });
@@ -185,6 +187,8 @@ class RuleText {
         return "meta pkttype";
       case Field::time:
         return "meta time";
+      case Field::tcp_flags:
+        return protocol_ == tcp ? "tcp flags" : "@th,104,8";
     }
     return {};
   }
@@ -205,7 +209,8 @@ class RuleText {
     if (!match.mask.empty())
       return field + masked_text(match.field, match.negated, match.value, match.mask);
     // Without an operator, nft takes these as bits of which one must be set.
-    const bool bits = match.field == Field::ct_state || match.field == Field::ct_status;
+    const bool bits = match.field == Field::ct_state || match.field == Field::ct_status ||
+                      match.field == Field::tcp_flags;
     const std::string_view equal = bits ? "== " : "";
     return field + std::string(match.negated ? "!= " : equal) +
            value_text(match.field, match.value);

@@ -21,6 +21,7 @@ std::size_t width(Field field) {
     case Field::icmp_type:
     case Field::icmpv6_type:
     case Field::pkttype:
+    case Field::tcp_flags:
       return 1;
     case Field::th_sport:
     case Field::th_dport:

@@ -47,6 +47,7 @@ enum class Field : std::uint8_t {
   daddr_type,          // fib daddr type: what the destination is to this host, 4 bytes, host order
   pkttype,             // meta pkttype: to whom the link brought it, 1 byte
   time,                // meta time, nanoseconds since 1970 UTC, 8 bytes, host order
+  tcp_flags,           // transport header + 13, bit mask, 1 byte, of TCP
 };
 
 // Bytes the field occupies in a register before padding to 4.

@@ -226,6 +226,8 @@ std::string value_text(Field field, std::string_view value) {
       return named(pkttypes, value);
     case Field::time:
       return utc(value);
+    case Field::tcp_flags:
+      return hexadecimal(static_cast<std::uint8_t>(value.front()));
   }
   return {};
 }
@@ -314,6 +316,8 @@ std::string_view type_name(Field field) {
       return "pkt_type";
     case Field::time:
       return "time";
+    case Field::tcp_flags:
+      return "tcp_flag";
   }
   return {};
 }

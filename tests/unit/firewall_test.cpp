@@ -1091,5 +1091,98 @@ TEST_F(FirewallTest, ContainersNeedForwardingWhereTheyHaveANetwork) {
   EXPECT_EQ(firewall_->forwarding_problems(), Words{});
 }
 
+// --- traces ---
+
+nft::Chain trace_chain(const std::string& name) {
+  return {
+      .name = name,
+      .hook =
+          nft::Hook{.point = nft::HookPoint::prerouting, .priority = -350, .policy_drop = false},
+      .comment = {},
+      .rules = {{.statements = {nft::Trace{}}, .comment = {}}}};
+}
+
+TEST_F(FirewallTest, ATraceIsNoChangeOfWhatIsInForce) {
+  start();
+  ASSERT_TRUE(enable());
+  const auto before = in_kernel();
+  ASSERT_TRUE(firewall_->begin_trace(trace_chain("trace-1")));
+  ASSERT_TRUE(firewall_->begin_trace(trace_chain("trace-2")));
+  EXPECT_EQ(in_kernel()->chains.size(), before->chains.size() + 2);
+  EXPECT_FALSE(firewall_->look()->drifted);
+  kernel_.fail_next_read(EIO);
+  ASSERT_TRUE(allow("22/tcp")) << "nobody else did anything: there is nothing to read";
+  static_cast<void>(kernel_.read());
+  EXPECT_FALSE(firewall_->look()->drifted);
+  EXPECT_NE(in_kernel()->find_chain("trace-1"), nullptr);
+  EXPECT_TRUE(firewall_->tracing("trace-1"));
+  firewall_->end_trace("trace-1");
+  firewall_->end_trace("trace-1");
+  EXPECT_EQ(in_kernel()->find_chain("trace-1"), nullptr);
+  EXPECT_NE(in_kernel()->find_chain("trace-2"), nullptr);
+  EXPECT_FALSE(firewall_->tracing("trace-1"));
+  EXPECT_FALSE(firewall_->look()->drifted);
+  EXPECT_TRUE(firewall_->problems().empty());
+}
+
+TEST_F(FirewallTest, ATraceThatAKilledDaemonLeftGoesWithTheStart) {
+  start();
+  ASSERT_TRUE(enable());
+  const auto before = in_kernel();
+  ASSERT_TRUE(firewall_->begin_trace(trace_chain("trace-1")));
+  const auto sent = kernel_.applied().size();
+  start();
+  EXPECT_EQ(in_kernel(), before);
+  ASSERT_EQ(kernel_.applied().size(), sent + 1);
+  EXPECT_EQ(nft::text(kernel_.applied().back()),
+            "flush chain inet fwctl trace-1\ndelete chain inet fwctl trace-1\n");
+  EXPECT_TRUE(firewall_->problems().empty());
+}
+
+TEST_F(FirewallTest, ATraceEndsWithTheTable) {
+  start();
+  EXPECT_FALSE(firewall_->begin_trace(trace_chain("trace-1"))) << "there is no table";
+  ASSERT_TRUE(enable());
+  ASSERT_TRUE(firewall_->begin_trace(trace_chain("trace-1")));
+  ASSERT_TRUE(firewall_->disable({.reason = "test"}));
+  EXPECT_FALSE(firewall_->tracing("trace-1"));
+  EXPECT_FALSE(in_kernel());
+  firewall_->end_trace("trace-1");
+  ASSERT_TRUE(enable());
+  EXPECT_FALSE(firewall_->look()->drifted);
+}
+
+TEST_F(FirewallTest, ATraceThatIsRefusedIsNotThere) {
+  start();
+  ASSERT_TRUE(enable());
+  const auto before = in_kernel();
+  kernel_.refuse_next(1, EOPNOTSUPP);
+  const auto begun = firewall_->begin_trace(trace_chain("trace-1"));
+  ASSERT_FALSE(begun);
+  EXPECT_NE(message(begun.error()).find("a rule of chain trace-1"), std::string::npos);
+  EXPECT_FALSE(firewall_->tracing("trace-1"));
+  EXPECT_EQ(in_kernel(), before);
+}
+
+TEST_F(FirewallTest, WhatAnotherProgramDoesDuringATraceIsSeen) {
+  start();
+  ASSERT_TRUE(enable());
+  const auto before = in_kernel();
+  ASSERT_TRUE(firewall_->begin_trace(trace_chain("trace-1")));
+  ASSERT_TRUE(kernel_.apply({nft::AddChain{{.name = "foreign"}}}));
+  firewall_->end_trace("trace-1");
+  EXPECT_TRUE(firewall_->look()->drifted);
+  ASSERT_TRUE(firewall_->reload({.reason = "test"}));
+  ASSERT_TRUE(firewall_->collect());
+  EXPECT_EQ(in_kernel(), before);
+
+  ASSERT_TRUE(firewall_->begin_trace(trace_chain("trace-2")));
+  ASSERT_TRUE(kernel_.apply({nft::FlushChain{"trace-2"}}));
+  EXPECT_TRUE(firewall_->look()->drifted) << "it is no longer as it was made";
+  EXPECT_FALSE(firewall_->tracing("trace-2"));
+  ASSERT_TRUE(firewall_->reload({.reason = "test"}));
+  EXPECT_EQ(in_kernel(), before);
+}
+
 }  // namespace
 }  // namespace fwctl

@@ -70,6 +70,7 @@ var steps = []step{
 	{"Sets", object{"name": "blokced"}, "Refused"},
 	{"Log", object{"count": 5}, ""},
 	{"Log", object{"count": -1}, "Refused"},
+	{"Trace", object{"question": []string{"22/tcp"}}, "Refused"}, // without more
 	{"EditSet", object{"action": "delete", "name": "blocked"}, ""},
 	{"Explain", object{"question": []string{"3000/tcp", "from", "203.0.113.9"}}, ""},
 	{"Explain", object{"question": []string{"icmp", "echo"}}, ""},
