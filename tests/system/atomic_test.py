@@ -59,14 +59,15 @@ rules:
     "  - allow: 5001/udp\n    from: 0.0.0.0/0\n  - allow: 5001/udp\n    from: \"::/0\"\n",
 )
 
-# Counts what reaches the server after connection tracking and before any verdict, in a table of its
-# own: what is missing behind it was dropped by the firewall and not by a queue on the way.
+# Counts what reaches the server before any verdict (mostly after connection tracking, which may drop as
+# well), in a table of its own: what is missing behind it was dropped by the firewall and not by a queue
+# on the way.
 WITNESS = """
 table inet witness {
     counter allowed4 {}
     counter allowed6 {}
     chain arrived {
-        type filter hook prerouting priority -190;
+        type filter hook prerouting priority %%d;
         meta nfproto ipv4 udp dport %d counter name allowed4
         meta nfproto ipv6 udp dport %d counter name allowed6
     }
@@ -89,10 +90,11 @@ table inet leaky {
 class Traffic:
     """The running sender and receiver, and the count of wrong verdicts."""
 
-    def __init__(self, laboratory):
+    def __init__(self, laboratory, witness=-190):
+        """`witness`: the priority at which is counted what arrives."""
         self._lab = laboratory
         laboratory.nft("delete", "table", "inet", "witness", check=False)
-        laboratory.nft("-f", "-", input=WITNESS)
+        laboratory.nft("-f", "-", input=WITNESS % witness)
         self._process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", TRAFFIC, "/run/netns/client", "/run/netns/server",
              lab.SERVER[4], lab.SERVER[6], str(ALLOWED), str(DENIED), str(RATE)],
@@ -179,6 +181,22 @@ class Atomic(lab.LabTest):
                 if port % 50 == 0:
                     verdict = "deny" if port % 100 else "reject"
                     connection.call("SetDefault", direction="routed", verdict=verdict)
+        figures = traffic.finish()
+        self.assertEqual(figures["passed"], 0)
+        self.assertEqual(figures["lost"], {"allowed4": 0, "allowed6": 0})
+
+    def test_no_wrong_verdict_while_traces_come_and_go(self):
+        self.start(POLICIES[1])
+        traffic = Traffic(self.lab, witness=-450)  # before the chains of traces
+        with lab.Varlink(self.daemon.socket) as changes:
+            for turn in range(SWAPS // 4):
+                with lab.Varlink(self.daemon.socket) as tracing:
+                    tracing.stream("Trace", question=[("in", "out")[turn % 2], "udp"])
+                    self.assertIn("seconds", tracing.receive()["parameters"])
+                    if turn % 10 == 0:
+                        changes.call("Add", rule=["allow", f"{10000 + turn}/tcp"])
+                    if turn % 10 == 4:  # what comes in; nothing goes out
+                        self.assertIn("trace", tracing.receive()["parameters"])
         figures = traffic.finish()
         self.assertEqual(figures["passed"], 0)
         self.assertEqual(figures["lost"], {"allowed4": 0, "allowed6": 0})

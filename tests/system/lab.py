@@ -421,8 +421,15 @@ class Varlink:
         self.socket.close()
 
     def send(self, method, **parameters):
-        method = method if "." in method else f"{INTERFACE}.{method}"
-        self.socket.sendall(json.dumps({"method": method, "parameters": parameters}).encode() + b"\0")
+        self._say({"parameters": parameters}, method)
+
+    def stream(self, method, **parameters):
+        """As send(), of a method that goes on behind its first reply."""
+        self._say({"parameters": parameters, "more": True}, method)
+
+    def _say(self, call, method):
+        call["method"] = method if "." in method else f"{INTERFACE}.{method}"
+        self.socket.sendall(json.dumps(call).encode() + b"\0")
 
     def receive(self):
         """The next reply as it stands; None when the peer closed."""

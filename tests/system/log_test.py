@@ -150,8 +150,7 @@ class Log(lab.LabTest):
     def test_a_follower_who_does_not_read_costs_others_nothing(self):
         self.begin("high")
         with lab.Varlink(self.daemon.socket) as silent:
-            message = {"method": f"{lab.INTERFACE}.Log", "parameters": {"count": 0}, "more": True}
-            silent.socket.sendall(json.dumps(message).encode() + b"\0")
+            silent.stream("Log", count=0)
             self.assertEqual(silent.receive(), {"parameters": {"entries": []}, "continues": True})
             with lab.inside("client"):
                 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

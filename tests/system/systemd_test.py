@@ -229,6 +229,14 @@ class Booted(unittest.TestCase):
         self.assertIn("to 192.0.2.9:9999 out eth0, by rule 2, deny out log 9999/udp",
                       self.machine("fwctl", "log").stdout)
 
+    def test_a_trace_works_in_the_sandbox(self):
+        self.machine("fwctl", "enable")
+        done = self.machine("bash", "-c", "fwctl trace -n 1 9999/udp on lo --for 20s >/trace 2>&1 & "
+                            "until grep -q . /trace || ! kill -0 $!; do :; done; "
+                            "echo x >/dev/udp/127.0.0.1/9999; wait; cat /trace")
+        self.assertRegex(done.stdout, r"udp 127\.0\.0\.1:\d+ to 127\.0\.0\.1:9999 in lo: allowed\n"
+                                      r"  allowed by 'loopback', which is always there: ")
+
     def test_the_daemon_has_no_more_power_than_it_needs(self):
         pid = self.machine.show("fwctld.service", "MainPID")
         status = dict(line.split(":\t", 1) for line in
@@ -248,7 +256,8 @@ class Booted(unittest.TestCase):
         self.machine("fwctl", "enable")
         member = ("setpriv", "--reuid=65534", "--regid=65534", "--groups", "fwctl")
         self.machine(*member, "fwctl", "status")
-        self.assertEqual(self.machine(*member, "fwctl", "disable", check=False).returncode, 3)
+        for words in (("disable",), ("trace", "--for", "1s")):
+            self.assertEqual(self.machine(*member, "fwctl", *words, check=False).returncode, 3)
 
 
 class Units(unittest.TestCase):
