@@ -370,12 +370,14 @@ class CommandLine {
       to->add_option("ADDRESS", arguments_.words, description)->required()->type_name("");
     };
     const std::string address = "192.0.2.7, 10.0.0.0/8, 10.0.0.1-10.0.0.9, ...";
+    const std::string ending = "; behind them, 'for 2h' or 'until 2026-11-22T18:00:00Z'";
     add("list", "List all sets", Verb::set_list);
     add("show", "Show what is in one", Verb::set_show);
-    add_addresses(add("add", "Put addresses into a set, new or there", Verb::set_edit), address);
+    add_addresses(add("add", "Put addresses into a set, new or there", Verb::set_edit),
+                  address + ending);
     add_addresses(add("remove", "Take addresses out of a set", Verb::set_edit), address);
     add_addresses(add("replace", "Give a set new addresses for all it has", Verb::set_edit),
-                  "As for add, or a file with one a line; - for standard input");
+                  "As for add, or a file with one a line, - for standard input" + ending);
     add("delete", "Remove a set that no rule names", Verb::set_edit);
   }
 

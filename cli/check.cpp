@@ -56,7 +56,7 @@ int check_files(const Arguments& arguments) {
   const auto left = left_to_the_daemon(names);
   const auto policy = policy::check(parsed, *sources, std::move(services.table), diagnostics);
   if (policy) {
-    const auto ended = policy::ended_rules(policy->policy(), *sources, now());
+    const auto ended = policy::ended(policy->policy(), *sources, now());
     diagnostics.insert(diagnostics.end(), ended.begin(), ended.end());
   }
   diagnostics.insert(diagnostics.end(), services.warnings.begin(), services.warnings.end());

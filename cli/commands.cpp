@@ -285,11 +285,14 @@ class Session {
     return change("Delete", selection);
   }
 
-  // Where `set replace` is given one word that is no address, it is a file of addresses.
+  // Where `set replace` is given one word that is no address, it is a file of addresses. When they
+  // end may stand behind it.
   bool names_a_file() const {
-    return arguments_.what == "replace" && arguments_.words.size() == 1 &&
-           arguments_.words.front().find(',') == std::string::npos &&
-           !policy::parse_address_range(arguments_.words.front());
+    const auto& words = arguments_.words;
+    const bool alone =
+        words.size() == 1 || (words.size() > 1 && (words[1] == "for" || words[1] == "until"));
+    return arguments_.what == "replace" && alone && words.front().find(',') == std::string::npos &&
+           !policy::parse_address_range(words.front());
   }
 
   int edit_set() {
@@ -303,6 +306,8 @@ class Session {
       if (!diagnostics.empty()) return refuse(diagnostics);
       Json addresses = Json::array();
       for (const auto& range : ranges) addresses.push_back(range.text());
+      for (std::size_t index = 1; index < arguments_.words.size(); ++index)
+        addresses.push_back(arguments_.words[index]);
       parameters["addresses"] = std::move(addresses);
     }
     return change("EditSet", std::move(parameters));

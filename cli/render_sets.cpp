@@ -1,5 +1,6 @@
 #include "cli/render.h"
 #include "cli/table.h"
+#include "rules/moment.h"
 
 namespace fwctl::cli {
 namespace {
@@ -10,6 +11,11 @@ std::string rules_of(const Json& set) {
   std::string out;
   for (const auto& rule : set.at("rules")) out += (out.empty() ? "" : ", ") + rule.dump();
   return out;
+}
+
+std::string time_left(const Json& entry) {
+  const std::chrono::seconds left(entry.at("secondsLeft").get<std::int64_t>());
+  return left.count() == 0 ? "ended" : "ends in " + span_text(left);
 }
 
 // Where a set comes from.
@@ -40,6 +46,8 @@ std::string render_sets(const Json& reply) {
     const auto rules = rules_of(set);
     if (!rules.empty()) out += "# named by rules " + rules + "\n";
     for (const auto& address : set.at("addresses")) out += address.get<std::string>() + "\n";
+    for (const auto& entry : set.at("temporary"))
+      out += entry.at("address").get<std::string>() + "  # " + time_left(entry) + "\n";
   }
   return out;
 }

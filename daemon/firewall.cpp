@@ -38,6 +38,10 @@ std::string for_file_name(Time time) {
   return text;
 }
 
+// An element of a set ends in the kernel by a clock of its own: so much before and after, it may be
+// there or not.
+constexpr auto around_an_end = std::chrono::seconds(2);
+
 template <typename... Handlers>
 struct Overloaded : Handlers... {
   using Handlers::operator()...;
@@ -203,7 +207,7 @@ Result<Firewall::Look> Firewall::look() {
   if (!current_.enabled) return out;
   const auto ruleset = read_kernel();
   if (!ruleset && ruleset.error().code != EBADMSG) return tl::unexpected(ruleset.error());
-  out.drifted = drifted_ || !ruleset || *ruleset != loaded_;
+  out.drifted = drifted_ || !ruleset || !is_loaded(*ruleset);
   if (!ruleset || !*ruleset) return out;
   const auto count = [&](const std::string& id, const nft::Counter& counter) {
     out.hits[id].packets += counter.packets;
@@ -221,7 +225,9 @@ Result<Firewall::Look> Firewall::look() {
 }
 
 std::string Firewall::ruleset_text() const {
-  return nft::text(compile::compile(*policy_));
+  auto ruleset = compile::compile(*policy_);
+  nft::remove_ended(ruleset, now());
+  return nft::text(ruleset, now());
 }
 
 // --- the transaction ---
@@ -252,6 +258,7 @@ std::optional<nft::Ruleset> Firewall::wanted(const policy::CheckedPolicy& policy
                                              const Generation& generation) {
   if (!generation.enabled) return {};
   nft::Ruleset ruleset = compile::compile(policy);
+  nft::remove_ended(ruleset, now());
   nft::Chain marker{
       .name = std::string(nft::marker_chain), .comment = generation.marker(), .rules = {}};
   const auto place =
@@ -305,6 +312,7 @@ tl::expected<nft::Plan, Failure> Firewall::load(const std::optional<nft::Ruleset
                                                 const policy::Sources& sources) {
   // Another program may have changed our table: what is planned starts from what is really there.
   if (const auto looked = look_again(); !looked) return tl::unexpected(Failure(looked.error()));
+  forget_ended();
   nft::Plan plan = plan_for(wanted, version);
   if (const auto prepared = kernel_.apply(plan.prepare); !prepared)
     return tl::unexpected(explain(prepared.error(), plan.prepare, policy, sources));
@@ -342,6 +350,20 @@ Result<std::optional<nft::Ruleset>> Firewall::read_kernel() {
   return ruleset;
 }
 
+void Firewall::forget_ended() {
+  if (loaded_) nft::remove_ended(*loaded_, now() - around_an_end);
+}
+
+bool Firewall::is_loaded(const std::optional<nft::Ruleset>& seen) const {
+  if (seen == loaded_) return true;
+  if (!seen || !loaded_) return false;
+  auto is = *seen;
+  auto was = *loaded_;
+  const Time soon = now() + around_an_end;
+  const bool ended = nft::remove_ended(was, soon);
+  return (nft::remove_ended(is, soon) || ended) && is == was;
+}
+
 Result<void> Firewall::look_again() {
   const auto revision = kernel_.revision();
   if (!revision) return tl::unexpected(revision.error());
@@ -349,7 +371,7 @@ Result<void> Firewall::look_again() {
   auto now = read_kernel();
   if (!now && now.error().code != EBADMSG) return tl::unexpected(now.error());
   revision_ = *revision;
-  if (now && !foreign_ && *now == loaded_) return {};
+  if (now && !foreign_ && is_loaded(*now)) return {};
   foreign_ = !now;
   loaded_ = now ? std::move(*now) : std::nullopt;
   drifted_ = true;
@@ -439,7 +461,7 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
   if (candidate.only_news) {
     leave_out_known(outcome.warnings);
   } else {
-    const auto ended = policy::ended_rules(policy->policy(), candidate.sources, request.now);
+    const auto ended = policy::ended(policy->policy(), candidate.sources, request.now);
     outcome.warnings.insert(outcome.warnings.end(), ended.begin(), ended.end());
   }
   if (candidate.enabled && !request.refresh) {
@@ -633,6 +655,10 @@ std::optional<Time> Firewall::next_end() const {
   for (const auto& rule : policy_->policy().rules)
     if (rule.layer != policy::Layer::managed && rule.until && (!next || *rule.until < *next))
       next = rule.until;
+  for (const auto& set : policy_->policy().sets)
+    if (set.source == current_.sources.managed.size())
+      for (const auto& [range, until] : set.temporary)
+        if (const Time then = until + around_an_end; !next || then < *next) next = then;
   return next;
 }
 
@@ -667,9 +693,9 @@ Change Firewall::set_logging(policy::Logging level, const Request& request) {
 }
 
 Change Firewall::edit_set(policy::SetAction action, const std::string& name,
-                          const std::vector<std::string>& addresses, const Request& request) {
+                          const std::vector<std::string>& words, const Request& request) {
   Diagnostics diagnostics;
-  const auto wanted = policy::parse_set_edit(action, name, addresses, diagnostics);
+  const auto wanted = policy::parse_set_edit(action, name, words, request.now, diagnostics);
   if (!wanted) return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
   if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
   const auto added = policy::parse(current_.sources, diagnostics).added;
@@ -799,10 +825,10 @@ tl::expected<Firewall::ResetOutcome, Failure> Firewall::reset(const Request& req
   const bool keep =
       !fallback() && !text->value_or("").empty() && **text != policy::yaml_text(policy::Added{});
   if (keep) {
-    const std::string stamp = for_file_name(request.now);
-    result.kept = path + "." + stamp;
+    const std::string stamped = path + "." + for_file_name(request.now);
+    result.kept = stamped;
     for (int copy = 2; ::access(result.kept.c_str(), F_OK) == 0; ++copy)
-      result.kept = path + "." + stamp + "-" + std::to_string(copy);
+      result.kept = stamped + "-" + std::to_string(copy);
     if (!request.dry_run)
       if (auto written = write_synced(result.kept, **text, for_everyone); !written)
         return tl::unexpected(Failure(written.error()));

@@ -96,16 +96,17 @@ class Firewall {
   // `words` is a rule, or a forward or masquerade, as typed. `place` is of rules only.
   Change add(const std::vector<std::string>& words, policy::Place place, const Request& request);
   Change remove(const std::vector<std::string>& selection, const Request& request);
-  // Takes the rules that fwctl added and that have ended by `request.now` out of rules.yaml. The
-  // kernel has kept to their end by itself.
+  // Takes the rules and the entries of sets that fwctl added and that have ended by `request.now`
+  // out of rules.yaml. The kernel has kept to their end by itself.
   Change remove_ended(const Request& request);
-  // When the first of these ends, or has ended; nullopt: none does.
+  // When to do so next; nullopt: none of these ends. For entries of sets that is a moment after
+  // their end, when the kernel has certainly taken them out.
   std::optional<Time> next_end() const;
   Change set_default(policy::Traffic traffic, policy::Verdict verdict, const Request& request);
   Change set_logging(policy::Logging level, const Request& request);
-  // `addresses` as typed; none for SetAction::destroy.
+  // `words` as typed: addresses, and maybe when they end; none for SetAction::destroy.
   Change edit_set(policy::SetAction action, const std::string& name,
-                  const std::vector<std::string>& addresses, const Request& request);
+                  const std::vector<std::string>& words, const Request& request);
   Change enable(const Request& request);
   Change disable(const Request& request);
   Change reload(const Request& request);
@@ -213,6 +214,10 @@ class Firewall {
   void take_back();
   // What the kernel holds besides our traces; forgets those that are not there as they were made.
   Result<std::optional<nft::Ruleset>> read_kernel();
+  // Takes out of loaded_ what the kernel has taken out by itself.
+  void forget_ended();
+  // Whether that is what is loaded, but for what ends about now.
+  bool is_loaded(const std::optional<nft::Ruleset>& seen) const;
   // Brings loaded_, foreign_ and drifted_ up to what is really there.
   Result<void> look_again();
   Result<bool> heal();

@@ -22,9 +22,8 @@ bool possible_in(Family family, const CheckedPolicy& policy,
            if (const auto* suffix = std::get_if<policy::SuffixMatch>(&match))
              return suffix->negated || family == Family::ipv6;
            const auto& set = policy.sets()[std::get<policy::SetIndex>(match).index];
-           const bool others_only = family == Family::ipv4 ? set.ipv4.empty() && !set.ipv6.empty()
-                                                           : set.ipv6.empty() && !set.ipv4.empty();
-           return std::get<policy::SetIndex>(match).negated || !others_only;
+           const Family other = family == Family::ipv4 ? Family::ipv6 : Family::ipv4;
+           return std::get<policy::SetIndex>(match).negated || set.has(family) || !set.has(other);
          });
 }
 

@@ -218,7 +218,7 @@ Json status_json(Firewall& firewall) {
     problems.emplace_back(
         "table inet fwctl is not as fwctl left it, another program changed it: 'fwctl reload' "
         "restores it");
-  for (const auto& ended : policy::ended_rules(policy, firewall.sources(), now()))
+  for (const auto& ended : policy::ended(policy, firewall.sources(), now()))
     problems.push_back(ended.file + ":" + std::to_string(ended.at.line) + ": " + ended.message);
   if (firewall.enabled()) {
     const auto more = firewall.forwarding_problems();

@@ -1,12 +1,17 @@
 #include "daemon/render_sets.h"
 
+#include <algorithm>
+#include <chrono>
 #include <map>
 #include <vector>
+
+#include "daemon/clock.h"
 
 namespace fwctl {
 namespace {
 
 using protocol::Json;
+using std::chrono::seconds;
 
 // Numbers of the rules that name each set.
 std::map<std::string, std::vector<std::size_t>> uses(const policy::Policy& policy) {
@@ -31,7 +36,7 @@ Json sets_json(const Firewall& firewall, const std::string& name) {
   for (const auto& set : policy.sets) {
     if (!name.empty() && set.name != name) continue;
     Json one{{"name", set.name},
-             {"count", set.ranges.size()},
+             {"count", set.ranges.size() + set.temporary.size()},
              {"managed", set.source != sources.managed.size()},
              {"file", sources.at(set.source).name},
              {"line", set.at.line},
@@ -41,6 +46,12 @@ Json sets_json(const Firewall& firewall, const std::string& name) {
       Json addresses = Json::array();
       for (const auto& range : set.ranges) addresses.push_back(range.text());
       one["addresses"] = std::move(addresses);
+      Json temporary = Json::array();
+      for (const auto& [range, until] : set.temporary)
+        temporary.push_back({{"address", range.text()},
+                             {"until", time_text(until)},
+                             {"secondsLeft", std::max(until - now(), seconds(0)).count()}});
+      one["temporary"] = std::move(temporary);
     }
     out.push_back(std::move(one));
   }

@@ -112,12 +112,29 @@ Match match_range(const AddressRange& wanted, const AddressRange& packets, Condi
   return {.share = share_of(wanted, packets), .unmet = side};
 }
 
-Match match_set(const policy::CheckedSet& set, const AddressRange& packets, Condition side) {
-  const bool ipv4 = packets.family() == Family::ipv4;
-  const auto& ranges = ipv4 ? set.ipv4 : set.ipv6;
-  const auto& others = ipv4 ? set.ipv6 : set.ipv4;
-  return {.share = share_of(ranges, packets),
-          .unmet = ranges.empty() && !others.empty() ? Condition::family : side};
+// Of entries that end; later ones than the first that meets the packets do not matter.
+Match share_of(const std::vector<policy::TemporaryRange>& sorted, const AddressRange& packets,
+               const TimeRange& times, Condition side) {
+  Match out{.share = Share::none, .unmet = side};
+  for (auto found = std::ranges::lower_bound(sorted, packets.first, {},
+                                             [](const auto& entry) { return entry.range.last; });
+       found != sorted.end() && found->range.first <= packets.last; ++found) {
+    out.unmet = Condition::time;
+    if (times.first >= found->until) continue;
+    const bool all = found->range.contains(packets) && times.last < found->until;
+    return {.share = all ? Share::all : Share::some, .unmet = side};
+  }
+  return out;
+}
+
+Match match_set(const policy::CheckedSet& set, const AddressRange& packets, const TimeRange& times,
+                Condition side) {
+  const Family other = packets.family() == Family::ipv4 ? Family::ipv6 : Family::ipv4;
+  if (!set.has(packets.family()) && set.has(other))
+    return {.share = Share::none, .unmet = Condition::family};
+  const Share lasting = share_of(set.ranges(packets.family()), packets);
+  if (lasting != Share::none) return {.share = lasting, .unmet = side};
+  return share_of(set.temporary(packets.family()), packets, times, side);
 }
 
 // Of several addresses in a row, never all end alike.
@@ -130,13 +147,13 @@ Match match_suffix(const policy::SuffixMatch& wanted, const AddressRange& packet
 }
 
 Match match_address(const CheckedPolicy& policy, const AddressMatch& wanted,
-                    const AddressRange& packets, Condition side) {
+                    const AddressRange& packets, const TimeRange& times, Condition side) {
   if (const auto* range = std::get_if<AddressRange>(&wanted))
     return match_range(*range, packets, side);
   if (const auto* suffix = std::get_if<policy::SuffixMatch>(&wanted))
     return match_suffix(*suffix, packets, side);
   const auto& set = std::get<policy::SetIndex>(wanted);
-  const Match inside = match_set(policy.sets()[set.index], packets, side);
+  const Match inside = match_set(policy.sets()[set.index], packets, times, side);
   return set.negated ? Match{.share = opposite(inside.share), .unmet = side} : inside;
 }
 
@@ -206,10 +223,10 @@ Match match(const CheckedPolicy& policy, const Conditions& conditions, const Pac
   packets_left.ask(
       any_of(conditions.flows, [&](const Flow& flow) { return match_flow(flow, packets); }));
   packets_left.ask(any_of(conditions.from, [&](const AddressMatch& wanted) {
-    return match_address(policy, wanted, packets.from, Condition::source);
+    return match_address(policy, wanted, packets.from, packets.times, Condition::source);
   }));
   packets_left.ask(any_of(conditions.to, [&](const AddressMatch& wanted) {
-    return match_address(policy, wanted, packets.to, Condition::destination);
+    return match_address(policy, wanted, packets.to, packets.times, Condition::destination);
   }));
   packets_left.ask(any_of(conditions.interfaces, [&](const std::string& pattern) {
     return match_interface(pattern, packets.interface, Condition::interface);

@@ -34,6 +34,13 @@ void add(Words& words, std::string word) {
   if (std::find(words.begin(), words.end(), word) == words.end()) words.push_back(std::move(word));
 }
 
+// Where all of these addresses are in the set until one moment: " until" that.
+std::string end_of(const policy::CheckedSet& set, const AddressRange& addresses) {
+  for (const auto& [range, until] : set.temporary(addresses.family()))
+    if (range.contains(addresses)) return " until " + time_text(until);
+  return {};
+}
+
 std::string text(const CheckedPolicy& policy, const AddressMatch& match) {
   if (const auto* range = std::get_if<AddressRange>(&match)) return range->text();
   if (const auto* suffix = std::get_if<policy::SuffixMatch>(&match))
@@ -54,8 +61,14 @@ std::string addresses(const CheckedPolicy& policy, const Conditions& conditions,
   };
   if (alone(conditions.*side) == Share::all) return {};
   Words words;
-  for (const auto& match : conditions.*side)
-    if (alone({match}) != Share::none) words.push_back(text(policy, match));
+  for (const auto& match : conditions.*side) {
+    if (alone({match}) == Share::none) continue;
+    words.push_back(text(policy, match));
+    const auto* set = std::get_if<policy::SetIndex>(&match);
+    if (set != nullptr && asked.size() == 1)
+      words.back() += end_of(policy.sets()[set->index],
+                             side == &Conditions::from ? asked.front().from : asked.front().to);
+  }
   return joined(words);
 }
 

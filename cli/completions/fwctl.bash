@@ -199,6 +199,9 @@ _fwctl()
                 _fwctl_sets
             elif ((given == 2)) && [[ " ${COMP_WORDS[*]:1:COMP_CWORD - 1} " == *" replace "* ]]; then
                 _fwctl_files
+            elif ((given > 2)) && [[ " ${COMP_WORDS[*]:1:COMP_CWORD - 1} " == *" "@(add|replace)" "* &&
+                $prev != for && $prev != until ]]; then
+                _fwctl_words "for until"
             fi
             ;;
     esac

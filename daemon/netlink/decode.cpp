@@ -109,7 +109,10 @@ constexpr std::uint32_t dynamic_flags = NFT_SET_EVAL | NFT_SET_TIMEOUT;
 
 // False where it is one that we would not make.
 bool decode_dynamics(const nftnl_set& set, std::uint32_t flags, nft::Set& decoded) {
-  if ((flags & dynamic_flags) == 0) return !nftnl_set_is_set(&set, NFTNL_SET_TIMEOUT);
+  if ((flags & NFT_SET_EVAL) == 0) {
+    decoded.ends = (flags & NFT_SET_TIMEOUT) != 0;
+    return !nftnl_set_is_set(&set, NFTNL_SET_TIMEOUT) && !(decoded.ends && decoded.map);
+  }
   if (flags != dynamic_flags || !nftnl_set_is_set(&set, NFTNL_SET_TIMEOUT) ||
       nftnl_set_is_set(&set, NFTNL_SET_EXPR))
     return false;
@@ -204,8 +207,7 @@ bool ElementReader::add_one(nftnl_set_elem& element) {
     return nftnl_set_elem_is_set(&element, attribute);
   };
   auto key = unpad(set_.key, bytes_in(element, NFTNL_SET_ELEM_KEY));
-  const bool odd =
-      has(NFTNL_SET_ELEM_TIMEOUT) || has(NFTNL_SET_ELEM_EXPRESSIONS) || has(NFTNL_SET_ELEM_OBJREF);
+  const bool odd = has(NFTNL_SET_ELEM_EXPRESSIONS) || has(NFTNL_SET_ELEM_OBJREF);
   if (!key || odd) return false;
   Boundary& boundary = boundaries_.emplace_back();
   nft::Element& decoded = boundary.element;
@@ -225,6 +227,13 @@ bool ElementReader::add_one(nftnl_set_elem& element) {
     if (!decoded.verdict) return false;
   }
   decoded.comment = comment_of(element);
+  if (has(NFTNL_SET_ELEM_TIMEOUT)) {
+    const auto until = nft::parse_end_comment(std::exchange(decoded.comment, {}));
+    if (!until) return false;
+    decoded.until = *until;
+  } else if (nft::parse_end_comment(decoded.comment)) {
+    return false;
+  }
   if (has(NFTNL_SET_ELEM_EXPR)) {
     std::uint32_t length = 0;
     const void* expression = nftnl_set_elem_get(&element, NFTNL_SET_ELEM_EXPR, &length);

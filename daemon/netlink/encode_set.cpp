@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <chrono>
 
 #include "daemon/netlink/encode_rule.h"
 #include "daemon/netlink/fields.h"
@@ -71,6 +72,13 @@ bool increment(Bytes& key) {
   return false;
 }
 
+// In milliseconds, from now on. What has ended meanwhile has a last one: none would mean no end.
+std::uint64_t time_left(Time until) {
+  using std::chrono::milliseconds;
+  const auto now = std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
+  return static_cast<std::uint64_t>(std::max<milliseconds>(until - now, milliseconds(1)).count());
+}
+
 class ElementWriter {
  public:
   ElementWriter(MessageWriter& out, const nft::Set& set, Purpose purpose)
@@ -101,6 +109,8 @@ class ElementWriter {
     put_value(NFTA_SET_ELEM_KEY, key_);
     if (key_end != nullptr) put_value(NFTA_SET_ELEM_KEY_END, *key_end);
     if (purpose_ == Purpose::remove) return;
+    if (element.until != nft::no_end)
+      out_.put_be64(NFTA_SET_ELEM_TIMEOUT, time_left(element.until));
     if (element.verdict) {
       const Nest data(out_, NFTA_SET_ELEM_DATA);
       put_verdict(out_, *element.verdict);
@@ -108,6 +118,8 @@ class ElementWriter {
     user_data_.clear();
     if (!element.comment.empty())
       userdata::append_text(user_data_, userdata::comment, element.comment);
+    if (element.until != nft::no_end)
+      userdata::append_text(user_data_, userdata::comment, nft::end_comment(element.until));
     if (open) userdata::append_number(user_data_, userdata::element_flags, userdata::open_interval);
     if (!user_data_.empty()) out_.put(NFTA_SET_ELEM_USERDATA, user_data_);
     // A counter that starts at nothing comes from the set's definition.
@@ -140,6 +152,7 @@ void put_set_definition(MessageWriter& out, const nft::Set& set, std::uint32_t i
   if (set.interval) flags |= NFT_SET_INTERVAL;
   if (set.interval && set.key.size() > 1) flags |= NFT_SET_CONCAT;
   if (set.dynamic()) flags |= NFT_SET_EVAL | NFT_SET_TIMEOUT;
+  if (set.ends) flags |= NFT_SET_TIMEOUT;
   out.put_text(NFTA_SET_NAME, set.name);
   out.put_be32(NFTA_SET_FLAGS, flags);
   out.put_be32(NFTA_SET_KEY_TYPE, data_type(set.key));

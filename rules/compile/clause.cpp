@@ -8,7 +8,7 @@ namespace {
 using policy::AddressMatch;
 
 bool empty(const policy::CheckedSet& set, Family family) {
-  return (family == Family::ipv4 ? set.ipv4 : set.ipv6).empty();
+  return !set.has(family);
 }
 
 bool has_family(const policy::CheckedPolicy& policy, const AddressMatch& match, Family family) {

@@ -511,17 +511,23 @@ bool refuses(const nft::Ruleset& ruleset) {
 }
 
 void add_set(const policy::CheckedSet& set, Family family, nft::Ruleset& ruleset) {
-  const auto& ranges = family == Family::ipv4 ? set.ipv4 : set.ipv6;
-  if (ranges.empty()) return;
+  if (!set.has(family)) return;
   nft::Set out{.name = set_name(set, family),
                .key = {family == Family::ipv4 ? Field::ip_saddr : Field::ip6_saddr},
                .interval = !set.host,
+               .ends = !set.temporary(family).empty(),
                .elements = {}};
-  for (const auto& range : ranges) {
-    nft::Element element{.key = range.first.network_order()};
-    if (range.first != range.last) element.key_end = range.last.network_order();
-    out.elements.push_back(std::move(element));
+  const auto element = [](const AddressRange& range) {
+    nft::Element one{.key = range.first.network_order()};
+    if (range.first != range.last) one.key_end = range.last.network_order();
+    return one;
+  };
+  for (const auto& range : set.ranges(family)) out.elements.push_back(element(range));
+  for (const auto& [range, until] : set.temporary(family)) {
+    out.elements.push_back(element(range));
+    out.elements.back().until = until;
   }
+  if (out.ends) std::ranges::sort(out.elements, {}, &nft::Element::key);
   ruleset.sets.push_back(std::move(out));
 }
 

@@ -98,8 +98,20 @@ class Replacement {
       return chains;
     };
     if (different == nullptr || without_marker(live_) != without_marker(wanted_)) return nullptr;
+    // The kernel may have taken it out a moment before, and would refuse to do so again.
+    if (takes_out_what_ends(*live_.find_set(different->name), *different)) return nullptr;
     // Looked into twice, a packet could meet the old elements first and the new ones then.
     return most_lookups(live_, different->name) == 1 ? different : nullptr;
+  }
+
+  static bool takes_out_what_ends(const Set& old, const Set& wanted) {
+    if (!old.ends) return false;
+    std::map<Bytes, const Element*> kept;
+    for (const auto& element : wanted.elements) kept.emplace(element.key, &element);
+    return std::ranges::any_of(old.elements, [&](const Element& element) {
+      const auto found = kept.find(element.key);
+      return element.until != no_end && (found == kept.end() || *found->second != element);
+    });
   }
 
   void change_elements(const Set& wanted) {

@@ -7,7 +7,8 @@
 // exception below; new chains and sets are loaded beside the old ones under a name of their own
 // ("incoming.7"), the base chains are pointed at them, and what is no longer reached stays,
 // unedited, until a later transaction. The exception: when all that differs is the elements of one
-// set, they are edited in place, since one lookup sees the old set or the new one.
+// set, they are edited in place, since one lookup sees the old set or the new one; but not to take
+// out one that ends, which the kernel may have done by itself.
 //
 // Base chains come and go in the transaction that counts. The kernel empties a base chain a moment
 // before it takes it off its hook, and meanwhile its policy judges: where that is to accept, the

@@ -5,6 +5,8 @@
 namespace fwctl::nft {
 namespace {
 
+constexpr std::string_view end_word = "until ";
+
 template <typename T>
 const T* find_named(const std::vector<T>& sorted, std::string_view name) {
   const auto found = std::ranges::lower_bound(sorted, name, {}, &T::name);
@@ -60,6 +62,24 @@ const Set* Ruleset::find_set(std::string_view name) const {
 
 const Chain* Ruleset::find_chain(std::string_view name) const {
   return find_named(chains, name);
+}
+
+std::string end_comment(Time until) {
+  return std::string(end_word) + time_text(until);
+}
+
+std::optional<Time> parse_end_comment(std::string_view comment) {
+  if (!comment.starts_with(end_word)) return {};
+  return parse_time(comment.substr(end_word.size()));
+}
+
+bool remove_ended(Ruleset& ruleset, Time now) {
+  std::size_t removed = 0;
+  for (auto& set : ruleset.sets)
+    if (set.ends)
+      removed +=
+          std::erase_if(set.elements, [&](const Element& element) { return element.until <= now; });
+  return removed != 0;
 }
 
 }  // namespace fwctl::nft

@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "rules/moment.h"
+
 namespace fwctl::nft {
 
 // A key or operand exactly as the kernel compares it: packet fields in network order, meta and ct
@@ -220,6 +222,8 @@ struct Chain {
   bool operator==(const Chain&) const = default;
 };
 
+constexpr Time no_end = Time::max();
+
 // One element, or one interval of them. `key` is the concatenation of the set's fields, each at its
 // own width with no padding between; `key_end` is empty for a single value (never equal to `key`),
 // else the inclusive end: in a concatenation, that of each field.
@@ -229,6 +233,9 @@ struct Element {
   std::optional<Verdict> verdict;  // in a verdict map
   std::string comment;             // the policy's rule id; at most 127 bytes
   Counter counter;                 // meaningful when the set has counters
+  // In a set whose elements may end: the kernel takes it out then. There it has a comment that says
+  // so, since what the kernel tells of the time left is no moment.
+  Time until = no_end;
   bool operator==(const Element&) const = default;
 };
 
@@ -241,6 +248,7 @@ struct Set {
   bool map = false;               // a verdict map
   bool interval = false;          // elements may be intervals; they must not overlap
   bool counters = false;          // every element carries a counter
+  bool ends = false;              // elements may end; with neither verdicts nor counters
   std::vector<Element> elements;  // sorted by key
   // Above 0: a dynamic set, whose elements go when nothing has updated them for so long.
   std::uint32_t timeout_seconds = 0;
@@ -251,7 +259,7 @@ struct Set {
 
   bool same_definition(const Set& other) const {
     return name == other.name && key == other.key && map == other.map &&
-           interval == other.interval && counters == other.counters &&
+           interval == other.interval && counters == other.counters && ends == other.ends &&
            timeout_seconds == other.timeout_seconds && size == other.size;
   }
 };
@@ -266,6 +274,14 @@ struct Ruleset {
   const Set* find_set(std::string_view name) const;
   const Chain* find_chain(std::string_view name) const;
 };
+
+// The comment of an element that ends: "until 2026-11-22T18:00:00Z".
+std::string end_comment(Time until);
+// nullopt for any other text.
+std::optional<Time> parse_end_comment(std::string_view comment);
+
+// Takes out the elements that end by `now`, as the kernel does. True where there were any.
+bool remove_ended(Ruleset& ruleset, Time now);
 
 // The one table this project ever touches.
 constexpr std::string_view table_name = "fwctl";

@@ -20,8 +20,19 @@ std::string key_text(const Set& set, const Element& element) {
   return all;
 }
 
-std::string element_text(const Set& set, const Element& element) {
+// Of days and seconds: nft takes no larger number of seconds than of a signed 32-bit integer.
+std::string timeout_text(std::chrono::seconds left) {
+  const auto days = std::chrono::duration_cast<std::chrono::days>(left);
+  const std::string rest = std::to_string((left - days).count()) + "s";
+  return days.count() == 0 ? rest : std::to_string(days.count()) + "d" + rest;
+}
+
+std::string element_text(const Set& set, const Element& element, std::optional<Time> now = {}) {
   std::string all = key_text(set, element);
+  if (element.until != no_end) {
+    if (now) all += " timeout " + timeout_text(element.until - *now);
+    all += " comment \"" + end_comment(element.until) + '"';
+  }
   if (set.counters && (element.counter.packets != 0 || element.counter.bytes != 0))
     all += " counter packets " + std::to_string(element.counter.packets) + " bytes " +
            std::to_string(element.counter.bytes);
@@ -45,9 +56,15 @@ std::string_view kind(const Set& set) {
   return set.map ? "map " : "set ";
 }
 
-void print(std::string& out, const Set& set) {
+std::string flags_text(const Set& set) {
+  std::string out = set.interval ? "interval" : "";
+  if (set.ends) out += out.empty() ? "timeout" : ",timeout";
+  return out;
+}
+
+void print(std::string& out, const Set& set, std::optional<Time> now) {
   out += "\t" + std::string(kind(set)) + set.name + " {\n\t\t" + type_text(set) + '\n';
-  if (set.interval) out += "\t\tflags interval\n";
+  if (set.interval || set.ends) out += "\t\tflags " + flags_text(set) + '\n';
   if (set.dynamic())
     out += "\t\tflags dynamic,timeout\n\t\ttimeout " + std::to_string(set.timeout_seconds) +
            "s\n\t\tsize " + std::to_string(set.size) + '\n';
@@ -55,7 +72,7 @@ void print(std::string& out, const Set& set) {
   if (!set.elements.empty()) {
     out += "\t\telements = {\n";
     for (const Element& element : set.elements)
-      out += "\t\t\t" + element_text(set, element) + ",\n";
+      out += "\t\t\t" + element_text(set, element, now) + ",\n";
     out += "\t\t}\n";
   }
   out += "\t}\n";
@@ -124,8 +141,8 @@ struct ChangeText {
   std::string operator()(const AddSet& change) const {
     const Set& set = change.set;
     return "add " + std::string(kind(set)) + "inet fwctl " + set.name + " { " + type_text(set) +
-           ';' + (set.interval ? " flags interval;" : "") + (set.counters ? " counter;" : "") +
-           dynamic(set) + " }";
+           ';' + (set.interval || set.ends ? " flags " + flags_text(set) + ";" : "") +
+           (set.counters ? " counter;" : "") + dynamic(set) + " }";
   }
   std::string operator()(const DeleteSet& change) const {
     return "delete set inet fwctl " + change.set;
@@ -138,9 +155,9 @@ struct ChangeText {
 
 }  // namespace
 
-std::string text(const Ruleset& ruleset) {
+std::string text(const Ruleset& ruleset, std::optional<Time> now) {
   std::string out = "table inet " + std::string(table_name) + " {\n";
-  for (const Set& set : ruleset.sets) print(out, set);
+  for (const Set& set : ruleset.sets) print(out, set, now);
   for (const Chain& chain : ruleset.chains) print(out, chain);
   return out + "}\n";
 }

@@ -1,6 +1,7 @@
 // The objects in nft's own language, the way `nft list` prints them.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "rules/nft/changes.h"
@@ -9,8 +10,9 @@
 namespace fwctl::nft {
 
 // One block `table inet fwctl { ... }`, sets first, that `nft -f` loads as it stands. Names,
-// comments and log prefixes are taken to hold no double quote: the language cannot say one.
-std::string text(const Ruleset& ruleset);
+// comments and log prefixes are taken to hold no double quote: the language cannot say one. Without
+// `now`, elements that end have their end as a comment only, and would stay.
+std::string text(const Ruleset& ruleset, std::optional<Time> now = std::nullopt);
 
 // One line without its end. A match that what follows implies is left out: `meta l4proto tcp`
 // before a port becomes `tcp dport 22`.

@@ -1,11 +1,13 @@
 #include "rules/policy/check.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 
 #include "rules/digest.h"
 #include "rules/nearest.h"
+#include "rules/policy/address_ranges.h"
 #include "rules/policy/baseline.h"
 #include "rules/policy/items.h"
 #include "rules/policy/shadow.h"
@@ -17,47 +19,19 @@ namespace {
 constexpr std::string_view no_wan =
     "matches nothing while there is no default route: 'wan' is the interfaces of default routes";
 
-std::vector<AddressRange> merged(std::vector<AddressRange> ranges) {
-  std::sort(ranges.begin(), ranges.end());
-  std::vector<AddressRange> out;
-  for (const auto& range : ranges) {
-    const auto after = out.empty() ? std::nullopt : successor(out.back().last);
-    const bool touches =
-        !out.empty() && out.back().family() == range.family() && (!after || range.first <= *after);
-    if (touches)
-      out.back().last = std::max(out.back().last, range.last);
-    else
-      out.push_back(range);
-  }
-  return out;
-}
-
-// What `ranges`, which are merged, leave of both families.
-std::vector<AddressRange> complement(const std::vector<AddressRange>& ranges) {
-  std::vector<AddressRange> out;
-  for (const auto family : {Family::ipv4, Family::ipv6}) {
-    const AddressRange all = everything(family);
-    std::optional<Address> next = all.first;
-    for (const auto& range : ranges) {
-      if (range.family() != family) continue;
-      if (*next < range.first) out.push_back({*next, *predecessor(range.first)});
-      next = successor(range.last);
-    }
-    if (next) out.push_back({*next, all.last});
-  }
-  return out;
+// The one of them, sorted and disjoint, that has the address; nullptr: none.
+template <typename Item, typename RangeOf>
+const Item* find_in(const std::vector<Item>& items, const Address& address, RangeOf range_of) {
+  const auto after = std::upper_bound(
+      items.begin(), items.end(), address,
+      [&](const Address& wanted, const Item& item) { return wanted < range_of(item).first; });
+  if (after == items.begin() || !range_of(*std::prev(after)).contains(address)) return nullptr;
+  return &*std::prev(after);
 }
 
 template <typename T>
 void add_once(std::vector<T>& out, const T& one) {
   if (std::find(out.begin(), out.end(), one) == out.end()) out.push_back(one);
-}
-
-bool in_sorted(const std::vector<AddressRange>& ranges, const Address& address) {
-  const auto after = std::upper_bound(
-      ranges.begin(), ranges.end(), address,
-      [](const Address& wanted, const AddressRange& range) { return wanted < range.first; });
-  return after != ranges.begin() && std::prev(after)->contains(address);
 }
 
 std::vector<Protocol> protocols(const PortItem& item) {
@@ -66,8 +40,11 @@ std::vector<Protocol> protocols(const PortItem& item) {
 
 }  // namespace
 
-bool CheckedSet::contains(const Address& address) const {
-  return in_sorted(address.family() == Family::ipv4 ? ipv4 : ipv6, address);
+bool CheckedSet::contains(const Address& address, Time time) const {
+  if (find_in(ranges(address.family()), address, std::identity()) != nullptr) return true;
+  const auto* ending = find_in(temporary(address.family()), address,
+                               [](const TemporaryRange& one) { return one.range; });
+  return ending != nullptr && time < ending->until;
 }
 
 std::optional<std::size_t> CheckedPolicy::find(std::string_view id) const {
@@ -83,13 +60,23 @@ std::string unknown_set(const Policy& policy, const std::string& name) {
   return "no set is called '" + name + "'" + suggestion(name, names);
 }
 
-Diagnostics ended_rules(const Policy& policy, const Sources& sources, Time now) {
+Diagnostics ended(const Policy& policy, const Sources& sources, Time now) {
   Diagnostics out;
   for (const auto& rule : policy.rules)
     if (rule.layer == Layer::managed && rule.until && *rule.until <= now)
       out.push_back(warning_in(sources.at(rule.source), rule.at,
                                "this rule has ended, at " + time_text(*rule.until) +
                                    ": it matches nothing any more and can be taken out"));
+  for (const auto& set : policy.sets) {
+    const auto over = std::ranges::count_if(
+        set.temporary, [&](const TemporaryRange& entry) { return entry.until <= now; });
+    if (over > 0 && set.source != sources.managed.size())
+      out.push_back(
+          warning_in(sources.at(set.source), set.at,
+                     std::to_string(over) +
+                         (over == 1 ? " entry of this set has" : " entries of this set have") +
+                         " ended and can be taken out"));
+  }
   return out;
 }
 
@@ -152,13 +139,19 @@ class Checker {
 
   void check_sets() {
     for (const auto& set : checked_.policy_.sets) {
-      std::vector<AddressRange> ipv4;
-      std::vector<AddressRange> ipv6;
+      CheckedSet checked{.name = set.name};
       for (const auto& range : set.ranges)
-        (range.family() == Family::ipv4 ? ipv4 : ipv6).push_back(range);
+        (range.family() == Family::ipv4 ? checked.ipv4 : checked.ipv6).push_back(range);
+      checked.ipv4 = merged(std::move(checked.ipv4));
+      checked.ipv6 = merged(std::move(checked.ipv6));
+      std::vector<TemporaryRange> ipv4;
+      std::vector<TemporaryRange> ipv6;
+      for (const auto& entry : set.temporary)
+        (entry.range.family() == Family::ipv4 ? ipv4 : ipv6).push_back(entry);
+      checked.temporary_ipv4 = left_of(ipv4, checked.ipv4);
+      checked.temporary_ipv6 = left_of(ipv6, checked.ipv6);
       set_numbers_[set.name] = checked_.sets_.size();
-      checked_.sets_.push_back(
-          {.name = set.name, .ipv4 = merged(std::move(ipv4)), .ipv6 = merged(std::move(ipv6))});
+      checked_.sets_.push_back(std::move(checked));
     }
   }
 

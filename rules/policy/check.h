@@ -87,8 +87,19 @@ struct CheckedSet {
   bool host = false;  // of a host name, not of a set that the policy defines
   std::vector<AddressRange> ipv4;
   std::vector<AddressRange> ipv6;
+  // Which none of those above contains: each address with the last of its ends.
+  std::vector<TemporaryRange> temporary_ipv4;
+  std::vector<TemporaryRange> temporary_ipv6;
 
-  bool contains(const Address& address) const;
+  const std::vector<AddressRange>& ranges(Family family) const {
+    return family == Family::ipv4 ? ipv4 : ipv6;
+  }
+  const std::vector<TemporaryRange>& temporary(Family family) const {
+    return family == Family::ipv4 ? temporary_ipv4 : temporary_ipv6;
+  }
+  // Whether there may be addresses of that family in it.
+  bool has(Family family) const { return !ranges(family).empty() || !temporary(family).empty(); }
+  bool contains(const Address& address, Time time) const;
 };
 
 struct CheckedForward {
@@ -157,8 +168,9 @@ std::string used_services(const Policy& policy, const ServiceTable& services);
 // What is said of a name that no set of the policy has.
 std::string unknown_set(const Policy& policy, const std::string& name);
 
-// A warning for each rule of a file that people own that has ended by `now`.
-Diagnostics ended_rules(const Policy& policy, const Sources& sources, Time now);
+// A warning for each rule, and each set with entries, of a file that people own that has ended by
+// `now`.
+Diagnostics ended(const Policy& policy, const Sources& sources, Time now);
 
 // "r" and 8 hexadecimal digits that stay for as long as the rule means the same, whenever it ends.
 std::string rule_id(const Rule& rule);

@@ -27,8 +27,11 @@ Lines lines(const Policy& policy) {
   for (const auto& off : policy.switched_off) out.push_back("baseline without " + off.item);
   out.emplace_back(policy.containers ? "containers allow" : "containers deny");
   for (const auto& set : policy.sets) {
-    if (set.ranges.empty()) out.push_back("set " + set.name + " without addresses");
-    for (const auto& range : set.ranges) out.push_back("set " + set.name + " " + range.text());
+    const std::string start = "set " + set.name + " ";
+    if (set.ranges.empty() && set.temporary.empty()) out.push_back(start + "without addresses");
+    for (const auto& range : set.ranges) out.push_back(start + range.text());
+    for (const auto& [range, until] : set.temporary)
+      out.push_back(start + range.text() + " until " + time_text(until));
   }
   for (const auto& service : policy.services)
     for (const auto& item : service.ports)

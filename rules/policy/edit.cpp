@@ -4,6 +4,7 @@
 #include <set>
 
 #include "rules/number.h"
+#include "rules/policy/edit_set.h"
 #include "rules/policy/grammar.h"
 
 namespace fwctl::policy {
@@ -197,6 +198,8 @@ Edit remove_ended(const Added& added, Time now) {
       if (ended) edit.notes.push_back("ended: '" + command_text(rule) + "'");
       return ended;
     });
+  for (auto& set : edit.added.sets)
+    if (auto note = remove_ended(set, now)) edit.notes.push_back(*std::move(note));
   edit.changed = !edit.notes.empty();
   return edit;
 }

@@ -33,7 +33,8 @@ struct Place {
 EditResult add(const CheckedPolicy& policy, const Sources& sources, const Added& added, Rule rule,
                Place place);
 
-// Takes out what fwctl added itself and has ended by `now`. The notes name it.
+// Takes out what fwctl added itself, rules and entries of sets, and has ended by `now`. The notes
+// name it.
 Edit remove_ended(const Added& added, Time now);
 
 // `selection` is one rule as words ("allow", "22/tcp"), or any of: numbers ("3"), ranges of numbers

@@ -474,9 +474,9 @@ Parsed<std::chrono::seconds> parse_lasting(std::string_view text) {
                    quoted(text) +
                        " is not how long something lasts: '2h', '45m', '1h30m', of w, d, h, m "
                        "and s, larger units first");
-  if (span->count() == 0) return problem(text, "a rule lasts at least a second");
+  if (span->count() == 0) return problem(text, "that is nothing: it lasts at least a second");
   if (*span > longest_lasting)
-    return problem(text, "a temporary rule lasts at most 366 days: leave 'for' out, and it stays");
+    return problem(text, "what is temporary lasts at most 366 days: leave 'for' out, and it stays");
   return *span;
 }
 

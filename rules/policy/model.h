@@ -170,9 +170,17 @@ struct Masquerade {
   }
 };
 
+// In a set until then.
+struct TemporaryRange {
+  AddressRange range;
+  Time until;
+  bool operator==(const TemporaryRange&) const = default;
+};
+
 struct AddressSet {
   std::string name;
-  std::vector<AddressRange> ranges;  // as written, unsorted
+  std::vector<AddressRange> ranges;       // that stay; as written, unsorted
+  std::vector<TemporaryRange> temporary;  // likewise
   // Where they are read from, from the configuration folder on; empty: they stand in the policy.
   std::string file;
   std::size_t source = 0;

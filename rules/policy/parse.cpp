@@ -293,14 +293,39 @@ class FileReader {
       AddressSet set{.name = key.scalar, .ranges = {}, .file = {}, .source = index_, .at = key.at};
       if (list.kind == Kind::map)
         read_set_file(list, set);
-      else if (list.kind != Kind::list || !list.items.empty())
-        each_scalar(list, "an address", [&](const Node& item) {
-          if (auto range = accept(item, parse_address_range(item.scalar)))
-            set.ranges.push_back(*range);
-        });
+      else if (list.kind == Kind::list)
+        for (const auto& item : list.items) read_set_entry(item, set);
+      else
+        read_set_entry(list, set);
       if (machine_) added_.sets.push_back(set);
       policy_.sets.push_back(std::move(set));
     }
+  }
+
+  void read_set_entry(const Node& node, AddressSet& set) {
+    if (node.kind == Kind::map) return read_temporary(node, set);
+    if (scalar(node, "an address") == nullptr) return;
+    if (auto range = accept(node, parse_address_range(node.scalar))) set.ranges.push_back(*range);
+  }
+
+  void read_temporary(const Node& map, AddressSet& set) {
+    std::optional<AddressRange> range;
+    std::optional<Time> until;
+    const std::size_t before = diagnostics_.size();
+    each_entry(map, "an entry of a set is a map of an address and its end, or an address",
+               {{"address",
+                 [&](const Node& value) {
+                   if (const auto* word = scalar(value, "an address"))
+                     range = accept(value, parse_address_range(*word));
+                 }},
+                {"until", [&](const Node& value) {
+                   if (const auto* word = scalar(value, "a time"))
+                     until = accept(value, parse_until(*word));
+                 }}});
+    if (range && until)
+      set.temporary.push_back({*range, *until});
+    else if (diagnostics_.size() == before)
+      complain(map.at, "an entry that is a map has both 'address' and 'until'");
   }
 
   void read_set_file(const Node& map, AddressSet& set) {

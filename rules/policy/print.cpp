@@ -129,11 +129,21 @@ std::string accounts_clauses(const Rule& rule) {
   return out;
 }
 
+std::string entries_text(const AddressSet& set) {
+  const auto lasting = texts(set.ranges);
+  if (set.temporary.empty()) return lasting.empty() ? "[]" : list(lasting);
+  std::string out = "[";
+  for (const auto& address : lasting) out += scalar(address) + ", ";
+  for (const auto& [range, until] : set.temporary)
+    out += (out.ends_with('}') ? ", " : "") + ("{address: " + scalar(range.text())) +
+           ", until: " + scalar(time_text(until)) + "}";
+  return out + "]";
+}
+
 std::string sets_text(const std::vector<AddressSet>& sets) {
   std::string out = sets.empty() ? "" : "sets:\n";
   for (const auto& set : sets) {
-    const auto items = texts(set.ranges);
-    out += "  " + scalar(set.name) + ": " + (items.empty() ? "[]" : list(items)) + "\n";
+    out += "  " + scalar(set.name) + ": " + entries_text(set) + "\n";
   }
   return out;
 }

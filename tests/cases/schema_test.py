@@ -31,6 +31,7 @@ MAPS = [
     ("a service is a map", ["$defs", "service"], "### Your own"),
     ("a rule is a map", ["$defs", "rule"], "### The keys of a rule"),
     ("a set is a list of addresses, or a map", ["$defs", "set-file"], None),
+    ("an entry of a set is a map", ["$defs", "set-entry"], "### Entries that end"),
     ("a forward is a map", ["$defs", "forward"], "## Forwards"),
     ("a masquerade is a map", ["$defs", "masquerade"], "## Masquerades"),
 ]
@@ -42,7 +43,7 @@ OF_THE_SHAPE = re.compile(
     r"one rule has one verdict|needs a verdict|is not known here: this program reads version|"
     r"logging is off|a default is|log is true|a direction is|go with limit only|"
     r"icmp-type goes with|out-interface goes with|"
-    r"a set's name is|a service's name is|has neither ports nor protocols|is one line of text|"
+    r"a set's name is|an entry that is a map has both|a service's name is|has neither ports nor protocols|is one line of text|"
     r"ports are 1 to 65535|is not allow, deny, reject or limit")
 # The same words for what stands within a text, or is not visible in what YAML makes of it.
 NOT_FOR_A_SCHEMA = re.compile(r"'65536' is not a port|'70000' is not a port")

@@ -18,6 +18,11 @@ Listing list() {
 
 }  // namespace
 
+std::string without_clocks(const std::string& listing) {
+  static const std::regex clocks("timeout [0-9a-z]+ expires [0-9a-z]+ comment");
+  return std::regex_replace(listing, clocks, "ends, comment");
+}
+
 Listing list_sent(const nft::Ruleset& ruleset) {
   if (auto refused = enter_new_network_namespace(); !refused.empty())
     return {.text = {}, .error = std::move(refused)};

@@ -13,6 +13,9 @@ struct Listing {
   std::string error;  // why there is none
 };
 
+// Without how long elements had to last, and have: that they end is left.
+std::string without_clocks(const std::string& listing);
+
 // Sent by our netlink batch.
 Listing list_sent(const nft::Ruleset& ruleset);
 // Loaded by `nft -f`.

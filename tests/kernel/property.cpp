@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/clock.h"
 #include "rules/compile/compile.h"
 #include "rules/policy/print.h"
 #include "tests/kernel/packet_bytes.h"
@@ -71,7 +72,7 @@ Packet met(Packet packet, const Fate& fate) {
   packet.mark = 0;
   packet.user = fate.user;
   packet.group = fate.group;
-  packet.time = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  packet.time = now();
   return packet;
 }
 
@@ -159,6 +160,7 @@ class Comparison {
   // What the kernel says against it.
   std::string load(const CheckedPolicy& policy) {
     auto ruleset = compile::compile(policy);
+    nft::remove_ended(ruleset, now());
     std::erase_if(ruleset.chains, [](const nft::Chain& chain) {
       return chain.hook && chain.hook->type == nft::ChainType::nat;
     });

@@ -398,10 +398,34 @@ nft::Ruleset ends() {
     std::memcpy(bytes.data(), &value, sizeof value);
     return bytes;
   };
+  const Time later(std::chrono::seconds(4'102'444'800));
+  const auto element = [](const std::string& first, const std::string& last,
+                          Time until = nft::no_end) {
+    return nft::Element{
+        .key = ip(first), .key_end = first == last ? nft::Bytes() : ip(last), .until = until};
+  };
+  std::vector<Set> sets;
+  sets.push_back(
+      {.name = "blocked",
+       .key = {Field::ip_saddr},
+       .interval = true,
+       .ends = true,
+       .elements = {element("10.0.0.0", "10.0.0.5"), element("10.0.0.6", "10.0.0.9", later),
+                    element("10.0.0.10", "10.0.0.10", later), element("10.0.0.11", "10.0.0.11"),
+                    element("10.9.0.0", "10.9.255.255", later),
+                    element("255.255.255.0", "255.255.255.255", later)}});
+  sets.push_back(
+      {.name = "hosts",
+       .key = {Field::ip_saddr},
+       .ends = true,
+       .elements = {element("10.0.0.1", "10.0.0.1"), element("10.0.0.2", "10.0.0.2", later)}});
   return {
-      {},
+      sets,
       {input_chain(
-          {rule({nft::Before{Field::time, nanoseconds(1'795'370'400)}, accept()}, "r1"),
+          {rule({is_ipv4, nft::SetLookup{.key = {Field::ip_saddr}, .set = "blocked"}, drop()},
+                "r1"),
+           rule({is_ipv4, nft::SetLookup{.key = {Field::ip_saddr}, .set = "hosts"}, drop()}, "r1"),
+           rule({nft::Before{Field::time, nanoseconds(1'795'370'400)}, accept()}, "r1"),
            rule({is_tcp, match(Field::th_dport, port(22)),
                  nft::Before{Field::time, nanoseconds(4'102'444'800)}, nft::Counter{}, drop()})})}};
 }

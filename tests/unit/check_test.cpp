@@ -236,12 +236,44 @@ TEST(Check, RulesOfPeopleThatHaveEndedAreToldOf) {
               "rules: [\"allow 24 until 2026-11-22T18:00:00Z\"]\n");
   const auto policy = load(files);
   const auto end = *parse_time("2026-11-22T18:00:00Z");
-  EXPECT_TRUE(policy::ended_rules(policy.policy(), files, end - std::chrono::seconds(1)).empty());
-  EXPECT_EQ(render(policy::ended_rules(policy.policy(), files, end)),
+  EXPECT_TRUE(policy::ended(policy.policy(), files, end - std::chrono::seconds(1)).empty());
+  EXPECT_EQ(render(policy::ended(policy.policy(), files, end)),
             "policy.yaml:2:5: warning: this rule has ended, at 2026-11-22T18:00:00Z: it matches "
             "nothing any more and can be taken out\n"
             "    - allow: 22\n"
             "      ^\n");
+}
+
+TEST(Check, SetsOfPeopleWithEntriesThatHaveEndedAreToldOf) {
+  const std::string entries =
+      " [{address: 10.0.0.1, until: 2026-11-22T18:00:00Z}, {address: 10.0.0.2, until: "
+      "2027-11-22T18:00:00Z}]\n";
+  const auto files = sources("sets:\n  a:" + entries, "sets:\n  b:" + entries);
+  const auto policy = load(files);
+  const auto end = *parse_time("2026-11-22T18:00:00Z");
+  EXPECT_TRUE(policy::ended(policy.policy(), files, end - std::chrono::seconds(1)).empty());
+  const auto told = policy::ended(policy.policy(), files, end);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].message, "1 entry of this set has ended and can be taken out");
+  EXPECT_EQ(told[0].at.line, 2U);
+}
+
+TEST(Check, WhatEndsLastCountsWhereEntriesOverlap) {
+  const auto policy = load(
+      "sets:\n"
+      "  a:\n"
+      "    - 10.0.0.64/26\n"
+      "    - {address: 10.0.0.0/24, until: 2026-11-22T18:00:00Z}\n"
+      "    - {address: 10.0.0.0/28, until: 2026-11-22T19:00:00Z}\n"
+      "    - {address: 10.0.0.8/29, until: 2026-11-22T17:00:00Z}\n"
+      "    - {address: 10.0.0.16/28, until: 2026-11-22T19:00:00Z}\n"
+      "    - {address: 255.255.255.0/24, until: 2026-11-22T17:00:00Z}\n"
+      "    - {address: 255.255.255.255, until: 2026-11-22T16:00:00Z}\n");
+  std::vector<std::string> found;
+  for (const auto& [range, until] : policy.sets()[0].temporary_ipv4)
+    found.push_back(range.text() + " " + time_text(until).substr(11, 2));
+  EXPECT_EQ(found, (std::vector<std::string>{"10.0.0.0/27 19", "10.0.0.32/27 18",
+                                             "10.0.0.128/25 18", "255.255.255.0/24 17"}));
 }
 
 TEST(Check, ResolvesNames) {
@@ -255,10 +287,10 @@ TEST(Check, ResolvesNames) {
   EXPECT_EQ(set.ipv4[0].text(), "10.0.0.1-10.0.0.9");
   EXPECT_EQ(set.ipv4[1].text(), "10.0.1.0/24");
   EXPECT_EQ(set.ipv6.size(), 1U);
-  EXPECT_TRUE(set.contains(address("10.0.0.9")));
-  EXPECT_FALSE(set.contains(address("10.0.0.10")));
-  EXPECT_FALSE(set.contains(address("10.0.0.0")));
-  EXPECT_TRUE(set.contains(address("::1")));
+  EXPECT_TRUE(set.contains(address("10.0.0.9"), {}));
+  EXPECT_FALSE(set.contains(address("10.0.0.10"), {}));
+  EXPECT_FALSE(set.contains(address("10.0.0.0"), {}));
+  EXPECT_TRUE(set.contains(address("::1"), {}));
   const auto& flows = policy.rules(Traffic::incoming).back().conditions.flows;
   EXPECT_EQ(flows, (std::vector<policy::Flow>{{.protocol = tcp, .to = {53, 53}},
                                               {.protocol = udp, .to = {53, 53}},
@@ -375,11 +407,14 @@ TEST(Check, SetsAreWhatTheirRangesAre) {
     // Those of hosts come behind.
     for (std::size_t index = 0; index < policy.policy().sets.size(); ++index)
       for (int probes = 0; probes < 50; ++probes) {
-        const auto probe = random.packet(policy).from;
+        const auto packet = random.packet(policy);
+        const auto& probe = packet.from;
         bool expected = false;
         for (const auto& range : policy.policy().sets[index].ranges)
           expected = expected || range.contains(probe);
-        EXPECT_EQ(policy.sets()[index].contains(probe), expected) << probe.text();
+        for (const auto& [range, until] : policy.policy().sets[index].temporary)
+          expected = expected || (range.contains(probe) && packet.time < until);
+        EXPECT_EQ(policy.sets()[index].contains(probe, packet.time), expected) << probe.text();
       }
   }
 }

@@ -14,7 +14,7 @@ class EditingSets : public ::testing::Test {
  protected:
   policy::EditResult edit(SetAction action, const std::string& name, const Texts& addresses = {}) {
     Diagnostics diagnostics;
-    const auto wanted = policy::parse_set_edit(action, name, addresses, diagnostics);
+    const auto wanted = policy::parse_set_edit(action, name, addresses, now_, diagnostics);
     EXPECT_TRUE(wanted) << render(diagnostics);
     const auto parsed = policy::parse(sources_, diagnostics);
     return policy::edit_set(parsed.policy, sources_, parsed.added, *wanted);
@@ -27,6 +27,7 @@ class EditingSets : public ::testing::Test {
     return begin == std::string::npos ? "" : text.substr(begin, text.find("rules:") - begin);
   }
 
+  Time now_ = *parse_time("2026-11-22T16:00:00Z");
   policy::Sources sources_ = sources("sets: {office: [10.0.0.0/8]}\n",
                                      "sets: {black: [192.0.2.0/24, 192.0.3.7]}\nrules: [deny 1]\n");
 };
@@ -106,10 +107,76 @@ TEST_F(EditingSets, UnknownSetsAreRefusedWithTheNearest) {
   EXPECT_EQ(sets(edit(SetAction::destroy, "nothing")), "no set is called 'nothing'");
 }
 
+TEST_F(EditingSets, EntriesMayEnd) {
+  EXPECT_EQ(sets(edit(SetAction::add, "black", {"192.0.2.9/32", "::1", "for", "1h30m"})),
+            "sets:\n  black: [192.0.2.0/24, 192.0.3.7, {address: 192.0.2.9, until: "
+            "\"2026-11-22T17:30:00Z\"}, {address: \"::1\", until: \"2026-11-22T17:30:00Z\"}]\n");
+  const auto lasting = edit(SetAction::add, "black", {"192.0.3.7", "for", "1h"});
+  ASSERT_TRUE(lasting);
+  EXPECT_FALSE(lasting->changed);
+  EXPECT_EQ(lasting->notes,
+            Texts{"already in set 'black', without an end (to give it one, remove it "
+                  "first): 192.0.3.7"});
+  EXPECT_EQ(sets(edit(SetAction::replace, "black", {"::1", "until", "2026-11-22T17:00:00Z"})),
+            "sets:\n  black: [{address: \"::1\", until: \"2026-11-22T17:00:00Z\"}]\n");
+}
+
+TEST_F(EditingSets, AnEndIsMoved) {
+  sources_.added.text =
+      "sets: {black: [10.0.0.1, {address: 10.0.0.2, until: 2026-11-22T17:00:00Z}]}\n";
+  const auto end = [](const std::string& hour) {
+    return "sets:\n  black: [10.0.0.1, {address: 10.0.0.2, until: \"2026-11-22T" + hour +
+           ":00:00Z\"}]\n";
+  };
+  const auto later = edit(SetAction::add, "black", {"10.0.0.2/32", "for", "2h"});
+  EXPECT_EQ(sets(later), end("18"));
+  EXPECT_EQ(later->notes, Texts{"ending later in set 'black', at 2026-11-22T18:00:00Z: 10.0.0.2"});
+  const auto earlier = edit(SetAction::add, "black", {"10.0.0.2", "until", "2026-11-22T16:00:01Z"});
+  EXPECT_EQ(earlier->notes,
+            Texts{"ending earlier in set 'black', at 2026-11-22T16:00:01Z: 10.0.0.2"});
+  const auto same = edit(SetAction::add, "black", {"10.0.0.2", "for", "1h"});
+  EXPECT_FALSE(same->changed);
+  EXPECT_EQ(same->notes, Texts{"already in set 'black': 10.0.0.2"});
+  const auto lasting = edit(SetAction::add, "black", {"10.0.0.2"});
+  EXPECT_EQ(sets(lasting), "sets:\n  black: [10.0.0.1, 10.0.0.2]\n");
+  EXPECT_EQ(lasting->notes, Texts{"no longer ending in set 'black': 10.0.0.2"});
+  EXPECT_EQ(sets(edit(SetAction::remove, "black", {"10.0.0.2"})), "sets:\n  black: 10.0.0.1\n");
+}
+
+TEST_F(EditingSets, WhatHasEndedIsTakenOut) {
+  policy::AddressSet set{
+      .name = "black",
+      .temporary = {{{address("::1"), address("::1")}, now_},
+                    {{address("::2"), address("::2")}, now_ + std::chrono::seconds(1)}}};
+  EXPECT_EQ(policy::remove_ended(set, now_), "ended in set 'black': ::1");
+  EXPECT_EQ(set.temporary.size(), 1U);
+  EXPECT_EQ(policy::remove_ended(set, now_), std::nullopt);
+}
+
+TEST_F(EditingSets, MistakesOfTheEndAreTold) {
+  const auto said = [&](SetAction action, const Texts& words) {
+    Diagnostics diagnostics;
+    EXPECT_FALSE(policy::parse_set_edit(action, "black", words, now_, diagnostics));
+    return diagnostics.empty()
+               ? ""
+               : std::to_string(diagnostics[0].at.column) + " " + diagnostics[0].message;
+  };
+  EXPECT_EQ(said(SetAction::add, {"::1", "for"}), "19 how long, as 2h, is missing behind 'for'");
+  EXPECT_EQ(said(SetAction::add, {"::1", "for", "2x"}).substr(0, 30),
+            "23 '2x' is not how long someth");
+  EXPECT_EQ(said(SetAction::add, {"::1", "until", "2026-11-22T16:00:00Z"}),
+            "25 that is over: it is 2026-11-22T16:00:00Z");
+  EXPECT_EQ(said(SetAction::add, {"::1", "for", "2h", "until", "2026-11-22T17:00:00Z"}),
+            "26 an entry ends once: one of 'for' and 'until'");
+  EXPECT_EQ(said(SetAction::remove, {"::1", "for", "2h"}),
+            "22 an entry gets its end when it is put in, by 'add' or 'replace'");
+  EXPECT_EQ(said(SetAction::add, {"for", "2h"}), "1 say which addresses");
+}
+
 TEST_F(EditingSets, MistakesAreToldAtTheWords) {
   Diagnostics diagnostics;
   EXPECT_FALSE(policy::parse_set_edit(SetAction::add, "1x", {"10.0.0.1,10.0.0.300", "::1", "@a"},
-                                      diagnostics));
+                                      now_, diagnostics));
   const auto said = render(diagnostics);
   EXPECT_EQ(diagnostics.size(), 3U) << said;
   EXPECT_TRUE(said.starts_with("command:1:9: error: a set's name")) << said;

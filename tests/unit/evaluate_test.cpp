@@ -493,5 +493,18 @@ TEST(Evaluate, ATemporaryRuleMatchesBeforeItsEnd) {
   EXPECT_EQ(decided(policy, packet), "reject by 2");
 }
 
+TEST(Evaluate, AnEntryOfASetCountsBeforeItsEnd) {
+  const auto policy = load(
+      "sets: {s: [10.0.0.1, {address: 10.0.0.0/24, until: 2026-11-22T18:00:00Z}]}\n"
+      "rules: [\"allow from @s to any port 22\", \"reject from !@s to any port 22\"]\n");
+  auto packet = incoming("10.0.0.2", 22);
+  packet.time = *parse_time("2026-11-22T17:59:59Z");
+  EXPECT_EQ(decided(policy, packet), "allow by 1");
+  packet.time = *parse_time("2026-11-22T18:00:00Z");
+  EXPECT_EQ(decided(policy, packet), "reject by 2");
+  packet.from = address("10.0.0.1");
+  EXPECT_EQ(decided(policy, packet), "allow by 1");
+}
+
 }  // namespace
 }  // namespace fwctl::testing

@@ -1044,6 +1044,73 @@ TEST_F(FirewallTest, AReloadTellsOfRulesThatHaveEnded) {
   EXPECT_EQ(firewall_->next_end(), std::nullopt) << "the daemon takes nothing out of such files";
 }
 
+TEST_F(FirewallTest, AnEntryOfASetEnds) {
+  start();
+  ASSERT_TRUE(enable());
+  const Time now = *parse_time("2100-01-01T00:00:00Z");
+  const auto edit = [&](const Words& words) {
+    return firewall_->edit_set(policy::SetAction::add, "black", words, {.now = now});
+  };
+  ASSERT_TRUE(edit({"10.0.0.1", "10.0.0.2", "for", "2h"}));
+  ASSERT_TRUE(firewall_->add({"deny", "from", "@black"}, {}, {.now = now}));
+  EXPECT_NE(kernel_text().find("10.0.0.1-10.0.0.2 comment \"until 2100-01-01T02:00:00Z\""),
+            std::string::npos)
+      << kernel_text();
+  const auto more = edit({"10.0.0.3", "for", "1h"});
+  ASSERT_TRUE(more);
+  EXPECT_EQ(more->difference, Words{"+ set black 10.0.0.3 until 2100-01-01T01:00:00Z"});
+  EXPECT_FALSE(firewall_->look()->drifted);
+  const auto next = firewall_->next_end();
+  ASSERT_TRUE(next);
+  EXPECT_GT(*next, now + std::chrono::hours(1)) << "when the kernel has certainly done it";
+  EXPECT_LT(*next, now + std::chrono::hours(1) + std::chrono::seconds(5));
+  start();
+  EXPECT_EQ(firewall_->next_end(), next) << "kept";
+  EXPECT_EQ(firewall_->look()->drifted, false);
+  const auto early = firewall_->remove_ended({.now = now + std::chrono::minutes(59)});
+  ASSERT_TRUE(early);
+  EXPECT_FALSE(early->changed);
+  const auto ended = firewall_->remove_ended({.now = *next});
+  ASSERT_TRUE(ended) << message(ended.error());
+  EXPECT_EQ(ended->notes, Words{"ended in set 'black': 10.0.0.3"});
+  EXPECT_EQ(kernel_text().find("10.0.0.3"), std::string::npos);
+  EXPECT_NE(kernel_text().find("10.0.0.2 "), std::string::npos);
+}
+
+// What the kernel has taken out by itself is no other program's work, and is not taken out again.
+TEST_F(FirewallTest, WhatHasEndedInTheKernelIsNoDrift) {
+  const Time now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  start();
+  ASSERT_TRUE(enable());
+  const auto add = [&](const std::string& address, Time until) {
+    return firewall_->edit_set(policy::SetAction::add, "black",
+                               {address, "until", time_text(until)},
+                               {.now = now - std::chrono::hours(2)});
+  };
+  ASSERT_TRUE(add("10.0.0.1", now - std::chrono::hours(1)));
+  ASSERT_TRUE(add("10.0.0.2", now + std::chrono::hours(1)));
+  ASSERT_TRUE(add("10.0.0.3", now + std::chrono::seconds(1)));
+  ASSERT_TRUE(firewall_->add({"deny", "from", "@black"}, {}, {.now = now}));
+  EXPECT_EQ(kernel_text().find("10.0.0.1"), std::string::npos) << "it has ended";
+  const auto take_out = [&](const std::string& address) {
+    const auto loaded = in_kernel();
+    for (const auto& set : loaded->sets)
+      for (const auto& element : set.elements)
+        if (set.name.starts_with("black") &&
+            element.key == Address::parse(address)->network_order()) {
+          nft::Set one = set;
+          one.elements = {element};
+          ASSERT_TRUE(kernel_.apply({nft::DeleteElements{one}}));
+        }
+  };
+  take_out("10.0.0.3");
+  EXPECT_FALSE(firewall_->look()->drifted);
+  take_out("10.0.0.2");
+  EXPECT_TRUE(firewall_->look()->drifted);
+  EXPECT_TRUE(firewall_->reload({.now = now})->changed) << "restored";
+  EXPECT_NE(kernel_text().find("10.0.0.2 comment"), std::string::npos);
+}
+
 TEST_F(FirewallTest, WhatTheKernelDoesNotPassOnIsSaidOfWhatIsNew) {
   forwarding_ = {.ipv4 = false, .ipv6 = false, .interfaces = {"lo", "eth0"}};
   start();

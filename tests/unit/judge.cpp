@@ -152,6 +152,7 @@ class Judge {
     }
     const auto found =
         std::find_if(set->elements.begin(), set->elements.end(), [&](const auto& element) {
+          if (element.until <= packet_.time) return false;
           std::size_t from = 0;
           for (const auto one : key) {
             const auto width = nft::width(one);

@@ -192,6 +192,23 @@ TEST(Plan, ASetLookedIntoTwiceIsNotEditedInPlace) {
       << "left as it was for packets under way";
 }
 
+TEST(Plan, AnElementThatEndsIsAddedInPlaceButNotTakenOut) {
+  const auto with = [](const std::string& entries, const std::string& marker) {
+    return wanted("sets: {s: [" + entries + "]}\nrules: [\"allow from @s\"]\n", marker);
+  };
+  const std::string one = "{address: 10.0.0.1, until: 2100-01-01T00:00:00Z}";
+  Loaded kernel;
+  kernel.load(with(one, "1"), 1);
+  kernel.load(with(one + ", {address: 10.0.0.9, until: 2100-01-01T00:00:00Z}, 10.0.0.5", "2"), 2);
+  EXPECT_EQ(kernel.now()->find_set("s-ipv4")->elements.size(), 3U) << "in place";
+  kernel.load(with(one + ", {address: 10.0.0.9, until: 2100-01-01T00:00:00Z}", "3"), 3);
+  EXPECT_EQ(kernel.now()->find_set("s-ipv4")->elements.size(), 2U) << "one that stays, in place";
+  kernel.load(with(one, "4"), 4);
+  EXPECT_NE(kernel.now()->find_set("s-ipv4.4"), nullptr) << "the kernel may have been faster";
+  kernel.load(with("{address: 10.0.0.1, until: 2100-01-02T00:00:00Z}", "5"), 5);
+  EXPECT_NE(kernel.now()->find_set("s-ipv4.5"), nullptr) << "another end";
+}
+
 TEST(Plan, InputAndForwardAreOneLookup) {
   Loaded kernel;
   const std::string rules = "rules: [allow 22/tcp, allow 53/udp, allow 5000/sctp]\n";

@@ -349,6 +349,9 @@ policy::Policy RandomPolicy::policy(std::size_t most) {
     if (name != "nobody")
       for (std::size_t count = 1 + below(6); count != 0; --count)
         set.ranges.push_back(range(one_in(2) ? Family::ipv4 : Family::ipv6));
+    if (name != "nobody" && one_in(2))
+      for (std::size_t count = 1 + below(4); count != 0; --count)
+        set.temporary.push_back({range(one_in(2) ? Family::ipv4 : Family::ipv6), end()});
     policy.sets.push_back(std::move(set));
   }
   for (const auto name : service_names) {

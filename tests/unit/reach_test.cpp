@@ -218,7 +218,7 @@ bool names(const policy::CheckedPolicy& policy, const policy::Conditions& condit
       if (const auto* suffix = std::get_if<policy::SuffixMatch>(&match))
         return suffix->suffix.contains(address) != suffix->negated;
       const auto& set = std::get<policy::SetIndex>(match);
-      return policy.sets()[set.index].contains(address) != set.negated;
+      return policy.sets()[set.index].contains(address, packet.time) != set.negated;
     };
   };
   return any(conditions.from, matches(packet.from)) && any(conditions.to, matches(packet.to)) &&
@@ -307,6 +307,21 @@ TEST(Reach, SaysUntilWhenATemporaryRuleHolds) {
   EXPECT_EQ(reached(policy, from_then), (Lines{both[1], both[2]}));
   from_then.times.first = *parse_time("2026-11-23T00:00:00Z");
   EXPECT_EQ(reached(policy, from_then), Lines{both[2]});
+}
+
+TEST(Reach, SaysUntilWhenAnAddressIsInASet) {
+  const auto policy = load(
+      "sets: {s: [{address: 10.0.0.1, until: 2026-11-22T18:00:00Z}, 10.0.0.2]}\n"
+      "rules: [\"deny from @s to any port 22\", allow 22]\n");
+  const auto from = [&](const char* source, const char* time) {
+    return reached(policy, Packets{.from = {address(source), address(source)},
+                                   .to_ports = {22, 22},
+                                   .times = {.first = *parse_time(time), .last = always.last}});
+  };
+  EXPECT_EQ(from("10.0.0.1", "2026-11-22T17:00:00Z"),
+            (Lines{"deny @s until 2026-11-22T18:00:00Z", "allow 10.0.0.1"}));
+  EXPECT_EQ(from("10.0.0.1", "2026-11-22T18:00:00Z"), Lines{"allow 10.0.0.1"});
+  EXPECT_EQ(from("10.0.0.2", "2026-11-22T17:00:00Z"), Lines{"deny 10.0.0.2"});
 }
 
 }  // namespace

@@ -82,7 +82,7 @@ TEST(SetFile, IsReadIntoTheSetThatNamesIt) {
   ASSERT_EQ(sets.size(), 2U);
   EXPECT_EQ(sets[0].file, "sets/drop.txt");
   EXPECT_EQ(sets[0].ranges.size(), 2U);
-  EXPECT_TRUE(loaded.sets()[0].contains(address("::1")));
+  EXPECT_TRUE(loaded.sets()[0].contains(address("::1"), {}));
   EXPECT_EQ(sets[1].file, "");
 }
 
