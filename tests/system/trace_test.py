@@ -127,6 +127,8 @@ class Trace(lab.LabTest):
                 (("deny", 5, "deny log proto tcp from 192.0.2.3,2001:db8:1::3 to any port 81"), 81,
                  {"source": CLIENT_TOO[4]}),
                 (("deny", None, "default"), 81, {}),
+                (("allow", 6, "limit rate 1/hour burst 1 82/tcp"), 82, {}),
+                (("reject", 6, "limit rate 1/hour burst 1 82/tcp"), 82, {}),
                 (("deny", 7, "deny proto tcp from 192.0.2.0/28 to any port 4001"), 4001, {}),
                 (("allow", 8, "allow proto tcp from 192.0.2.2 to any port 4002"), 4002, {}),
                 (("deny", None, "default"), 4002, {"source": CLIENT_TOO[4]}),
