@@ -65,6 +65,11 @@ std::string ip(const Packet& packet, const std::string& payload, std::uint16_t i
   return header + payload;
 }
 
+// So that there is something for a second fragment; of TCP no more than id_step leaves room for.
+std::string data(const Packet& packet) {
+  return std::string(comes_in_fragments(packet) ? (packet.protocol == tcp ? 12 : 24) : 0, '\0');
+}
+
 std::string tcp_header(const Packet& packet, std::uint16_t id) {
   std::uint8_t flags = syn;
   if (packet.state == State::established) flags = syn | ack;  // the answer to the opener
@@ -72,15 +77,17 @@ std::string tcp_header(const Packet& packet, std::uint16_t id) {
   const std::uint32_t number = id * id_step;
   std::string out = be(packet.from_port, 2) + be(packet.to_port, 2) + be(number, 4) +
                     be(packet.state == State::established ? number : 0, 4) + be(0x50, 1) +
-                    be(flags, 1) + be(1024, 2) + be(0, 4);
+                    be(flags, 1) + be(1024, 2) + be(0, 4) + data(packet);
   add_checksum(out, 16, packet);
   return out;
 }
 
 std::string udp_header(const Packet& packet) {
+  const auto more = data(packet);
   // A length beyond the packet's end is invalid.
-  const int length = packet.state == State::invalid ? 200 : 8;
-  std::string out = be(packet.from_port, 2) + be(packet.to_port, 2) + be(length, 2) + be(0, 2);
+  const std::size_t length = packet.state == State::invalid ? 200 : 8 + more.size();
+  std::string out =
+      be(packet.from_port, 2) + be(packet.to_port, 2) + be(length, 2) + be(0, 2) + more;
   add_checksum(out, 6, packet);
   return out;
 }
@@ -195,6 +202,39 @@ std::string bytes_of(const Packet& packet, std::uint16_t id, std::uint8_t route)
   return ip(packet, payload_of(packet, id), id, route);
 }
 
+bool comes_in_fragments(const Packet& packet) {
+  const bool known = packet.protocol == tcp || packet.protocol == udp || packet.protocol == sctp ||
+                     is_icmp(packet);
+  return known &&
+         (packet.from.bytes()[3] + packet.from_port + packet.to_port + packet.icmp_type) % 4 == 0;
+}
+
+std::vector<std::string> fragments_of(const std::string& bytes) {
+  const bool v6 = read(bytes, 0, 1) >> 4 == 6;
+  const std::string header = bytes.substr(0, v6 ? 40 : 20);
+  const std::string payload = bytes.substr(header.size());
+  // IPv6 wants all headers in the first.
+  const std::size_t cut = payload.size() > 24 ? 24 : 8;
+  std::vector<std::string> out;
+  for (const bool first : {true, false}) {
+    const auto piece = first ? payload.substr(0, cut) : payload.substr(cut);
+    std::string start = header;
+    if (v6) {
+      start.replace(4, 2, be(8 + piece.size(), 2));
+      start.replace(6, 1, be(44, 1));
+      out.push_back(start + header.substr(6, 1) + be(0, 1) + be(first ? 1 : cut, 2) +
+                    be(id_of(bytes), 4) + piece);
+      continue;
+    }
+    start.replace(2, 2, be(20 + piece.size(), 2));
+    start.replace(6, 2, be(first ? 0x2000 : cut / 8, 2));
+    start.replace(10, 2, be(0, 2));
+    start.replace(10, 2, be(checksum(start), 2));
+    out.push_back(start + piece);
+  }
+  return out;
+}
+
 std::optional<std::string> opener_of(const Packet& packet) {
   if (packet.state == State::related && is_icmp_error(packet))
     return bytes_of(subject_of(packet), 0);
@@ -248,6 +288,7 @@ std::string in_words(const Packet& packet) {
       std::string(text(packet.traffic)) + " on " + packet.interface + ", " + packet.protocol.text();
   if (packet.protocol == icmp || packet.protocol == icmpv6)
     out += " type " + std::to_string(packet.icmp_type);
+  if (comes_in_fragments(packet)) out += " in fragments if from outside";
   if (packet.mac) out += " mac " + packet.mac->text();
   return out + " " + end(packet.from, packet.from_port) + " to " + end(packet.to, packet.to_port) +
          ", " + std::string(word(packet.state));

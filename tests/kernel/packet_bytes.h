@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "rules/evaluate.h"
 
@@ -15,6 +16,12 @@ namespace fwctl::testing {
 // and in what a TCP reset repeats. `route` is the DSCP, below 64. Whole, with right checksums, and
 // such as connection tracking takes for `packet.state`, as far as one packet can be.
 std::string bytes_of(const Packet& packet, std::uint16_t id, std::uint8_t route = 0);
+
+// Whether the network hands this packet over in pieces: always the same of one packet. Only what
+// comes from outside is asked about.
+bool comes_in_fragments(const Packet& packet);
+// The same IP packet in two fragments, of which the first has the ports.
+std::vector<std::string> fragments_of(const std::string& bytes);
 
 // What must pass first so that connection tracking finds `packet.state`; nullopt where nothing must
 // or nothing would help. Has id 0.

@@ -310,6 +310,8 @@ void PacketLab::emit(const Packet& packet, const std::string& bytes) {
   else if (packet.traffic == policy::Traffic::outgoing)
     emit_from_host(static_cast<std::uint32_t>(first_route + number_of(packet.interface)), packet,
                    bytes);
+  else if (comes_in_fragments(packet))
+    for (const auto& fragment : fragments_of(bytes)) emit_from_outside(packet, fragment);
   else
     emit_from_outside(packet, bytes);
 }

@@ -118,6 +118,8 @@ class Comparison {
     const auto seen = met(packet, fate);
     const auto meant = evaluate(policy, seen).verdict;
     ++findings_.arrived;
+    const bool outside = packet.traffic != policy::Traffic::outgoing && packet.interface != "lo";
+    if (outside && comes_in_fragments(packet)) ++findings_.fragmented;
     ++findings_.states[static_cast<std::size_t>(*fate.state)];
     ++findings_.verdicts[static_cast<std::size_t>(meant)];
     if (meant == Verdict::reject && (fate.reset || fate.unreachable)) ++findings_.answered;
