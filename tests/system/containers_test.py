@@ -11,6 +11,9 @@ import lab
 CLOSED = "version: 1\ndefaults: {incoming: deny, outgoing: allow, routed: deny}\n"
 BRIDGE = {4: "172.17.0.1", 6: "fd00:17::1"}
 BOX = {4: "172.17.0.2", 6: "fd00:17::2"}
+# From the container to the client, and to the host that it is on.
+OUT = {"server": lab.CLIENT, "namespace": "box"}
+TO_HOST = {"server": BRIDGE, "namespace": "box"}
 # 8080 and 8081 are published, and lead to ports 80 and 81 of the container.
 DOCKER = f"""\
 table ip docker {{
@@ -92,15 +95,14 @@ rules:
         self.publish()
         for family in lab.FAMILIES:
             self.assertEqual(self.verdict(["8080/tcp"], family), "deny")
-        self.assert_reach("filtered", 8080, source=lab.CLIENT)  # whatever the rules say of the container's port 80
-        self.assert_reach("filtered", 8080, "udp", source=lab.CLIENT)
+        here = {"source": lab.CLIENT}
+        # Whatever the rules say of the container's port 80.
+        self.assert_all(("filtered", 8080, here), ("filtered", 8080, "udp", here))
         self.daemon.fwctl("allow", "8080/tcp")
         for family in lab.FAMILIES:
             self.assertEqual(self.verdict(["8080/tcp"], family), "allow")
-        self.assert_reach("open", 8080, source=lab.CLIENT)
-        self.assert_reach("filtered", 8080, "udp", source=lab.CLIENT)
-        self.assert_reach("filtered", 8081, source=lab.CLIENT)
-        self.assert_reach("filtered", 8080, source=lab.CLIENT_TOO)
+        self.assert_all(("open", 8080, here), ("filtered", 8080, "udp", here), ("filtered", 8081, here),
+                        ("filtered", 8080, {"source": lab.CLIENT_TOO}))
         self.daemon.fwctl("allow", "8080/udp")
         self.assert_reach("open", 8080, "udp", source=lab.CLIENT)
         self.daemon.fwctl("delete", "allow", "8080/tcp")
@@ -122,21 +124,18 @@ rules:
     burst: 2
 """)
         self.publish()
-        self.assert_reach("refused", 8081)
-        self.assert_reach("open", 8080)
-        self.assert_reach("filtered", 8080, server=lab.SERVER_ETH1)
+        self.assert_all(("refused", 8081), ("open", 8080), ("filtered", 8080, {"server": lab.SERVER_ETH1}))
         self.assert_reach("open", 8080, "udp")
         self.assert_reach("open", 8080, "udp")
         self.assert_reach("refused", 8080, "udp")
         self.daemon.apply(CLOSED.replace("incoming: deny", "incoming: allow"))
-        self.assert_reach("open", 8080)
-        self.assert_reach("filtered", 80, server=BOX)  # not asked for as this host's
+        # The second is not asked for as this host's.
+        self.assert_all(("open", 8080), ("filtered", 80, {"server": BOX}))
 
     def test_routed_rules_have_no_part_in_it(self):
         self.start(CLOSED + "rules: [route allow in on eth0]\n")
         self.publish()
-        self.assert_reach("filtered", 8080)
-        self.assert_reach("open", 80, server=BOX)
+        self.assert_all(("filtered", 8080), ("open", 80, {"server": BOX}))
         self.daemon.apply(CLOSED + "rules: [\"route deny from any\", allow 8080/tcp]\n")
         self.assert_reach("open", 8080)
 
@@ -145,8 +144,7 @@ rules:
         self.lab.listen(8080)  # as docker-proxy does, where nothing is redirected
         self.assert_reach("filtered", 8080, source=lab.CLIENT)
         self.daemon.fwctl("allow", "8080/tcp")
-        self.assert_reach("open", 8080, source=lab.CLIENT)
-        self.assert_reach("filtered", 8080, source=lab.CLIENT_TOO)
+        self.assert_all(("open", 8080, {"source": lab.CLIENT}), ("filtered", 8080, {"source": lab.CLIENT_TOO}))
 
     def test_connections_outlive_the_rule(self):
         self.start(CLOSED + "rules: [allow 8080/tcp]\n")
@@ -170,9 +168,7 @@ forward:
     to: "[{lab.INNER[6]}]:80"
 """)
         self.publish()
-        self.assert_reach("open", 8090)
-        self.assert_reach("filtered", 8080)
-        self.assert_reach("open", 8081)
+        self.assert_all(("open", 8090), ("filtered", 8080), ("open", 8081))
 
 
 class Outbound(Containers):
@@ -183,13 +179,12 @@ class Outbound(Containers):
         self.lab.listen(22)
 
     def assert_out(self, expected, port=7000):
-        self.assert_reach(expected, port, server=lab.CLIENT, namespace="box")
+        self.assert_reach(expected, port, **OUT)
 
     def test_containers_reach_out_unless_a_rule_says_otherwise(self):
         self.start(CLOSED)
-        self.assert_out("open")
-        self.assert_reach("filtered", 22, server=BRIDGE, namespace="box")  # this host is not out
-        self.assert_reach("filtered", 80, server=BOX)  # and nobody comes in
+        # This host is not out, and nobody comes in.
+        self.assert_all(("open", 7000, OUT), ("filtered", 22, TO_HOST), ("filtered", 80, {"server": BOX}))
         self.daemon.apply(CLOSED + "rules: [route reject in on docker0 7001/tcp]\n")
         self.assert_out("open")
         self.assert_out("refused", 7001)
@@ -216,17 +211,11 @@ class Trust(Containers):
         self.lab.listen(7000, namespace="client")
         self.publish()  # for the address of what goes out
         self.start(CLOSED)
-        inside = {"server": BRIDGE, "namespace": "box"}
-        out = {"server": lab.CLIENT, "namespace": "box"}
-        self.assert_reach("filtered", 53, "udp", **inside)
-        self.assert_reach("filtered", 7000, **out)
+        self.assert_all(("filtered", 53, "udp", TO_HOST), ("filtered", 7000, OUT))
         self.daemon.apply(CLOSED + "trust: libvirt\n")
-        self.assert_reach("open", 53, **inside)
-        self.assert_reach("open", 53, "udp", **inside)
-        self.assert_reach("open", 67, "udp", **inside)
-        self.assert_reach("open", 7000, **out)
-        self.assert_reach("filtered", 53, "udp")  # from elsewhere
-        self.assert_reach("filtered", 7001, **inside)
+        # The last but one is from elsewhere.
+        self.assert_all(("open", 53, TO_HOST), ("open", 53, "udp", TO_HOST), ("open", 67, "udp", TO_HOST),
+                        ("open", 7000, OUT), ("filtered", 53, "udp"), ("filtered", 7001, TO_HOST))
 
     def test_k3s(self):
         self.replace_box("cni0")
@@ -234,12 +223,9 @@ class Trust(Containers):
         self.lab.listen(7000, namespace="client")
         self.publish()
         self.start(CLOSED + "containers: deny\n")
-        self.assert_reach("filtered", 6443, server=BRIDGE, namespace="box")
-        self.assert_reach("filtered", 7000, server=lab.CLIENT, namespace="box")
+        self.assert_all(("filtered", 6443, TO_HOST), ("filtered", 7000, OUT))
         self.daemon.apply(CLOSED + "containers: deny\ntrust: [k3s]\n")
-        self.assert_reach("open", 6443, server=BRIDGE, namespace="box")
-        self.assert_reach("open", 7000, server=lab.CLIENT, namespace="box")
-        self.assert_reach("filtered", 6443)
+        self.assert_all(("open", 6443, TO_HOST), ("open", 7000, OUT), ("filtered", 6443))
 
     def test_is_shown_and_stands_behind_the_rules(self):
         self.start(CLOSED + "trust: libvirt\nrules: [deny in on virbr0 53]\n")

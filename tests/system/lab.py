@@ -8,6 +8,7 @@ Nothing here can touch the machine's own network: enter() leaves it first, and w
 asks require_private() before.
 """
 
+import concurrent.futures
 import contextlib
 import ctypes
 import json
@@ -599,13 +600,29 @@ class LabTest(unittest.TestCase):
             self.daemon.call("Enable")
         return self.daemon
 
-    def assert_reach(self, expected, port, protocol="tcp", families=FAMILIES, server=SERVER, **options):
-        for family in families:
-            wait = SILENCE if expected == "filtered" else PATIENCE
-            source = options.get("source")
-            found = probe(server[family], port, protocol, wait=wait,
-                          **{**options, "source": source[family] if source else None})
-            self.assertEqual(found, expected, f"{protocol} port {port} over IPv{family}")
+    def assert_reach(self, expected, port, protocol="tcp", families=FAMILIES, **options):
+        """What a peer finds on each of these families; for the options, see _reach()."""
+        self.assert_all((expected, port, protocol, {"families": families, **options}))
+
+    def assert_all(self, *wanted):
+        """Several of what assert_reach() takes, (expected, port, protocol, options), asked at once: what
+        is filtered takes its time."""
+        probes = []
+        with concurrent.futures.ThreadPoolExecutor(32) as pool:
+            for expected, port, *more in wanted:
+                protocol = more[0] if more and isinstance(more[0], str) else "tcp"
+                options = dict(more[-1]) if more and isinstance(more[-1], dict) else {}
+                for family in options.pop("families", FAMILIES):
+                    found = pool.submit(self._reach, family, expected, port, protocol, **options)
+                    probes.append((found, expected, f"{protocol} port {port} over IPv{family}"))
+        for found, expected, what in probes:
+            self.assertEqual(found.result(), expected, what)
+
+    @staticmethod
+    def _reach(family, expected, port, protocol, server=SERVER, source=None, **options):
+        """`server` and `source` have an address of each family."""
+        return probe(server[family], port, protocol, wait=SILENCE if expected == "filtered" else PATIENCE,
+                     source=source[family] if source else None, **options)
 
 
 def main():
