@@ -67,7 +67,9 @@ std::string ip(const Packet& packet, const std::string& payload, std::uint16_t i
 
 // So that there is something for a second fragment; of TCP no more than id_step leaves room for.
 std::string data(const Packet& packet) {
-  return std::string(comes_in_fragments(packet) ? (packet.protocol == tcp ? 12 : 24) : 0, '\0');
+  const std::size_t more = packet.protocol == tcp ? 12 : 24;
+  std::string out(comes_in_fragments(packet) ? more : 0, '\0');
+  return out;
 }
 
 std::string tcp_header(const Packet& packet, std::uint16_t id) {
