@@ -224,14 +224,16 @@ std::vector<std::string> fragments_of(const std::string& bytes) {
     if (v6) {
       start.replace(4, 2, be(8 + piece.size(), 2));
       start.replace(6, 1, be(44, 1));
-      out.push_back(start + header.substr(6, 1) + be(0, 1) + be(first ? 1 : cut, 2) +
-                    be(id_of(bytes), 4) + piece);
-      continue;
+      start += header[6];
+      start += be(0, 1);
+      start += be(first ? 1 : cut, 2);
+      start += be(id_of(bytes), 4);
+    } else {
+      start.replace(2, 2, be(20 + piece.size(), 2));
+      start.replace(6, 2, be(first ? 0x2000 : cut / 8, 2));
+      start.replace(10, 2, be(0, 2));
+      start.replace(10, 2, be(checksum(start), 2));
     }
-    start.replace(2, 2, be(20 + piece.size(), 2));
-    start.replace(6, 2, be(first ? 0x2000 : cut / 8, 2));
-    start.replace(10, 2, be(0, 2));
-    start.replace(10, 2, be(checksum(start), 2));
     out.push_back(start + piece);
   }
   return out;
