@@ -9,10 +9,14 @@
 #include "daemon/clock.h"
 #include "daemon/forwarding_problems.h"
 #include "rules/compile/compile.h"
+#include "rules/compile/growth.h"
+#include "rules/digest.h"
 #include "rules/evaluate.h"
 #include "rules/nearest.h"
+#include "rules/nft/grow.h"
 #include "rules/nft/plan.h"
 #include "rules/nft/text.h"
+#include "rules/policy/append.h"
 #include "rules/policy/difference.h"
 #include "rules/policy/edit_translation.h"
 #include "rules/policy/grammar.h"
@@ -106,6 +110,8 @@ std::string message(const Failure& failure) {
 
 Firewall::Firewall(Places places, Kernel& kernel)
     : places_(std::move(places)), config_(places_.config), store_(places_.state), kernel_(kernel) {}
+
+Firewall::~Firewall() = default;
 
 // --- looking ---
 
@@ -236,22 +242,22 @@ Firewall::Candidate Firewall::same_as_now() const {
   return {.sources = current_.sources, .enabled = current_.enabled};
 }
 
-tl::expected<policy::CheckedPolicy, Failure> Firewall::check(Candidate& candidate,
-                                                             Diagnostics& diagnostics) const {
+tl::expected<Firewall::Checked, Failure> Firewall::check(Candidate& candidate,
+                                                         Diagnostics& diagnostics) const {
   policy::Sources named = candidate.sources;
   if (!candidate.name_for_policy_file.empty())
     for (auto& source : named.managed)
       if (source.name == config_.policy_file().string())
         source.name = candidate.name_for_policy_file;
   const auto table = services(candidate.sources.services);
-  const auto parsed = policy::parse(named, diagnostics);
+  auto parsed = policy::parse(named, diagnostics);
   const auto names = policy::names(parsed.policy);
   named.surroundings = surroundings(names, candidate.sources.surroundings);
   auto policy = policy::check(parsed, named, table, diagnostics);
   if (!policy) return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
   candidate.sources.services = policy::used_services(policy->policy(), table);
   candidate.sources.surroundings = named.surroundings.only(names);
-  return *std::move(policy);
+  return Checked{*std::move(policy), std::move(parsed.added)};
 }
 
 std::optional<nft::Ruleset> Firewall::wanted(const policy::CheckedPolicy& policy,
@@ -314,6 +320,7 @@ tl::expected<nft::Plan, Failure> Firewall::load(const std::optional<nft::Ruleset
   if (const auto looked = look_again(); !looked) return tl::unexpected(Failure(looked.error()));
   forget_ended();
   nft::Plan plan = plan_for(wanted, version);
+  uncollected_ = true;
   if (const auto prepared = kernel_.apply(plan.prepare); !prepared)
     return tl::unexpected(explain(prepared.error(), plan.prepare, policy, sources));
   if (!plan.prepare.empty()) loaded_ = plan.prepared;
@@ -455,18 +462,19 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
                   .enabled = current_.enabled,
                   .notes = std::move(candidate.notes)};
   // 1. Nothing is touched.
-  auto policy = check(candidate, outcome.warnings);
-  if (!policy) return tl::unexpected(std::move(policy.error()));
+  auto checked = check(candidate, outcome.warnings);
+  if (!checked) return tl::unexpected(std::move(checked.error()));
+  auto& policy = checked->policy;
   Diagnostics warnings = outcome.warnings;
   if (candidate.only_news) {
     leave_out_known(outcome.warnings);
   } else {
-    const auto ended = policy::ended(policy->policy(), candidate.sources, request.now);
+    const auto ended = policy::ended(policy.policy(), candidate.sources, request.now);
     outcome.warnings.insert(outcome.warnings.end(), ended.begin(), ended.end());
   }
   if (candidate.enabled && !request.refresh) {
     const auto known = candidate.only_news ? forwarding_problems() : std::vector<std::string>();
-    for (auto& problem : forwarding_problems(*policy))
+    for (auto& problem : forwarding_problems(policy))
       if (std::ranges::find(known, problem) == known.end())
         outcome.notes.push_back(std::move(problem));
   }
@@ -475,7 +483,7 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
     return outcome;
   }
   outcome.changed = true;
-  outcome.difference = policy::difference(policy_->policy(), policy->policy());
+  outcome.difference = policy::difference(policy_->policy(), policy.policy());
   const auto services =
       policy::kept_difference(current_.sources.services, candidate.sources.services);
   outcome.difference.insert(outcome.difference.end(), services.begin(), services.end());
@@ -488,13 +496,13 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
                   .created = time_text(now()),
                   .reason = request.reason,
                   .refreshed = request.refresh};
-  const auto ruleset = wanted(*policy, next);
+  const auto ruleset = wanted(policy, next);
   if (request.dry_run) {
     auto plan = plan_for(ruleset, next.number);
     plan.changes.insert(plan.changes.begin(), plan.prepare.begin(), plan.prepare.end());
-    const auto checked = kernel_.check(plan.changes);
-    if (!checked)
-      return tl::unexpected(explain(checked.error(), plan.changes, *policy, next.sources));
+    const auto possible = kernel_.check(plan.changes);
+    if (!possible)
+      return tl::unexpected(explain(possible.error(), plan.changes, policy, next.sources));
     return outcome;
   }
   // 2. On disk, in force nowhere.
@@ -503,7 +511,7 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
   if (auto appended = store_.append(next, current_); !appended)
     return tl::unexpected(Failure(appended.error()));
   // 3. The commit point.
-  auto loaded = load(ruleset, next.number, *policy, next.sources);
+  auto loaded = load(ruleset, next.number, policy, next.sources);
   if (!loaded) {
     note(store_.take_back());
     return tl::unexpected(std::move(loaded.error()));
@@ -515,12 +523,21 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
   }
   // Of those that nobody asked for, the last is enough: they must not push out what people did.
   if (next.refreshed && current_.refreshed) static_cast<void>(store_.forget(current_.number));
-  current_ = std::move(next);
-  policy_ = std::move(*policy);
-  warnings_ = std::move(warnings);
+  take(std::move(next), *std::move(checked), std::move(warnings));
   outcome.generation = current_.number;
   outcome.enabled = current_.enabled;
   return outcome;
+}
+
+// What is in force from now on.
+void Firewall::take(Generation generation, Checked checked, Diagnostics warnings) {
+  growth_.reset();
+  current_ = std::move(generation);
+  policy_ = std::move(checked.policy);
+  added_ = std::move(checked.added);
+  warnings_ = std::move(warnings);
+  printed_ = current_.sources.added.text == policy::yaml_text(added_);
+  sum_ = current_.sum();
 }
 
 // --- changes ---
@@ -549,17 +566,19 @@ void Firewall::write_added(Candidate& candidate, const policy::Added& added) con
 Diagnostics Firewall::check_typed(const std::vector<std::string>& words,
                                   const policy::Policy& typed) const {
   Diagnostics diagnostics;
-  policy::ParsedPolicy alone = policy::parse(current_.sources, diagnostics);
-  alone.policy.rules = typed.rules;
-  alone.policy.forwards = typed.forwards;
-  alone.policy.masquerades = typed.masquerades;
+  policy::ParsedPolicy alone{.policy = typed, .added = {}};
+  alone.policy.services = policy_->policy().services;
+  for (const auto& set : policy_->policy().sets) {
+    alone.policy.sets.emplace_back();
+    alone.policy.sets.back().name = set.name;
+  }
   policy::Sources command;
   command.managed.push_back(
       {.name = std::string(policy::command_source), .text = policy::join(words)});
   command.surroundings = surroundings(policy::names(alone.policy));
-  diagnostics.clear();
-  if (policy::check(alone, command, services(current_.sources.services), diagnostics))
-    diagnostics.clear();
+  const auto table =
+      policy::names_services(typed) ? services(current_.sources.services) : policy::ServiceTable();
+  if (policy::check(alone, command, table, diagnostics)) diagnostics.clear();
   return diagnostics;
 }
 
@@ -581,13 +600,89 @@ Change Firewall::add(const std::vector<std::string>& words, policy::Place place,
   if (!rule || has_errors(diagnostics))
     return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
   if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
-  const auto added = policy::parse(current_.sources, diagnostics).added;
-  auto edit = policy::add(*policy_, current_.sources, added, std::move(*rule), place);
-  if (!edit) return tl::unexpected(Failure(Refused{edit.error()}));
+  auto addition =
+      policy::plan_addition(*policy_, current_.sources, added_, std::move(*rule), place);
+  if (!addition) return tl::unexpected(Failure(Refused{addition.error()}));
+  if (auto done = append(*addition, request)) return *std::move(done);
+  auto edit = policy::add(*policy_, added_, *std::move(addition));
   Candidate candidate = same_as_now();
-  candidate.notes = std::move(edit->notes);
-  if (edit->changed) write_added(candidate, edit->added);
+  candidate.notes = std::move(edit.notes);
+  if (edit.changed) write_added(candidate, edit.added);
   return commit(std::move(candidate), request);
+}
+
+// What add() comes to where it is one plain rule more, without going through all the others:
+// nullopt where it is not, and nothing was done.
+std::optional<Change> Firewall::append(const policy::Addition& addition, const Request& request) {
+  const bool plain = addition.kind == policy::Addition::Kind::appends && printed_ &&
+                     !added_.rules.empty() && !request.dry_run;
+  if (!plain) return {};
+  auto appended = policy::append(*policy_, current_.sources, addition.rule);
+  if (!appended) return {};
+  Generation next = current_;
+  next.number = std::max(current_.number, store_.highest()) + 1;
+  next.sources.added.text += appended->item;
+  next.created = time_text(now());
+  next.reason = request.reason;
+  next.refreshed = false;
+  const auto sum = digest(appended->item, sum_);
+  if (current_.enabled && growth_ == nullptr) growth_ = std::make_unique<compile::Growth>(*policy_);
+  const auto traffic = policy::traffic(appended->rule.direction);
+  policy_->append(appended->rule, std::move(appended->checked));
+  const auto take_back = [&] {
+    policy_->take_back();
+    growth_.reset();  // it may refer to the rule
+  };
+  const auto changes = growing(traffic, Generation::marker(next.number, sum));
+  if (!changes) {
+    take_back();
+    return {};
+  }
+  auto files = put_in_force(next, *changes);
+  if (!files) {
+    take_back();
+    return tl::unexpected(std::move(files.error()));
+  }
+  if (auto published = publish(*files); !published) {
+    take_back();
+    undo(next, *files);
+    return tl::unexpected(Failure(published.error()));
+  }
+  const auto& rule = added_.rules.emplace_back(std::move(appended->rule));
+  current_ = std::move(next);
+  sum_ = sum;
+  return Outcome{.changed = true,
+                 .generation = current_.number,
+                 .enabled = current_.enabled,
+                 .notes = addition.notes,
+                 .difference = {"+ " + policy::difference_text(rule)}};
+}
+
+// What the kernel needs for the last rule, which it has not yet; nullopt where that is more than
+// elements in sets that are there.
+std::optional<nft::Changes> Firewall::growing(policy::Traffic traffic, const std::string& marker) {
+  if (!current_.enabled) return nft::Changes();
+  if (!look_again() || drifted_ || foreign_ || !loaded_) return {};
+  const auto more = growth_->add(*policy_, policy_->rules(traffic).back(), traffic);
+  if (!more) return {};
+  return nft::grow(*loaded_, *more,
+                   {.name = std::string(nft::marker_chain), .comment = marker, .rules = {}});
+}
+
+// As steps 2 and 3 of commit().
+tl::expected<std::vector<Firewall::Replaced>, Failure> Firewall::put_in_force(
+    const Generation& next, const nft::Changes& changes) {
+  auto files = stage({next.sources.added});
+  if (!files) return tl::unexpected(Failure(files.error()));
+  if (auto appended = store_.append(next, current_); !appended)
+    return tl::unexpected(Failure(appended.error()));
+  if (auto applied = kernel_.apply(changes); !applied) {
+    note(store_.take_back());
+    return tl::unexpected(explain(applied.error(), changes, *policy_, next.sources));
+  }
+  if (current_.enabled) nft::grown(*loaded_, changes);
+  if (const auto revision = kernel_.revision()) revision_ = *revision;
+  return *std::move(files);
 }
 
 Change Firewall::add_translation(const std::vector<std::string>& words, const Request& request) {
@@ -604,8 +699,7 @@ Change Firewall::add_translation(const std::vector<std::string>& words, const Re
   if (!translation || has_errors(diagnostics))
     return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
   if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
-  const auto added = policy::parse(current_.sources, diagnostics).added;
-  auto edit = policy::add(*policy_, current_.sources, added, *translation);
+  auto edit = policy::add(*policy_, current_.sources, added_, *translation);
   if (!edit) return tl::unexpected(Failure(Refused{edit.error()}));
   Candidate candidate = same_as_now();
   candidate.notes = std::move(edit->notes);
@@ -614,14 +708,14 @@ Change Firewall::add_translation(const std::vector<std::string>& words, const Re
 }
 
 tl::expected<policy::Edit, Failure> Firewall::edit_out(
-    const policy::Added& added, const std::vector<std::string>& selection) const {
+    const std::vector<std::string>& selection) const {
   Diagnostics diagnostics;
   policy::EditResult edit;
   if (!selection.empty() && policy::begins_translation(selection.front())) {
     const auto translation = policy::parse_translation(selection, diagnostics);
-    if (translation) edit = policy::remove(*policy_, current_.sources, added, *translation);
+    if (translation) edit = policy::remove(*policy_, current_.sources, added_, *translation);
   } else {
-    edit = policy::remove(*policy_, current_.sources, added, selection, diagnostics);
+    edit = policy::remove(*policy_, current_.sources, added_, selection, diagnostics);
   }
   if (!diagnostics.empty()) return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
   if (!edit) return tl::unexpected(Failure(Refused{edit.error()}));
@@ -631,8 +725,7 @@ tl::expected<policy::Edit, Failure> Firewall::edit_out(
 Change Firewall::remove(const std::vector<std::string>& selection, const Request& request) {
   if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
   Diagnostics diagnostics;
-  const auto added = policy::parse(current_.sources, diagnostics).added;
-  auto edit = edit_out(added, selection);
+  auto edit = edit_out(selection);
   if (!edit) return tl::unexpected(std::move(edit.error()));
   Candidate candidate = same_as_now();
   candidate.notes = std::move(edit->notes);
@@ -643,7 +736,7 @@ Change Firewall::remove(const std::vector<std::string>& selection, const Request
 Change Firewall::remove_ended(const Request& request) {
   if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
   Diagnostics diagnostics;
-  auto edit = policy::remove_ended(policy::parse(current_.sources, diagnostics).added, request.now);
+  auto edit = policy::remove_ended(added_, request.now);
   Candidate candidate = same_as_now();
   candidate.notes = std::move(edit.notes);
   if (edit.changed) write_added(candidate, edit.added);
@@ -671,8 +764,7 @@ Change Firewall::set_default(policy::Traffic traffic, policy::Verdict verdict,
                               std::string(text(verdict)) + " already");
     return commit(std::move(candidate), request);
   }
-  Diagnostics diagnostics;
-  auto added = policy::parse(current_.sources, diagnostics).added;
+  auto added = added_;
   added.defaults[static_cast<std::size_t>(traffic)] = verdict;
   write_added(candidate, added);
   return commit(std::move(candidate), request);
@@ -685,8 +777,7 @@ Change Firewall::set_logging(policy::Logging level, const Request& request) {
     candidate.notes.push_back("logging is " + std::string(text(level)) + " already");
     return commit(std::move(candidate), request);
   }
-  Diagnostics diagnostics;
-  auto added = policy::parse(current_.sources, diagnostics).added;
+  auto added = added_;
   added.logging = level;
   write_added(candidate, added);
   return commit(std::move(candidate), request);
@@ -698,8 +789,7 @@ Change Firewall::edit_set(policy::SetAction action, const std::string& name,
   const auto wanted = policy::parse_set_edit(action, name, words, request.now, diagnostics);
   if (!wanted) return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
   if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
-  const auto added = policy::parse(current_.sources, diagnostics).added;
-  auto edit = policy::edit_set(policy_->policy(), current_.sources, added, *wanted);
+  auto edit = policy::edit_set(policy_->policy(), current_.sources, added_, *wanted);
   if (!edit) return tl::unexpected(Failure(Refused{edit.error()}));
   Candidate candidate = same_as_now();
   candidate.notes = std::move(edit->notes);
@@ -848,12 +938,16 @@ tl::expected<Firewall::ResetOutcome, Failure> Firewall::reset(const Request& req
 Result<void> Firewall::collect() {
   if (const auto settled = settle(); !settled) return settled;
   if (const auto healed = heal(); !healed) return tl::unexpected(healed.error());
-  if (!loaded_) return {};
+  if (!loaded_ || !uncollected_) return {};
   auto plan = nft::collect(*loaded_);
-  if (plan.changes.empty()) return {};
+  if (plan.changes.empty()) {
+    uncollected_ = false;
+    return {};
+  }
   if (auto applied = kernel_.apply(plan.changes); !applied)
     return tl::unexpected(applied.error().error);
   loaded_ = std::move(plan.result);
+  uncollected_ = false;
   if (const auto revision = kernel_.revision()) revision_ = *revision;
   return {};
 }
@@ -945,8 +1039,9 @@ Result<void> Firewall::force(const policy::CheckedPolicy& policy, const Generati
 
 bool Firewall::adopt(const Generation& generation) {
   Diagnostics diagnostics;
+  auto parsed = policy::parse(generation.sources, diagnostics);
   auto policy =
-      policy::load(generation.sources, services(generation.sources.services), diagnostics);
+      policy::check(parsed, generation.sources, services(generation.sources.services), diagnostics);
   if (!policy) {
     problems_.push_back("generation " + std::to_string(generation.number) +
                         " no longer makes sense: " + render(diagnostics));
@@ -956,9 +1051,7 @@ bool Firewall::adopt(const Generation& generation) {
     problems_.push_back(done.error().message());
     return false;
   }
-  current_ = generation;
-  policy_ = std::move(policy);
-  warnings_ = std::move(diagnostics);
+  take(generation, {*std::move(policy), std::move(parsed.added)}, std::move(diagnostics));
   return true;
 }
 
@@ -1032,8 +1125,10 @@ Result<void> Firewall::first_start(bool was_in_force) {
 // Until there is a policy that loads.
 Result<void> Firewall::start_inert() {
   Diagnostics none;
-  current_ = built_in(false);
-  policy_ = policy::load(current_.sources, policy::ServiceTable(), none);
+  Generation generation = built_in(false);
+  auto parsed = policy::parse(generation.sources, none);
+  auto policy = policy::check(parsed, generation.sources, policy::ServiceTable(), none);
+  take(std::move(generation), {*std::move(policy), std::move(parsed.added)}, {});
   return {};
 }
 

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
@@ -30,6 +31,10 @@
 #include "rules/policy/edit_set.h"
 
 namespace fwctl {
+
+namespace compile {
+class Growth;
+}
 
 // Why a change did not happen. Nothing changed, anywhere.
 struct InvalidPolicy {
@@ -86,6 +91,9 @@ class Firewall {
 
   // `kernel` must outlive it. Nothing is done before start().
   Firewall(Places places, Kernel& kernel);
+  Firewall(const Firewall&) = delete;
+  Firewall& operator=(const Firewall&) = delete;
+  ~Firewall();
 
   // Puts the newest generation that loads in force, or a minimal built-in policy when none does;
   // finishes or undoes a change that was cut short. What was not as it should be is in problems().
@@ -181,11 +189,20 @@ class Firewall {
     std::optional<std::string> before;
   };
 
+  struct Checked {
+    policy::CheckedPolicy policy;
+    policy::Added added;  // what rules.yaml alone says
+  };
+
   Candidate same_as_now() const;
   Diagnostics check_typed(const std::vector<std::string>& words, const policy::Policy& typed) const;
   Change add_translation(const std::vector<std::string>& words, const Request& request);
-  tl::expected<policy::Edit, Failure> edit_out(const policy::Added& added,
-                                               const std::vector<std::string>& selection) const;
+  std::optional<Change> append(const policy::Addition& addition, const Request& request);
+  std::optional<nft::Changes> growing(policy::Traffic traffic, const std::string& marker);
+  tl::expected<std::vector<Replaced>, Failure> put_in_force(const Generation& next,
+                                                            const nft::Changes& changes);
+  void take(Generation generation, Checked checked, Diagnostics warnings);
+  tl::expected<policy::Edit, Failure> edit_out(const std::vector<std::string>& selection) const;
   void leave_out_known(Diagnostics& warnings) const;
   std::vector<std::string> forwarding_problems(const policy::CheckedPolicy& policy) const;
   policy::ServiceTable services(const std::string& relied_on) const;
@@ -193,8 +210,7 @@ class Firewall {
                                     const policy::Surroundings& relied_on) const;
   Change commit(Candidate candidate, const Request& request);
   // Also notes in the candidate which services and other names it relies on.
-  tl::expected<policy::CheckedPolicy, Failure> check(Candidate& candidate,
-                                                     Diagnostics& diagnostics) const;
+  tl::expected<Checked, Failure> check(Candidate& candidate, Diagnostics& diagnostics) const;
   static std::optional<nft::Ruleset> wanted(const policy::CheckedPolicy& policy,
                                             const Generation& generation);
   nft::Plan plan_for(const std::optional<nft::Ruleset>& wanted, std::uint64_t version) const;
@@ -240,9 +256,15 @@ class Firewall {
 
   Generation current_;
   std::optional<policy::CheckedPolicy> policy_;
+  policy::Added added_;    // what rules.yaml says of policy_
+  bool printed_ = false;   // rules.yaml has the form that yaml_text() gives it
+  std::uint64_t sum_ = 0;  // current_.sum()
+  // How policy_ was compiled; nullptr while nobody has asked.
+  std::unique_ptr<compile::Growth> growth_;
   Diagnostics warnings_;                // of policy_
   std::optional<nft::Ruleset> loaded_;  // what is in the kernel, retired objects included
   bool foreign_ = false;                // what is in the kernel could not be read as ours
+  bool uncollected_ = true;         // there may be something for collect() to remove
   bool drifted_ = false;            // another program changed our table and it is not yet restored
   std::uint32_t revision_ = 0;      // of the kernel when loaded_ was last known to be true
   std::vector<nft::Chain> traces_;  // in the kernel besides loaded_

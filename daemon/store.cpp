@@ -148,12 +148,15 @@ std::optional<Generation> changed(Generation generation, const Json& line) {
 
 }  // namespace
 
-std::string Generation::marker() const {
+std::uint64_t Generation::sum() const {
   std::uint64_t sum = digest(enabled ? "enabled" : "disabled");
   for (const auto* files : {&sources.managed, &sources.definitions, &sources.set_files})
     for (const auto& source : *files) sum = digest(source.text, digest(source.name, sum));
-  sum = digest(sources.services, digest(sources.added.text, sum));
-  sum = digest(text(sources.surroundings), sum);
+  sum = digest(text(sources.surroundings), digest(sources.services, sum));
+  return digest(sources.added.text, sum);
+}
+
+std::string Generation::marker(std::uint64_t number, std::uint64_t sum) {
   return "generation " + std::to_string(number) + " " + hex(sum);
 }
 

@@ -22,8 +22,11 @@ struct Generation {
   std::string reason;      // what was asked for, and by which uid
   bool refreshed = false;  // the policy before it, with what names mean now
 
-  // What the kernel's table says is in it: number, and a digest of what was put there.
-  std::string marker() const;
+  // What the kernel's table says is in it: number, and a digest of what was put there. The text of
+  // rules.yaml comes last in it.
+  std::string marker() const { return marker(number, sum()); }
+  static std::string marker(std::uint64_t number, std::uint64_t sum);
+  std::uint64_t sum() const;
 };
 
 // What is appended is decided: a start finds it the newest, whether or not the kernel got it. So an

@@ -18,21 +18,33 @@ bool Block::disjoint(const Clause& clause) {
   return coverage_->disjoint(clause);
 }
 
+std::optional<Joined> Blocks::join(const policy::CheckedRule& rule, const Clause& clause) {
+  return join(rule, clause, split(clause, traffic_));
+}
+
+std::optional<Joined> Blocks::join(const policy::CheckedRule& rule, const Clause& clause,
+                                   const Split& parts) {
+  if (parts.fields.empty()) return {};
+  std::size_t passed_by = 0;
+  for (auto block = blocks_.rbegin(); block != blocks_.rend() && passed_by < most_passed_by;
+       ++block, ++passed_by) {
+    if (block->takes(parts)) {
+      if (auto boxes = block->cells.claim(parts.box, &rule)) {
+        block->entries.push_back({&rule, clause});
+        if (block->coverage_) block->coverage_->add(clause);
+        const auto index = static_cast<std::size_t>(blocks_.rend() - block) - 1;
+        return Joined{.block = index, .boxes = *std::move(boxes)};
+      }
+    }
+    if (!block->disjoint(clause)) return {};
+  }
+  return {};
+}
+
 void Blocks::add(const policy::CheckedRule& rule, const Clause& clause, bool looked_up) {
   Split parts{.rest = clause, .fields = {}, .box = {}};
   if (looked_up) parts = split(clause, traffic_);
-  if (!parts.fields.empty()) {
-    std::size_t passed_by = 0;
-    for (auto block = blocks_.rbegin(); block != blocks_.rend() && passed_by < most_passed_by;
-         ++block, ++passed_by) {
-      if (block->takes(parts) && block->cells.claim(parts.box, &rule)) {
-        block->entries.push_back({&rule, clause});
-        if (block->coverage_) block->coverage_->add(clause);
-        return;
-      }
-      if (!block->disjoint(clause)) break;
-    }
-  }
+  if (join(rule, clause, parts)) return;
   Block block;
   block.rest = std::move(parts.rest);
   block.fields = std::move(parts.fields);

@@ -36,6 +36,12 @@ struct Block {
   std::optional<Coverage> coverage_;  // of the entries, once it was asked for
 };
 
+// What a clause became: boxes that its block had not yet.
+struct Joined {
+  std::size_t block;  // index
+  std::vector<Box> boxes;
+};
+
 class Blocks {
  public:
   explicit Blocks(policy::Traffic traffic) : traffic_(traffic) {}
@@ -43,10 +49,18 @@ class Blocks {
   // `looked_up`: a verdict is all there is to the rule.
   void add(const policy::CheckedRule& rule, const Clause& clause, bool looked_up);
 
+  // As add() of what is looked up, where an earlier block takes it; else nullopt and nothing was
+  // done.
+  std::optional<Joined> join(const policy::CheckedRule& rule, const Clause& clause);
+
   // In the order in which packets must meet them.
+  const std::vector<Block>& all() const { return blocks_; }
   std::vector<Block> take();
 
  private:
+  std::optional<Joined> join(const policy::CheckedRule& rule, const Clause& clause,
+                             const Split& parts);
+
   policy::Traffic traffic_;
   std::vector<Block> blocks_;
 };

@@ -68,15 +68,15 @@ bool Cells::overlap(const Box& a, const Box& b) const {
   return true;
 }
 
-bool Cells::claim(const Box& box, Owner owner) {
-  if (box.point() && points_.contains(box.first)) return true;
+std::optional<std::vector<Box>> Cells::claim(const Box& box, Owner owner) {
+  if (box.point() && points_.contains(box.first)) return std::vector<Box>();
   std::vector<Box> held;
-  if (!find_overlapping(box, held)) return false;
+  if (!find_overlapping(box, held)) return {};
   std::vector<Box> pieces{box};
   for (const auto& one : held)
-    if (!subtract(one, pieces)) return false;
-  for (const auto& piece : pieces) insert(piece, owner);
-  return true;
+    if (!subtract(one, pieces)) return {};
+  std::erase_if(pieces, [&](const Box& piece) { return !insert(piece, owner); });
+  return pieces;
 }
 
 // False: they are too many.
@@ -144,17 +144,14 @@ bool Cells::subtract(const Box& held, std::vector<Box>& pieces) const {
 }
 
 // A piece of a box may be a point, and is looked up after the others all the same: those who hold
-// boxes around it do not hold it.
-void Cells::insert(const Box& box, Owner owner) {
-  if (box.point()) {
-    points_.try_emplace(box.first, Cell{box.last, owner});
-    return;
-  }
+// boxes around it do not hold it. False where it was held as a point.
+bool Cells::insert(const Box& box, Owner owner) {
+  if (box.point()) return points_.try_emplace(box.first, Cell{box.last, owner}).second;
   const std::uint32_t bits = ranged(box);
   auto at = std::ranges::find(classes_, bits, &Class::ranged);
   if (at == classes_.end()) at = classes_.insert(at, Class{.ranged = bits, .buckets = {}});
-  at->buckets[others(box.first, bits)].try_emplace(box.first, Cell{box.last, owner});
   ++box_count_;
+  return at->buckets[others(box.first, bits)].try_emplace(box.first, Cell{box.last, owner}).second;
 }
 
 Cells::Map Cells::boxes() const {

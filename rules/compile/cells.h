@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -25,10 +26,10 @@ class Cells {
 
   explicit Cells(const std::vector<nft::Field>& fields);
 
-  // What of `box` nobody holds yet becomes `owner`'s. False where it would take too long to find
-  // out or leave too many pieces; then nothing has changed. Takes time by the logarithm of what is
-  // there when its ranges are in the same fields as those of all others.
-  bool claim(const Box& box, Owner owner);
+  // What of `box` nobody holds yet becomes `owner`'s, and is returned. nullopt where it would take
+  // too long to find out or leave too many pieces; then nothing has changed. Takes time by the
+  // logarithm of what is there when its ranges are in the same fields as those of all others.
+  std::optional<std::vector<Box>> claim(const Box& box, Owner owner);
 
   const Map& points() const { return points_; }
   Map boxes() const;
@@ -50,7 +51,7 @@ class Cells {
   bool find_in(const Class& boxes, const Box& box, std::size_t& looked_at,
                std::vector<Box>& found) const;
   bool subtract(const Box& held, std::vector<Box>& pieces) const;
-  void insert(const Box& box, Owner owner);
+  bool insert(const Box& box, Owner owner);
 
   std::vector<std::size_t> starts_;  // of each field in a key; then the key's length
   Map points_;

@@ -10,6 +10,7 @@
 #include "rules/compile/box.h"
 #include "rules/compile/bytes.h"
 #include "rules/compile/clause.h"
+#include "rules/compile/gather.h"
 #include "rules/compile/publish.h"
 #include "rules/compile/translate.h"
 #include "rules/interface.h"
@@ -27,8 +28,6 @@ using policy::Logging;
 using policy::Traffic;
 using policy::Verdict;
 
-constexpr std::string_view refuse_chain = "refuse";
-constexpr std::string_view invalid_id = "invalid";  // of the baseline
 // As ufw: three lines a minute for each logging rule, after ten at once.
 constexpr nft::Limit log_limit{.rate = 3, .seconds = 60, .burst = 10};
 // Sources that a limit remembers at once, 100 bytes or so of kernel memory each. Beyond that a
@@ -36,8 +35,6 @@ constexpr nft::Limit log_limit{.rate = 3, .seconds = 60, .burst = 10};
 constexpr std::uint32_t most_limited_sources = 65535;
 // Of an IPv6 address, what one limit is for: a host has a /64 to choose its addresses from.
 constexpr int limited_prefix = 64;
-// So many conditions of one kind become a lookup; fewer read better as rules, and cost no more.
-constexpr std::size_t worth_a_lookup = 4;
 
 void match_interface(std::vector<nft::Statement>& out, Field field, const std::string& pattern) {
   out.emplace_back(nft::Match{.field = field, .value = interface_bytes(pattern)});
@@ -74,12 +71,6 @@ std::string host_set_name(std::string host) {
 std::string set_name(const policy::CheckedSet& set, Family family) {
   return (set.host ? host_set_name(set.name) : set.name) +
          (family == Family::ipv4 ? "-ipv4" : "-ipv6");
-}
-
-nft::Verdict nft_verdict(Verdict verdict) {
-  if (verdict == Verdict::allow) return {nft::VerdictKind::accept, {}};
-  if (verdict == Verdict::deny) return {nft::VerdictKind::drop, {}};
-  return {nft::VerdictKind::go_to, std::string(refuse_chain)};
 }
 
 void match_port(std::vector<nft::Statement>& out, Field field, PortRange ports) {
@@ -141,7 +132,7 @@ std::string_view chain_name(Traffic traffic) {
 class ChainBuilder {
  public:
   ChainBuilder(const CheckedPolicy& policy, Traffic traffic, nft::Ruleset& ruleset)
-      : policy_(policy), traffic_(traffic), ruleset_(ruleset), blocks_(traffic) {
+      : policy_(policy), traffic_(traffic), ruleset_(ruleset), blocks_(traffic), names_(traffic) {
     chain_.name = chain_name(traffic);
   }
 
@@ -150,7 +141,7 @@ class ChainBuilder {
     bool redirected = false;
     for (const auto& rule : policy_.rules(traffic_)) {
       if (!rule.always_first() && !std::exchange(redirected, true)) add_redirected();
-      add(rule);
+      gather(policy_, rule, blocks_);
     }
     if (!redirected) add_redirected();
     flush();
@@ -170,39 +161,10 @@ class ChainBuilder {
     for (auto& rule : redirected_rules(policy_, matcher())) chain_.rules.push_back(std::move(rule));
   }
 
-  void add(const CheckedRule& rule) {
-    // The two that nearly every packet meets come before everything else, and go uncounted.
-    const bool looked_up = rule.verdict != Verdict::limit && !logs(rule) && counted(rule);
-    for (const auto& part : clauses(policy_, rule.conditions)) {
-      if (rule.verdict != Verdict::limit) {
-        blocks_.add(rule, part, looked_up);
-        continue;
-      }
-      for (const auto family : {Family::ipv4, Family::ipv6})
-        if ((!part.family || *part.family == family) &&
-            (!part.flow || part.flow->possible_in(family)))
-          blocks_.add(rule, of_family(part, family), looked_up);
-    }
-  }
-
-  static Clause of_family(Clause clause, Family family) {
-    clause.family = family;
-    return clause;
-  }
-
-  bool logs(const CheckedRule& rule) const {
-    if (rule.id == invalid_id) return policy_.logging() >= Logging::medium;
-    return rule.log != Log::off && policy_.logging() != Logging::off;
-  }
-
-  static bool counted(const CheckedRule& rule) {
-    return rule.id != "loopback" && rule.id != "established";
-  }
-
   // What has been gathered becomes rules.
   void flush() {
     for (const auto& block : blocks_.take()) {
-      if (block.cells.size() >= (always_looked_up(block) ? 1 : worth_a_lookup)) {
+      if (looked_up(block)) {
         add_lookup(block, false, block.cells.points());
         add_lookup(block, true, block.cells.boxes());
         continue;
@@ -216,87 +178,15 @@ class ChainBuilder {
     }
   }
 
-  // Ports and types of ICMP, and nothing else: what most policies are made of.
-  static bool always_looked_up(const Block& block) {
-    if (block.fields == std::vector{Field::l4proto, Field::th_dport}) return block.rest == Clause();
-    if (block.fields == std::vector{Field::icmp_type})
-      return block.rest == Clause{.family = Family::ipv4, .flow = policy::Flow{icmp}};
-    if (block.fields == std::vector{Field::icmpv6_type})
-      return block.rest == Clause{.family = Family::ipv6, .flow = policy::Flow{icmpv6}};
-    return false;
-  }
-
   void add_lookup(const Block& block, bool interval, const Cells::Map& cells) {
     if (cells.empty()) return;
-    nft::Set map{.name = map_name(block.fields, interval),
-                 .key = block.fields,
-                 .map = true,
-                 .interval = interval,
-                 .counters = true,
-                 .elements = {}};
-    for (const auto& [first, cell] : cells) {
-      nft::Element element{
-          .key = first, .verdict = nft_verdict(cell.owner->verdict), .comment = cell.owner->id};
-      if (interval) element.key_end = cell.last;
-      map.elements.push_back(std::move(element));
-    }
+    nft::Set map = empty_map(names_.next(block.fields, interval), block.fields, interval);
+    for (const auto& [first, cell] : cells)
+      map.elements.push_back(element({first, cell.last}, *cell.owner));
     nft::Rule lookup{.statements = statements(block.rest), .comment = {}};
     lookup.statements.emplace_back(nft::MapLookup{.key = map.key, .map = map.name});
     chain_.rules.push_back(std::move(lookup));
     ruleset_.sets.push_back(std::move(map));
-  }
-
-  // The first of a kind is "incoming-ipv4-from-ports", the next "incoming-ipv4-from-ports-2"; with
-  // ranges "incoming-ipv4-from-port-ranges". No set of the policy's has such a name: those end in
-  // their family.
-  std::string map_name(const std::vector<Field>& fields, bool interval) {
-    std::string name(chain_name(traffic_));
-    name += words(fields);
-    if (interval) {
-      if (name.ends_with('s')) name.pop_back();
-      name += "-ranges";
-    }
-    const int number = ++names_[name];
-    return number == 1 ? name : name + "-" + std::to_string(number);
-  }
-
-  std::string words(const std::vector<Field>& fields) const {
-    std::string family;
-    std::string out;
-    for (const auto field : fields) {
-      if (field == Field::ip_saddr || field == Field::ip_daddr) family = "-ipv4";
-      if (field == Field::ip6_saddr || field == Field::ip6_daddr) family = "-ipv6";
-      if (field == Field::l4proto && fields.size() > 1 && fields.back() != field) continue;
-      out += word(field);
-    }
-    return family + out;
-  }
-
-  std::string_view word(Field field) const {
-    switch (field) {
-      case Field::iifname:
-        return "-interface";
-      case Field::oifname:
-        return traffic_ == Traffic::outgoing ? "-interface" : "-out-interface";
-      case Field::ip_saddr:
-      case Field::ip6_saddr:
-        return "-from";
-      case Field::ip_daddr:
-      case Field::ip6_daddr:
-        return "-to";
-      case Field::l4proto:
-        return "-protocols";
-      case Field::th_sport:
-        return "-source-ports";
-      case Field::th_dport:
-        return "-ports";
-      case Field::icmp_type:
-        return "-icmp";
-      case Field::icmpv6_type:
-        return "-icmpv6";
-      default:
-        return "";  // never part of a key
-    }
   }
 
   std::vector<nft::Statement> statements(const Clause& clause) const {
@@ -363,7 +253,7 @@ class ChainBuilder {
 
   void add_rule(const CheckedRule& rule, const Clause& clause) {
     auto match = statements(clause);
-    if (logs(rule)) add_log(rule, match);
+    if (logs(policy_, rule)) add_log(rule, match);
     if (counted(rule)) match.emplace_back(nft::Counter{});
     match.emplace_back(nft_verdict(rule.verdict));
     chain_.rules.push_back({.statements = std::move(match), .comment = rule.id});
@@ -372,7 +262,7 @@ class ChainBuilder {
   // What is within the rate of its source passes; the rules after that one refuse the rest.
   void add_limited(const CheckedRule& rule, const Clause& clause) {
     const auto match = statements(clause);
-    if (logs(rule)) add_log(rule, match);
+    if (logs(policy_, rule)) add_log(rule, match);
     const bool v4 = clause.family == Family::ipv4;
     const Field source = v4 ? Field::ip_saddr : Field::ip6_saddr;
     const std::string set = "limit-" + rule.id + (v4 ? "-ipv4" : "-ipv6");
@@ -464,7 +354,7 @@ class ChainBuilder {
   nft::Ruleset& ruleset_;
   nft::Chain chain_;
   Blocks blocks_;
-  std::map<std::string, int> names_;  // how many maps have had that name
+  MapNames names_;
 };
 
 void add_base_chain(const CheckedPolicy& policy, Traffic traffic, nft::Ruleset& ruleset) {

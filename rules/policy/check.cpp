@@ -53,6 +53,18 @@ std::optional<std::size_t> CheckedPolicy::find(std::string_view id) const {
   return static_cast<std::size_t>(found - ids_.begin());
 }
 
+void CheckedPolicy::append(Rule rule, CheckedRule checked) {
+  ids_.push_back(checked.id);
+  rules_[static_cast<std::size_t>(traffic(rule.direction))].push_back(std::move(checked));
+  policy_.rules.push_back(std::move(rule));
+}
+
+void CheckedPolicy::take_back() {
+  ids_.pop_back();
+  rules_[static_cast<std::size_t>(traffic(policy_.rules.back().direction))].pop_back();
+  policy_.rules.pop_back();
+}
+
 std::string unknown_set(const Policy& policy, const std::string& name) {
   std::vector<std::string_view> names;
   names.reserve(policy.sets.size());
@@ -115,14 +127,14 @@ class Checker {
     diagnostics_.push_back(error_in(sources_.at(rule.source), at, message));
   }
 
-  std::vector<CheckedRule>& rules(Traffic traffic) {
+  CheckedRules& rules(Traffic traffic) {
     return checked_.rules_[static_cast<std::size_t>(traffic)];
   }
 
   void check_baseline() {
     const auto& off = checked_.policy_.switched_off;
     for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed})
-      rules(traffic) = baseline(traffic, off);
+      for (auto& rule : baseline(traffic, off)) rules(traffic).push_back(std::move(rule));
     for (const auto& [item, source, at] : off) {
       const auto missed = missed_without(item);
       if (!can_be_switched_off(item))
@@ -594,17 +606,33 @@ void define_services(const Policy& policy, const Sources& sources, ServiceTable&
   }
 }
 
-std::string used_services(const Policy& policy, const ServiceTable& services) {
-  std::set<std::string> names;
-  const auto add = [&](const std::vector<PortItem>& items) {
+namespace {
+
+// Calls `use` with the name of each.
+template <typename Use>
+void each_service(const Policy& policy, const Use& use) {
+  const auto look = [&](const std::vector<PortItem>& items) {
     for (const auto& item : items)
-      if (const auto* service = std::get_if<ServiceName>(&item.what)) names.insert(service->name);
+      if (const auto* service = std::get_if<ServiceName>(&item.what)) use(service->name);
   };
   for (const auto& rule : policy.rules) {
-    add(rule.ports);
-    add(rule.from_ports);
+    look(rule.ports);
+    look(rule.from_ports);
   }
-  for (const auto& forward : policy.forwards) add(forward.ports);
+  for (const auto& forward : policy.forwards) look(forward.ports);
+}
+
+}  // namespace
+
+bool names_services(const Policy& policy) {
+  bool any = false;
+  each_service(policy, [&](const std::string& /*name*/) { any = true; });
+  return any;
+}
+
+std::string used_services(const Policy& policy, const ServiceTable& services) {
+  std::set<std::string> names;
+  each_service(policy, [&](const std::string& name) { names.insert(name); });
   for (const auto& service : policy.services) names.erase(service.name);
   std::string out;
   for (const auto& name : names)

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -116,12 +117,15 @@ struct CheckedMasquerade {
   std::size_t written = 0;
 };
 
+// Whoever is kept stays at its address when more come at the end.
+using CheckedRules = std::deque<CheckedRule>;
+
 class CheckedPolicy {
  public:
   const Policy& policy() const { return policy_; }
   const std::vector<CheckedSet>& sets() const { return sets_; }
   // In the order of evaluation: the baseline, the rules, and what lets container networks out.
-  const std::vector<CheckedRule>& rules(Traffic traffic) const {
+  const CheckedRules& rules(Traffic traffic) const {
     return rules_[static_cast<std::size_t>(traffic)];
   }
   Verdict default_for(Traffic traffic) const { return policy_.default_for(traffic); }
@@ -135,13 +139,17 @@ class CheckedPolicy {
   const std::vector<std::string>& ids() const { return ids_; }
   std::optional<std::size_t> find(std::string_view id) const;
 
+  // One rule more behind all others, as append.h makes them; and takes it back.
+  void append(Rule rule, CheckedRule checked);
+  void take_back();
+
  private:
   friend class Checker;
   CheckedPolicy() = default;
 
   Policy policy_;
   std::vector<CheckedSet> sets_;
-  std::array<std::vector<CheckedRule>, 3> rules_;
+  std::array<CheckedRules, 3> rules_;
   std::vector<std::string> ids_;
   std::vector<CheckedForward> forwards_;
   std::vector<CheckedMasquerade> masquerades_;
@@ -160,6 +168,9 @@ std::optional<CheckedPolicy> load(const Sources& sources, std::string_view etc_s
 
 // What the policy itself says of names goes into `services`.
 void define_services(const Policy& policy, const Sources& sources, ServiceTable& services);
+
+// Whether what `policy` has depends on what services are.
+bool names_services(const Policy& policy);
 
 // kept_text() for every service that rules name and the policy itself does not define, under the
 // name that the rule has.

@@ -18,6 +18,11 @@ using Lines = std::vector<std::string>;
 // lines that only one side has are listed without regard to order.
 constexpr std::size_t most_aligned = 2000;
 
+template <typename Item>
+std::string with_comment(const Item& item) {
+  return command_text(item) + (item.comment.empty() ? "" : " comment '" + item.comment + "'");
+}
+
 Lines lines(const Policy& policy) {
   Lines out;
   for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed})
@@ -43,9 +48,7 @@ Lines lines(const Policy& policy) {
     if (!service.description.empty())
       out.push_back("service " + service.name + " description " + yaml::quote(service.description));
   const auto add = [&](const auto& items) {
-    for (const auto& item : items)
-      out.push_back(command_text(item) +
-                    (item.comment.empty() ? "" : " comment '" + item.comment + "'"));
+    for (const auto& item : items) out.push_back(with_comment(item));
   };
   add(policy.rules);
   add(policy.forwards);
@@ -105,6 +108,10 @@ std::vector<std::string> difference(const Policy& before, const Policy& after) {
   else
     aligned(old_lines, new_lines, out);
   return out;
+}
+
+std::string difference_text(const Rule& rule) {
+  return with_comment(rule);
 }
 
 }  // namespace fwctl::policy

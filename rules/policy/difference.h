@@ -13,4 +13,7 @@ namespace fwctl::policy {
 // when both mean and say the same. A rule that moved is both.
 std::vector<std::string> difference(const Policy& before, const Policy& after);
 
+// A rule as it stands in such a line.
+std::string difference_text(const Rule& rule);
+
 }  // namespace fwctl::policy

@@ -24,8 +24,16 @@ class Layout {
   bool managed(std::size_t index) const {
     return index >= before_ && (index < first_added_ || index >= first_trusted_);
   }
+  bool may_insert(std::size_t index) const {
+    return index <= before_ || (index >= first_added_ && index <= first_trusted_);
+  }
   Rule& at(Added& added, std::size_t index) const {
     return index < before_ ? added.before[index] : added.rules[index - first_added()];
+  }
+  void insert(Added& added, std::size_t index, Rule rule) const {
+    auto& list = index <= before_ ? added.before : added.rules;
+    const std::size_t first = index <= before_ ? 0 : first_added_;
+    list.insert(list.begin() + static_cast<std::ptrdiff_t>(index - first), std::move(rule));
   }
 
  private:
@@ -39,15 +47,6 @@ class Layout {
   std::size_t first_trusted_;
   std::size_t first_added_;
 };
-
-// About the same packets: what may differ is the verdict, the logging and the comment.
-bool same_packets(const Rule& a, const Rule& b) {
-  Rule like_b = a;
-  like_b.verdict = b.verdict;
-  like_b.log = b.log;
-  like_b.rate = b.rate;
-  return like_b.same_meaning(b);
-}
 
 std::string numbered(std::size_t index, const Rule& rule) {
   return "rule " + std::to_string(index + 1) + ", '" + command_text(rule) + "'";
@@ -67,35 +66,24 @@ std::string changed_end(std::size_t index, const Rule& there, const Rule& wanted
          (*there.until < *wanted.until ? "later: at " : "earlier: at ") + time_text(*wanted.until);
 }
 
-EditResult place_new(const CheckedPolicy& policy, const Sources& sources, Edit edit, Rule rule,
-                     Place place) {
+tl::expected<Addition, std::string> place_new(const CheckedPolicy& policy, const Sources& sources,
+                                              const Layout& layout, Addition addition,
+                                              Place place) {
   const auto& rules = policy.policy().rules;
-  const Layout layout(policy, edit.added);
-  edit.changed = true;
-  if (!place.number) {
-    edit.added.rules.push_back(std::move(rule));
-    return edit;
-  }
+  if (!place.number) return addition;
+  addition.kind = Addition::Kind::inserts;
   if (*place.number > rules.size())
     return tl::unexpected("there is no rule " + std::to_string(*place.number) +
                           " to insert before: " +
                           (rules.empty() ? std::string("there are no rules yet")
                                          : "the last is rule " + std::to_string(rules.size())));
-  const std::size_t index = *place.number == 0 ? 0 : *place.number - 1;
-  if (index <= edit.added.before.size()) {
-    const auto at = edit.added.before.begin() + static_cast<std::ptrdiff_t>(index);
-    edit.added.before.insert(at, std::move(rule));
-  } else if (index >= layout.first_added() && index <= layout.first_trusted()) {
-    const auto at =
-        edit.added.rules.begin() + static_cast<std::ptrdiff_t>(index - layout.first_added());
-    edit.added.rules.insert(at, std::move(rule));
-  } else {
+  addition.index = *place.number == 0 ? 0 : *place.number - 1;
+  if (!layout.may_insert(addition.index))
     return tl::unexpected("rule " + std::to_string(*place.number) + " stands in " +
-                          sources.place_of(rules[index]) +
+                          sources.place_of(rules[addition.index]) +
                           ", a file that fwctl does not write: put the new rule there and 'fwctl "
                           "reload', or use 'fwctl prepend'");
-  }
-  return edit;
+  return addition;
 }
 
 // Adds the indexes that `word` names to `chosen`; an error is a sentence.
@@ -147,47 +135,71 @@ class Selection {
 
 }  // namespace
 
-EditResult add(const CheckedPolicy& policy, const Sources& sources, const Added& added, Rule rule,
-               Place place) {
-  Edit edit{.added = added};
+tl::expected<Addition, std::string> plan_addition(const CheckedPolicy& policy,
+                                                  const Sources& sources, const Added& added,
+                                                  Rule rule, Place place) {
   const auto& rules = policy.policy().rules;
   const Layout layout(policy, added);
   const bool keeps_comment = rule.comment.empty() && !rule.no_comment;
+  Addition addition{.rule = std::move(rule)};
+  Rule& wanted = addition.rule;
+  const auto replaces = [&](std::size_t index) {
+    if (keeps_comment) wanted.comment = rules[index].comment;
+    addition.kind = Addition::Kind::replaces;
+    addition.index = index;
+    return std::move(addition);
+  };
   for (std::size_t index = 0; index < rules.size(); ++index) {
     const Rule& there = rules[index];
-    if (!there.same_meaning(rule)) continue;
-    const bool same_comment = keeps_comment || rule.comment == there.comment;
-    const bool covered = !there.until || (rule.until && *rule.until <= *there.until);
+    if (!there.same_meaning(wanted)) continue;
+    const bool same_comment = keeps_comment || wanted.comment == there.comment;
+    const bool covered = !there.until || (wanted.until && *wanted.until <= *there.until);
     if (layout.managed(index) && !covered) continue;
-    if (layout.managed(index) || (same_comment && (there.until == rule.until || !there.until))) {
-      edit.notes.push_back("already there" + std::string(ends_later(rule, there)) + ": " +
-                           numbered(index, there) +
-                           (layout.managed(index) ? " (" + sources.place_of(there) + ")" : ""));
-      return edit;
+    if (layout.managed(index) || (same_comment && (there.until == wanted.until || !there.until))) {
+      addition.notes.push_back("already there" + std::string(ends_later(wanted, there)) + ": " +
+                               numbered(index, there) +
+                               (layout.managed(index) ? " (" + sources.place_of(there) + ")" : ""));
+      addition.kind = Addition::Kind::none;
+      return addition;
     }
-    edit.notes.push_back(changed_end(index, there, rule));
-    if (keeps_comment) rule.comment = there.comment;
-    if (!there.until) rule.until.reset();
-    layout.at(edit.added, index) = std::move(rule);
-    edit.changed = true;
-    return edit;
+    addition.notes.push_back(changed_end(index, there, wanted));
+    if (!there.until) wanted.until.reset();
+    return replaces(index);
   }
   for (std::size_t index = 0; index < rules.size() && !place.number; ++index) {
     const Rule& there = rules[index];
-    if (layout.managed(index) || !same_packets(there, rule)) continue;
-    if (there.until && !rule.until) continue;
-    if (!there.until && rule.until) {
-      edit.notes.push_back("goes before " + numbered(index, there) +
-                           ", which decides again when this one has ended");
-      return place_new(policy, sources, std::move(edit), std::move(rule), {.number = index + 1});
+    if (layout.managed(index) || !there.same_packets(wanted)) continue;
+    if (there.until && !wanted.until) continue;
+    if (!there.until && wanted.until) {
+      addition.notes.push_back("goes before " + numbered(index, there) +
+                               ", which decides again when this one has ended");
+      return place_new(policy, sources, layout, std::move(addition), {.number = index + 1});
     }
-    edit.notes.push_back("changed " + numbered(index, there) + " where it stands");
-    if (keeps_comment) rule.comment = there.comment;
-    layout.at(edit.added, index) = std::move(rule);
-    edit.changed = true;
-    return edit;
+    addition.notes.push_back("changed " + numbered(index, there) + " where it stands");
+    return replaces(index);
   }
-  return place_new(policy, sources, std::move(edit), std::move(rule), place);
+  return place_new(policy, sources, layout, std::move(addition), place);
+}
+
+Edit add(const CheckedPolicy& policy, const Added& added, Addition addition) {
+  Edit edit{.added = added,
+            .changed = addition.kind != Addition::Kind::none,
+            .notes = std::move(addition.notes)};
+  const Layout layout(policy, added);
+  if (addition.kind == Addition::Kind::replaces)
+    layout.at(edit.added, addition.index) = std::move(addition.rule);
+  if (addition.kind == Addition::Kind::appends)
+    edit.added.rules.push_back(std::move(addition.rule));
+  if (addition.kind == Addition::Kind::inserts)
+    layout.insert(edit.added, addition.index, std::move(addition.rule));
+  return edit;
+}
+
+EditResult add(const CheckedPolicy& policy, const Sources& sources, const Added& added, Rule rule,
+               Place place) {
+  auto addition = plan_addition(policy, sources, added, std::move(rule), place);
+  if (!addition) return tl::unexpected(std::move(addition.error()));
+  return add(policy, added, *std::move(addition));
 }
 
 Edit remove_ended(const Added& added, Time now) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
@@ -27,9 +28,24 @@ struct Place {
   std::optional<std::size_t> number;
 };
 
+// What adding a rule comes to.
+struct Addition {
+  enum class Kind : std::uint8_t { none, appends, inserts, replaces };
+  Kind kind = Kind::appends;  // behind all that fwctl added
+  std::size_t index = 0;      // among all rules: before which it is inserted, or which it replaces
+  Rule rule;
+  std::vector<std::string> notes;
+};
+
 // A rule that says the same is there already: nothing changes, but its end and its comment may. One
 // about the same packets with another verdict or log among what fwctl added itself: it is changed
 // where it stands, but a temporary rule leaves one without an end as it is and goes before it.
+tl::expected<Addition, std::string> plan_addition(const CheckedPolicy& policy,
+                                                  const Sources& sources, const Added& added,
+                                                  Rule rule, Place place);
+// `addition` was planned for `policy` and `added`.
+Edit add(const CheckedPolicy& policy, const Added& added, Addition addition);
+// Both in one.
 EditResult add(const CheckedPolicy& policy, const Sources& sources, const Added& added, Rule rule,
                Place place);
 

@@ -39,14 +39,17 @@ std::string_view name_of(const Table& table, Value wanted) {
 
 }  // namespace
 
-bool Rule::same_meaning(const Rule& other) const {
-  const auto meaning = [](const Rule& rule) {
-    return std::tie(rule.verdict, rule.direction, rule.log, rule.rate, rule.interfaces,
-                    rule.out_interfaces, rule.macs, rule.mark, rule.users, rule.groups,
-                    rule.protocol, rule.icmp_types, rule.from, rule.from_ports, rule.to,
-                    rule.ports);
+bool Rule::same_packets(const Rule& other) const {
+  const auto about = [](const Rule& rule) {
+    return std::tie(rule.direction, rule.ports, rule.from, rule.interfaces, rule.out_interfaces,
+                    rule.macs, rule.mark, rule.users, rule.groups, rule.protocol, rule.icmp_types,
+                    rule.from_ports, rule.to);
   };
-  return meaning(*this) == meaning(other);
+  return about(*this) == about(other);
+}
+
+bool Rule::same_meaning(const Rule& other) const {
+  return verdict == other.verdict && log == other.log && rate == other.rate && same_packets(other);
 }
 
 bool Forward::same_meaning(const Forward& other) const {

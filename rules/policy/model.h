@@ -123,6 +123,8 @@ struct Rule {
   Span at;
   Layer layer = Layer::added;
 
+  // What may differ is the verdict, the logging, the end, the comment and the place.
+  bool same_packets(const Rule& other) const;
   // Everything but the end, the comment and the place.
   bool same_meaning(const Rule& other) const;
   bool operator==(const Rule& other) const {

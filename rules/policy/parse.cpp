@@ -740,4 +740,27 @@ ParsedPolicy parse(const Sources& sources, Diagnostics& diagnostics, KnownKeys* 
   return result;
 }
 
+std::optional<Rule> parse_added_rule(const std::string& item, const Sources& sources,
+                                     std::uint32_t line) {
+  Sources alone;
+  alone.added = {.name = sources.added.name, .text = "rules:\n" + item};
+  Diagnostics diagnostics;
+  auto rules = parse(alone, diagnostics).policy.rules;
+  if (!diagnostics.empty() || rules.size() != 1) return {};
+  Rule& rule = rules.front();
+  rule.source = sources.managed.size();
+  const std::uint32_t down = line - 2;
+  rule.at.line += down;
+  const auto move = [&](auto& items) {
+    for (auto& one : items) one.at.line += down;
+  };
+  move(rule.from);
+  move(rule.to);
+  move(rule.from_ports);
+  move(rule.ports);
+  move(rule.users);
+  move(rule.groups);
+  return std::move(rule);
+}
+
 }  // namespace fwctl::policy

@@ -59,4 +59,9 @@ using KnownKeys = std::map<std::string, std::vector<std::string>, std::less<>>;
 // error. `known`, where there is one, gets every kind of map that the sources have.
 ParsedPolicy parse(const Sources& sources, Diagnostics& diagnostics, KnownKeys* known = nullptr);
 
+// `item` is what yaml_text() makes of a rule: as parse() would have it from there as the last item
+// of `sources.added`, in which it begins at `line`.
+std::optional<Rule> parse_added_rule(const std::string& item, const Sources& sources,
+                                     std::uint32_t line);
+
 }  // namespace fwctl::policy

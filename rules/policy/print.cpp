@@ -304,7 +304,7 @@ std::string yaml_text(const Added& added) {
   if (!defaults.empty()) out += "defaults:\n" + defaults;
   if (added.logging) out += "logging: " + yaml::quote(text(*added.logging)) + "\n";
   return out + sets_text(added.sets) + list_text("before", added.before) +
-         list_text("rules", added.rules) + translations_text(added);
+         translations_text(added) + list_text("rules", added.rules);
 }
 
 std::string yaml_text(const Policy& policy) {

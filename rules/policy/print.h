@@ -32,6 +32,7 @@ struct Added {
   std::vector<Forward> forwards;
   std::vector<Masquerade> masquerades;
 };
+// The rules come last, so that one more is one more item at its end.
 std::string yaml_text(const Added& added);
 
 // The policy in force as one file.

@@ -159,7 +159,7 @@ bool hides(const CheckedRule& wide, const CheckedRule& narrow) {
          covers(wide.conditions.until, narrow.conditions.until);
 }
 
-std::vector<Shadow> find_shadows(const std::vector<CheckedRule>& rules) {
+std::vector<Shadow> find_shadows(const CheckedRules& rules) {
   std::vector<Shadow> found;
   Candidates candidates;
   for (std::size_t index = 0; index < rules.size(); ++index) {

@@ -18,6 +18,6 @@ struct Shadow {
 
 // At most one per hidden rule, the first that hides it. Finds rules hidden by a single earlier
 // rule, not by several together; what it finds is certain, what it doesn't may still be hidden.
-std::vector<Shadow> find_shadows(const std::vector<CheckedRule>& rules);
+std::vector<Shadow> find_shadows(const CheckedRules& rules);
 
 }  // namespace fwctl::policy

@@ -130,6 +130,87 @@ TEST_F(FirewallTest, EnablePutsThePolicyInForceAndRestartSendsNothing) {
   EXPECT_TRUE(firewall_->enabled());
 }
 
+// With a plain rule more, the others are not gone through again: what is sent is an element. A
+// start that finds nothing to send has seen that it is what the whole policy comes to.
+TEST_F(FirewallTest, APlainRuleMoreIsAnElementMore) {
+  folder_.write("etc/policy.yaml", "rules:\n  - allow: 22/tcp\n  - deny: 100-200/tcp\n");
+  start();
+  ASSERT_TRUE(enable());
+  ASSERT_TRUE(allow("80/tcp"));
+  for (const auto* what : {"81/tcp", "82/tcp", "83/udp", "150-300/tcp"}) {
+    const auto change = allow(what);
+    ASSERT_TRUE(change) << message(change.error());
+    EXPECT_TRUE(change->changed);
+    EXPECT_EQ(change->generation, firewall_->generation());
+    EXPECT_EQ(change->difference, Words{std::string("+ allow ") + what});
+    const auto& sent = kernel_.applied().back();
+    ASSERT_EQ(sent.size(), 3U) << nft::text(sent);
+    EXPECT_TRUE(std::holds_alternative<nft::AddElements>(sent[0]));
+    EXPECT_TRUE(marker().starts_with("generation " + std::to_string(change->generation) + " "));
+    EXPECT_FALSE(firewall_->look()->drifted);
+  }
+  EXPECT_FALSE(allow("83/udp")->changed);
+  const auto sent = kernel_.applied().size();
+  const auto before = everything();
+  const auto mark = marker();
+  start();
+  EXPECT_EQ(kernel_.applied().size(), sent);
+  EXPECT_EQ(everything(), before);
+  EXPECT_EQ(marker(), mark);
+  const auto& rules = firewall_->policy().policy().rules;
+  EXPECT_EQ(rules.size(), 7U);
+  EXPECT_EQ(firewall_->sources().place_of(rules.back()),
+            (folder_.path() / "etc/rules.yaml").string() + ":9");
+  ASSERT_TRUE(firewall_->remove({"7"}, {}));
+  EXPECT_EQ(kernel_text().find("300"), std::string::npos);
+}
+
+// Nothing is enforced, and nothing sent.
+TEST_F(FirewallTest, APlainRuleMoreIsStoredWhileNothingIsInForce) {
+  start();
+  for (const auto* what : {"80/tcp", "81/tcp", "82/tcp"}) ASSERT_TRUE(allow(what));
+  EXPECT_FALSE(in_kernel());
+  const auto before = everything();
+  start();
+  EXPECT_EQ(everything(), before);
+  ASSERT_TRUE(enable());
+  EXPECT_NE(kernel_text().find("tcp . 82"), std::string::npos);
+}
+
+// What another program did to our table is mended by the same change.
+TEST_F(FirewallTest, APlainRuleMoreMendsAForeignChange) {
+  start();
+  ASSERT_TRUE(enable());
+  ASSERT_TRUE(allow("80/tcp"));
+  ASSERT_TRUE(allow("81/tcp"));
+  const auto good = kernel_text();
+  ASSERT_TRUE(kernel_.apply({nft::AddRule{
+      .chain = "incoming", .rule = {.statements = {nft::Verdict{nft::VerdictKind::accept, {}}}}}}));
+  ASSERT_TRUE(allow("82/tcp"));
+  EXPECT_NE(kernel_text().find("tcp . 82"), std::string::npos);
+  EXPECT_FALSE(firewall_->look()->drifted);
+  ASSERT_TRUE(firewall_->remove({"allow", "82/tcp"}, {}));
+  EXPECT_EQ(kernel_text().substr(0, kernel_text().find("generation")),
+            good.substr(0, good.find("generation")));
+}
+
+// The daemon's own memory is as it was as well.
+TEST_F(FirewallTest, ARefusedPlainRuleLeavesNoTrace) {
+  start();
+  ASSERT_TRUE(enable());
+  for (const auto* what : {"80/tcp", "81/tcp"}) ASSERT_TRUE(allow(what));
+  kernel_.fail_next(EPERM);
+  EXPECT_FALSE(allow("82/tcp"));
+  EXPECT_EQ(firewall_->policy().policy().rules.size(), 2U);
+  ASSERT_TRUE(allow("83/tcp"));
+  EXPECT_EQ(kernel_text().find("tcp . 82"), std::string::npos);
+  EXPECT_NE(kernel_text().find("tcp . 83"), std::string::npos);
+  const auto sent = kernel_.applied().size();
+  start();
+  EXPECT_EQ(kernel_.applied().size(), sent);
+  EXPECT_EQ(firewall_->policy().policy().rules.size(), 3U);
+}
+
 TEST_F(FirewallTest, DisableRemovesTheTableAndSurvivesARestart) {
   start();
   ASSERT_TRUE(enable());

@@ -1,0 +1,75 @@
+#include "rules/compile/growth.h"
+
+#include <algorithm>
+
+#include "rules/compile/gather.h"
+
+namespace fwctl::compile {
+namespace {
+
+using nft::Field;
+using policy::Traffic;
+
+// The copy of the incoming chain that published.h makes looks into such a map once for each
+// protocol in it, and for these two in any case.
+bool leaves_published_as_it_is(const nft::Set& map) {
+  std::size_t at = 0;
+  for (const auto field : map.key) {
+    if (field == Field::l4proto) break;
+    at += nft::width(field);
+  }
+  const bool has_port = std::ranges::find(map.key, Field::th_dport) != map.key.end();
+  return !has_port || std::ranges::all_of(map.elements, [&](const nft::Element& element) {
+    const auto number = static_cast<unsigned char>(element.key.at(at));
+    return number == tcp.number || number == udp.number;
+  });
+}
+
+nft::Set& map_of(std::vector<nft::Set>& maps, const std::string& name,
+                 const std::vector<Field>& key, bool interval) {
+  const auto known = std::ranges::find(maps, name, &nft::Set::name);
+  if (known != maps.end()) return *known;
+  return maps.emplace_back(empty_map(name, key, interval));
+}
+
+}  // namespace
+
+Growth::Growth(const policy::CheckedPolicy& policy)
+    : chains_{gathered(policy, Traffic::incoming), gathered(policy, Traffic::outgoing)} {}
+
+Growth::Chain Growth::gathered(const policy::CheckedPolicy& policy, Traffic traffic) {
+  Chain out{.blocks = Blocks(traffic), .maps = {}};
+  for (const auto& rule : policy.rules(traffic)) gather(policy, rule, out.blocks);
+  MapNames names(traffic);
+  for (const auto& block : out.blocks.all()) {
+    Maps maps;
+    if (looked_up(block) && !block.cells.points().empty())
+      maps.points = names.next(block.fields, false);
+    if (looked_up(block) && !block.cells.boxes().empty())
+      maps.ranges = names.next(block.fields, true);
+    out.maps.push_back(std::move(maps));
+  }
+  return out;
+}
+
+std::optional<std::vector<nft::Set>> Growth::add(const policy::CheckedPolicy& policy,
+                                                 const policy::CheckedRule& rule, Traffic traffic) {
+  auto& [blocks, names] = chains_[static_cast<std::size_t>(traffic)];
+  std::vector<Joined> joined;
+  if (!join(policy, rule, blocks, joined)) return {};
+  std::vector<nft::Set> out;
+  for (const auto& [block, boxes] : joined)
+    for (const auto& box : boxes) {
+      const auto& name = box.point() ? names[block].points : names[block].ranges;
+      if (name.empty()) return {};
+      auto& map = map_of(out, name, blocks.all()[block].fields, !box.point());
+      map.elements.push_back(element(box, rule));
+    }
+  for (auto& map : out) {
+    if (!leaves_published_as_it_is(map)) return {};
+    std::ranges::sort(map.elements, {}, &nft::Element::key);
+  }
+  return out;
+}
+
+}  // namespace fwctl::compile
