@@ -58,7 +58,7 @@ TEST(Append, IsTheSameAsTheWholePolicyWithThatRule) {
   RandomPolicy random(70);
   std::size_t appended = 0;
   std::size_t in_place = 0;
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < 30; ++round) {
     auto base = random.policy(8);
     base.trusts.clear();
     Sources all = sources(policy::yaml_text(base));
@@ -70,7 +70,7 @@ TEST(Append, IsTheSameAsTheWholePolicyWithThatRule) {
     std::optional<compile::Growth> growth(policy);
     for (std::size_t step = 1; step <= 25; ++step) {
       // Many of a kind, so that there are maps to grow.
-      Rule next = random.one_in(4) ? random.rule() : rule("allow 9/tcp");
+      Rule next = random.one_in(6) ? random.rule() : rule("allow 9/tcp");
       if (next == rule("allow 9/tcp")) {
         auto& item = next.ports.front();
         const auto port = random.port();
@@ -118,8 +118,8 @@ TEST(Append, IsTheSameAsTheWholePolicyWithThatRule) {
       }
     }
   }
-  EXPECT_GT(appended, 400U);
-  EXPECT_GT(in_place, 200U);
+  EXPECT_GT(appended, 200U);
+  EXPECT_GT(in_place, 70U);
 }
 
 // What needs more than a rule is left to those who look at everything.
