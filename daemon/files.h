@@ -56,7 +56,7 @@ class StagedFile {
   static Result<std::optional<std::string>> left_behind(const std::filesystem::path& path);
   // Takes over what was left behind, to publish or to drop it.
   static StagedFile take_over(std::filesystem::path path) {
-    return StagedFile(std::move(path), Safety::synced);
+    return {std::move(path), Safety::synced};
   }
   StagedFile(StagedFile&& other) noexcept;
   StagedFile& operator=(StagedFile&&) = delete;

@@ -724,7 +724,6 @@ tl::expected<policy::Edit, Failure> Firewall::edit_out(
 
 Change Firewall::remove(const std::vector<std::string>& selection, const Request& request) {
   if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
-  Diagnostics diagnostics;
   auto edit = edit_out(selection);
   if (!edit) return tl::unexpected(std::move(edit.error()));
   Candidate candidate = same_as_now();
@@ -735,7 +734,6 @@ Change Firewall::remove(const std::vector<std::string>& selection, const Request
 
 Change Firewall::remove_ended(const Request& request) {
   if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
-  Diagnostics diagnostics;
   auto edit = policy::remove_ended(added_, request.now);
   Candidate candidate = same_as_now();
   candidate.notes = std::move(edit.notes);

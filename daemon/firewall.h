@@ -264,7 +264,7 @@ class Firewall {
   Diagnostics warnings_;                // of policy_
   std::optional<nft::Ruleset> loaded_;  // what is in the kernel, retired objects included
   bool foreign_ = false;                // what is in the kernel could not be read as ours
-  bool uncollected_ = true;         // there may be something for collect() to remove
+  bool uncollected_ = true;             // there may be something for collect() to remove
   bool drifted_ = false;            // another program changed our table and it is not yet restored
   std::uint32_t revision_ = 0;      // of the kernel when loaded_ was last known to be true
   std::vector<nft::Chain> traces_;  // in the kernel besides loaded_

@@ -55,8 +55,9 @@ bool join(const CheckedPolicy& policy, const CheckedRule& rule, Blocks& blocks,
   if (!only_verdict(policy, rule)) return false;
   return std::ranges::all_of(clauses(policy, rule.conditions), [&](const Clause& part) {
     auto one = blocks.join(rule, part);
-    if (one) joined.push_back(*std::move(one));
-    return one.has_value();
+    if (!one) return false;
+    joined.push_back(*std::move(one));
+    return true;
   });
 }
 
