@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "daemon/clock.h"
 
@@ -15,12 +16,10 @@ constexpr auto again_after = std::chrono::minutes(1);
 }  // namespace
 
 Result<void> EndOfRules::start(sd_event* event) {
-  sd_event_source* raw = nullptr;
   // By the same clock as the kernel's: it goes with the clock when that is set.
-  if (const int code = sd_event_add_time(event, &raw, CLOCK_REALTIME, 0, 1, on_time, this);
-      code < 0)
-    return failed("start", "a timer", -code);
-  timer_.reset(raw);
+  auto timer = make_timer(event, on_time, this, CLOCK_REALTIME, 1);
+  if (!timer) return tl::unexpected(timer.error());
+  timer_ = std::move(*timer);
   wait();
   return {};
 }

@@ -80,6 +80,12 @@ bool deletes_table(const nft::Changes& changes) {
       changes, [](const auto& change) { return std::holds_alternative<nft::DeleteTable>(change); });
 }
 
+std::vector<std::string> problems_with(const Result<Forwarding>& kernel,
+                                       const policy::CheckedPolicy& policy) {
+  if (!kernel) return {"whether the kernel forwards cannot be asked: " + kernel.error().message()};
+  return forwarding_problems(policy, *kernel);
+}
+
 std::string object_of(const nft::Change& change) {
   return std::visit(
       Overloaded{
@@ -107,6 +113,13 @@ std::string message(const Failure& failure) {
                  [](const Refused& refused) { return refused.message; }},
       failure);
 }
+
+// What one rule more starts from, for as long as no other change comes.
+struct Firewall::Appending {
+  bool printed;                           // rules.yaml has the form that yaml_text() gives it
+  std::uint64_t sum;                      // Generation::sum() of the current one
+  std::optional<compile::Growth> growth;  // of the policy in force
+};
 
 Firewall::Firewall(Places places, Kernel& kernel)
     : places_(std::move(places)), config_(places_.config), store_(places_.state), kernel_(kernel) {}
@@ -198,14 +211,9 @@ std::vector<std::string> Firewall::problems() const {
   return out;
 }
 
-std::vector<std::string> Firewall::forwarding_problems(const policy::CheckedPolicy& policy) const {
-  const auto kernel = places_.forwarding();
-  if (!kernel) return {"whether the kernel forwards cannot be asked: " + kernel.error().message()};
-  return fwctl::forwarding_problems(policy, *kernel);
-}
-
 std::vector<std::string> Firewall::forwarding_problems() const {
-  return current_.enabled ? forwarding_problems(*policy_) : std::vector<std::string>();
+  return current_.enabled ? problems_with(places_.forwarding(), *policy_)
+                          : std::vector<std::string>();
 }
 
 Result<Firewall::Look> Firewall::look() {
@@ -312,10 +320,10 @@ Failure Firewall::explain(const TransactionError& error, const nft::Changes& cha
   return refused;
 }
 
-tl::expected<nft::Plan, Failure> Firewall::load(const std::optional<nft::Ruleset>& wanted,
-                                                std::uint64_t version,
-                                                const policy::CheckedPolicy& policy,
-                                                const policy::Sources& sources) {
+tl::expected<void, Failure> Firewall::load(const std::optional<nft::Ruleset>& wanted,
+                                           std::uint64_t version,
+                                           const policy::CheckedPolicy& policy,
+                                           const policy::Sources& sources) {
   // Another program may have changed our table: what is planned starts from what is really there.
   if (const auto looked = look_again(); !looked) return tl::unexpected(Failure(looked.error()));
   forget_ended();
@@ -335,7 +343,7 @@ tl::expected<nft::Plan, Failure> Firewall::load(const std::optional<nft::Ruleset
   }
   if (const auto revision = kernel_.revision()) revision_ = *revision;
   if (!applied) return tl::unexpected(explain(applied.error(), plan.changes, policy, sources));
-  return plan;
+  return {};
 }
 
 // What was loaded beside the rules in force, and now will not be used.
@@ -473,8 +481,10 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
     outcome.warnings.insert(outcome.warnings.end(), ended.begin(), ended.end());
   }
   if (candidate.enabled && !request.refresh) {
-    const auto known = candidate.only_news ? forwarding_problems() : std::vector<std::string>();
-    for (auto& problem : forwarding_problems(policy))
+    const auto kernel = places_.forwarding();
+    const auto known = candidate.only_news && current_.enabled ? problems_with(kernel, *policy_)
+                                                               : std::vector<std::string>();
+    for (auto& problem : problems_with(kernel, policy))
       if (std::ranges::find(known, problem) == known.end())
         outcome.notes.push_back(std::move(problem));
   }
@@ -505,22 +515,9 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
       return tl::unexpected(explain(possible.error(), plan.changes, policy, next.sources));
     return outcome;
   }
-  // 2. On disk, in force nowhere.
-  auto files = stage(candidate.files);
-  if (!files) return tl::unexpected(Failure(files.error()));
-  if (auto appended = store_.append(next, current_); !appended)
-    return tl::unexpected(Failure(appended.error()));
-  // 3. The commit point.
-  auto loaded = load(ruleset, next.number, policy, next.sources);
-  if (!loaded) {
-    note(store_.take_back());
-    return tl::unexpected(std::move(loaded.error()));
-  }
-  // 4. In their places.
-  if (auto published = publish(*files); !published) {
-    undo(next, *files);
-    return tl::unexpected(Failure(published.error()));
-  }
+  const auto enforce = [&] { return load(ruleset, next.number, policy, next.sources); };
+  if (auto done = carry_out(next, candidate.files, enforce, [] {}); !done)
+    return tl::unexpected(std::move(done.error()));
   // Of those that nobody asked for, the last is enough: they must not push out what people did.
   if (next.refreshed && current_.refreshed) static_cast<void>(store_.forget(current_.number));
   take(std::move(next), *std::move(checked), std::move(warnings));
@@ -529,15 +526,41 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
   return outcome;
 }
 
+// What follows when nothing has been touched yet. `enforce` is the commit point; `abandon` is
+// called when anything fails, before what was done is undone.
+tl::expected<void, Failure> Firewall::carry_out(
+    const Generation& next, const std::vector<Source>& written,
+    const std::function<tl::expected<void, Failure>()>& enforce,
+    const std::function<void()>& abandon) {
+  const auto fail = [&](Failure failure) {
+    abandon();
+    return tl::unexpected(std::move(failure));
+  };
+  // 2. On disk, in force nowhere.
+  auto files = stage(written);
+  if (!files) return fail(files.error());
+  if (const auto appended = store_.append(next, current_); !appended) return fail(appended.error());
+  // 3. The commit point.
+  if (auto enforced = enforce(); !enforced) {
+    note(store_.take_back());
+    return fail(std::move(enforced.error()));
+  }
+  // 4. In their places.
+  if (const auto published = publish(*files); !published) {
+    auto failed = fail(published.error());
+    undo(next, *files);
+    return failed;
+  }
+  return {};
+}
+
 // What is in force from now on.
 void Firewall::take(Generation generation, Checked checked, Diagnostics warnings) {
-  growth_.reset();
+  appending_.reset();
   current_ = std::move(generation);
   policy_ = std::move(checked.policy);
   added_ = std::move(checked.added);
   warnings_ = std::move(warnings);
-  printed_ = current_.sources.added.text == policy::yaml_text(added_);
-  sum_ = current_.sum();
 }
 
 // --- changes ---
@@ -566,12 +589,7 @@ void Firewall::write_added(Candidate& candidate, const policy::Added& added) con
 Diagnostics Firewall::check_typed(const std::vector<std::string>& words,
                                   const policy::Policy& typed) const {
   Diagnostics diagnostics;
-  policy::ParsedPolicy alone{.policy = typed, .added = {}};
-  alone.policy.services = policy_->policy().services;
-  for (const auto& set : policy_->policy().sets) {
-    alone.policy.sets.emplace_back();
-    alone.policy.sets.back().name = set.name;
-  }
+  const auto alone = policy::alone(*policy_, typed);
   policy::Sources command;
   command.managed.push_back(
       {.name = std::string(policy::command_source), .text = policy::join(words)});
@@ -614,43 +632,41 @@ Change Firewall::add(const std::vector<std::string>& words, policy::Place place,
 // What add() comes to where it is one plain rule more, without going through all the others:
 // nullopt where it is not, and nothing was done.
 std::optional<Change> Firewall::append(const policy::Addition& addition, const Request& request) {
-  const bool plain = addition.kind == policy::Addition::Kind::appends && printed_ &&
-                     !added_.rules.empty() && !request.dry_run;
-  if (!plain) return {};
+  if (addition.kind != policy::Addition::Kind::appends || added_.rules.empty() || request.dry_run)
+    return {};
   auto appended = policy::append(*policy_, current_.sources, addition.rule);
   if (!appended) return {};
+  if (appending_ == nullptr)
+    appending_ = std::make_unique<Appending>(
+        Appending{.printed = current_.sources.added.text == policy::yaml_text(added_),
+                  .sum = current_.sum(),
+                  .growth = {}});
+  if (!appending_->printed) return {};
   Generation next = current_;
   next.number = std::max(current_.number, store_.highest()) + 1;
   next.sources.added.text += appended->item;
   next.created = time_text(now());
   next.reason = request.reason;
   next.refreshed = false;
-  const auto sum = digest(appended->item, sum_);
-  if (current_.enabled && growth_ == nullptr) growth_ = std::make_unique<compile::Growth>(*policy_);
+  const auto sum = digest(appended->item, appending_->sum);
+  if (current_.enabled && !appending_->growth) appending_->growth.emplace(*policy_);
   const auto traffic = policy::traffic(appended->rule.direction);
   policy_->append(appended->rule, std::move(appended->checked));
-  const auto take_back = [&] {
+  const auto abandon = [&] {
     policy_->take_back();
-    growth_.reset();  // it may refer to the rule
+    appending_->growth.reset();  // it may refer to the rule
   };
   const auto changes = growing(traffic, Generation::marker(next.number, sum));
   if (!changes) {
-    take_back();
+    abandon();
     return {};
   }
-  auto files = put_in_force(next, *changes);
-  if (!files) {
-    take_back();
-    return tl::unexpected(std::move(files.error()));
-  }
-  if (auto published = publish(*files); !published) {
-    take_back();
-    undo(next, *files);
-    return tl::unexpected(Failure(published.error()));
-  }
+  const auto enforce = [&] { return grow(*changes, next.sources); };
+  if (auto done = carry_out(next, {next.sources.added}, enforce, abandon); !done)
+    return tl::unexpected(std::move(done.error()));
   const auto& rule = added_.rules.emplace_back(std::move(appended->rule));
   current_ = std::move(next);
-  sum_ = sum;
+  appending_->sum = sum;
   return Outcome{.changed = true,
                  .generation = current_.number,
                  .enabled = current_.enabled,
@@ -663,26 +679,19 @@ std::optional<Change> Firewall::append(const policy::Addition& addition, const R
 std::optional<nft::Changes> Firewall::growing(policy::Traffic traffic, const std::string& marker) {
   if (!current_.enabled) return nft::Changes();
   if (!look_again() || drifted_ || foreign_ || !loaded_) return {};
-  const auto more = growth_->add(*policy_, policy_->rules(traffic).back(), traffic);
+  const auto more = appending_->growth->add(*policy_, policy_->rules(traffic).back(), traffic);
   if (!more) return {};
   return nft::grow(*loaded_, *more,
                    {.name = std::string(nft::marker_chain), .comment = marker, .rules = {}});
 }
 
-// As steps 2 and 3 of commit().
-tl::expected<std::vector<Firewall::Replaced>, Failure> Firewall::put_in_force(
-    const Generation& next, const nft::Changes& changes) {
-  auto files = stage({next.sources.added});
-  if (!files) return tl::unexpected(Failure(files.error()));
-  if (auto appended = store_.append(next, current_); !appended)
-    return tl::unexpected(Failure(appended.error()));
-  if (auto applied = kernel_.apply(changes); !applied) {
-    note(store_.take_back());
-    return tl::unexpected(explain(applied.error(), changes, *policy_, next.sources));
-  }
-  if (current_.enabled) nft::grown(*loaded_, changes);
+tl::expected<void, Failure> Firewall::grow(const nft::Changes& changes,
+                                           const policy::Sources& sources) {
+  if (const auto applied = kernel_.apply(changes); !applied)
+    return tl::unexpected(explain(applied.error(), changes, *policy_, sources));
+  if (loaded_) nft::grown(*loaded_, changes);
   if (const auto revision = kernel_.revision()) revision_ = *revision;
-  return *std::move(files);
+  return {};
 }
 
 Change Firewall::add_translation(const std::vector<std::string>& words, const Request& request) {

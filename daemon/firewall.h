@@ -32,10 +32,6 @@
 
 namespace fwctl {
 
-namespace compile {
-class Growth;
-}
-
 // Why a change did not happen. Nothing changed, anywhere.
 struct InvalidPolicy {
   Diagnostics diagnostics;
@@ -189,6 +185,7 @@ class Firewall {
     std::optional<std::string> before;
   };
 
+  struct Appending;
   struct Checked {
     policy::CheckedPolicy policy;
     policy::Added added;  // what rules.yaml alone says
@@ -199,12 +196,13 @@ class Firewall {
   Change add_translation(const std::vector<std::string>& words, const Request& request);
   std::optional<Change> append(const policy::Addition& addition, const Request& request);
   std::optional<nft::Changes> growing(policy::Traffic traffic, const std::string& marker);
-  tl::expected<std::vector<Replaced>, Failure> put_in_force(const Generation& next,
-                                                            const nft::Changes& changes);
+  tl::expected<void, Failure> grow(const nft::Changes& changes, const policy::Sources& sources);
+  tl::expected<void, Failure> carry_out(const Generation& next, const std::vector<Source>& written,
+                                        const std::function<tl::expected<void, Failure>()>& enforce,
+                                        const std::function<void()>& abandon);
   void take(Generation generation, Checked checked, Diagnostics warnings);
   tl::expected<policy::Edit, Failure> edit_out(const std::vector<std::string>& selection) const;
   void leave_out_known(Diagnostics& warnings) const;
-  std::vector<std::string> forwarding_problems(const policy::CheckedPolicy& policy) const;
   policy::ServiceTable services(const std::string& relied_on) const;
   policy::Surroundings surroundings(const policy::Names& wanted,
                                     const policy::Surroundings& relied_on) const;
@@ -214,9 +212,9 @@ class Firewall {
   static std::optional<nft::Ruleset> wanted(const policy::CheckedPolicy& policy,
                                             const Generation& generation);
   nft::Plan plan_for(const std::optional<nft::Ruleset>& wanted, std::uint64_t version) const;
-  tl::expected<nft::Plan, Failure> load(const std::optional<nft::Ruleset>& wanted,
-                                        std::uint64_t version, const policy::CheckedPolicy& policy,
-                                        const policy::Sources& sources);
+  tl::expected<void, Failure> load(const std::optional<nft::Ruleset>& wanted, std::uint64_t version,
+                                   const policy::CheckedPolicy& policy,
+                                   const policy::Sources& sources);
   static Failure explain(const TransactionError& error, const nft::Changes& changes,
                          const policy::CheckedPolicy& policy, const policy::Sources& sources);
   Result<std::vector<Replaced>> stage(const std::vector<Source>& files) const;
@@ -256,15 +254,12 @@ class Firewall {
 
   Generation current_;
   std::optional<policy::CheckedPolicy> policy_;
-  policy::Added added_;    // what rules.yaml says of policy_
-  bool printed_ = false;   // rules.yaml has the form that yaml_text() gives it
-  std::uint64_t sum_ = 0;  // current_.sum()
-  // How policy_ was compiled; nullptr while nobody has asked.
-  std::unique_ptr<compile::Growth> growth_;
-  Diagnostics warnings_;                // of policy_
-  std::optional<nft::Ruleset> loaded_;  // what is in the kernel, retired objects included
-  bool foreign_ = false;                // what is in the kernel could not be read as ours
-  bool uncollected_ = true;             // there may be something for collect() to remove
+  policy::Added added_;                   // what rules.yaml says of policy_
+  std::unique_ptr<Appending> appending_;  // nullptr until a rule comes
+  Diagnostics warnings_;                  // of policy_
+  std::optional<nft::Ruleset> loaded_;    // what is in the kernel, retired objects included
+  bool foreign_ = false;                  // what is in the kernel could not be read as ours
+  bool uncollected_ = true;               // there may be something for collect() to remove
   bool drifted_ = false;            // another program changed our table and it is not yet restored
   std::uint32_t revision_ = 0;      // of the kernel when loaded_ was last known to be true
   std::vector<nft::Chain> traces_;  // in the kernel besides loaded_

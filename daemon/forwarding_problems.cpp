@@ -16,14 +16,13 @@ using policy::Conditions;
 // Whether it can be about packets of that family.
 bool possible_in(Family family, const CheckedPolicy& policy,
                  const std::vector<AddressMatch>& addresses) {
+  const Family other = family == Family::ipv4 ? Family::ipv6 : Family::ipv4;
+  const auto of_set = [&](const policy::SetIndex& index) {
+    const auto& set = policy.sets()[index.index];
+    return set.has(family) || !set.has(other);
+  };
   return addresses.empty() || std::ranges::any_of(addresses, [&](const AddressMatch& match) {
-           if (const auto* range = std::get_if<AddressRange>(&match))
-             return range->family() == family;
-           if (const auto* suffix = std::get_if<policy::SuffixMatch>(&match))
-             return suffix->negated || family == Family::ipv6;
-           const auto& set = policy.sets()[std::get<policy::SetIndex>(match).index];
-           const Family other = family == Family::ipv4 ? Family::ipv6 : Family::ipv4;
-           return std::get<policy::SetIndex>(match).negated || set.has(family) || !set.has(other);
+           return policy::possible_in(family, match, of_set);
          });
 }
 

@@ -1,8 +1,6 @@
 #include "daemon/log_feed.h"
 
 #include <spdlog/spdlog.h>
-#include <sys/epoll.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -58,12 +56,9 @@ Result<void> LogFeed::start(sd_event* event) {
     static_cast<LogFeed*>(feed)->settle();
     return 0;
   };
-  sd_event_source* timer = nullptr;
-  if (const int code = sd_event_add_time(event, &timer, CLOCK_MONOTONIC, 0, 0, on_time, this);
-      code < 0)
-    return failed("start", "a timer", -code);
-  timer_.reset(timer);
-  sd_event_source_set_enabled(timer, SD_EVENT_OFF);
+  auto timer = make_timer(event, on_time, this);
+  if (!timer) return tl::unexpected(timer.error());
+  timer_ = std::move(*timer);
   if (auto opened = open(); !opened)
     spdlog::warn("what rules log is not read: {}", opened.error().message());
   return {};
@@ -79,10 +74,9 @@ Result<void> LogFeed::open() {
     static_cast<LogFeed*>(feed)->read();
     return 0;
   };
-  sd_event_source* io = nullptr;
-  const int code = sd_event_add_io(event_, &io, reader->descriptor(), EPOLLIN, on_packets, this);
-  if (code < 0) return failed("watch", "the log", -code);
-  io_.reset(io);
+  auto io = watch_input(event_, reader->descriptor(), on_packets, this, "the log");
+  if (!io) return tl::unexpected(io.error());
+  io_ = std::move(*io);
   reader_ = std::move(*reader);
   problem_.clear();
   return {};

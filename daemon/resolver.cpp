@@ -76,13 +76,9 @@ std::vector<Address> look_up(const std::string& name) {
 Result<std::unique_ptr<Resolver>> Resolver::start(sd_event* event, Answers& answers,
                                                   std::function<void()> changed) {
   std::unique_ptr<Resolver> resolver(new Resolver(event, answers, std::move(changed)));
-  sd_event_source* timer = nullptr;
-  if (const int code =
-          sd_event_add_time_relative(event, &timer, CLOCK_MONOTONIC, 0, 0, on_time, resolver.get());
-      code < 0)
-    return failed("start", "a timer", -code);
-  resolver->timer_.reset(timer);
-  sd_event_source_set_enabled(timer, SD_EVENT_OFF);
+  auto timer = make_timer(event, on_time, resolver.get());
+  if (!timer) return tl::unexpected(timer.error());
+  resolver->timer_ = std::move(*timer);
   return resolver;
 }
 
@@ -120,13 +116,13 @@ void Resolver::ask() {
   }
   ::close(ends[1]);
   answers_fd_ = ends[0];
-  sd_event_source* source = nullptr;
-  if (child_ < 0 || ::fcntl(answers_fd_, F_SETFL, O_NONBLOCK) != 0 ||
-      sd_event_add_io(event_, &source, answers_fd_, EPOLLIN, on_answers, this) < 0) {
+  auto reading = watch_input(event_, answers_fd_, on_answers, this, "the resolver");
+  if (child_ < 0 || ::fcntl(answers_fd_, F_SETFL, O_NONBLOCK) != 0 || !reading) {
+    reading = EventSource();  // before its descriptor goes
     end_child();
     return arm(timer_.get(), after_failure);
   }
-  reading_.reset(source);
+  reading_ = std::move(*reading);
   arm(timer_.get(), longest_round);
 }
 

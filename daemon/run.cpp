@@ -67,14 +67,9 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
     return failed("start", "the event loop", -code);
   const Event event(raw_event);
   if (auto signals = stop_on_signals(event.get()); !signals) return signals;
-  sd_event_source* raw_collector = nullptr;
-  if (const int code = sd_event_add_time_relative(event.get(), &raw_collector, CLOCK_MONOTONIC, 0,
-                                                  0, on_collect, &firewall);
-      code < 0)
-    return failed("start", "a timer", -code);
-  const EventSource collector(raw_collector);
-  sd_event_source_set_enabled(collector.get(), SD_EVENT_OFF);
-  const auto collect_later = [&] { arm(collector.get(), collect_after); };
+  const auto collector = make_timer(event.get(), on_collect, &firewall);
+  if (!collector) return tl::unexpected(collector.error());
+  const auto collect_later = [&] { arm(collector->get(), collect_after); };
   collect_later();
   if (auto started = log.start(event.get()); !started) return started;
   if (auto started = trace.start(event.get()); !started) return started;

@@ -51,14 +51,6 @@ Result<void> check_listener(int listener) {
   return {};
 }
 
-// Off. Null when there is no memory for it.
-EventSource timer(sd_event* event, sd_event_time_handler_t expired, void* data) {
-  sd_event_source* source = nullptr;
-  if (sd_event_add_time(event, &source, CLOCK_MONOTONIC, 0, 0, expired, data) < 0) return nullptr;
-  sd_event_source_set_enabled(source, SD_EVENT_OFF);
-  return EventSource(source);
-}
-
 }  // namespace
 
 Server::Session::Session(Server& its_server, int socket, Peer peer, std::size_t request)
@@ -90,10 +82,9 @@ Result<void> Server::start(sd_event* event) {
     static_cast<Server*>(server)->accept_one();
     return 0;
   };
-  sd_event_source* source = nullptr;
-  const int added = sd_event_add_io(event, &source, listener_, EPOLLIN, on_accept, this);
-  if (added < 0) return failed("watch", "the listening socket", -added);
-  accept_.reset(source);
+  auto accepting = watch_input(event, listener_, on_accept, this, "the listening socket");
+  if (!accepting) return tl::unexpected(accepting.error());
+  accept_ = std::move(*accepting);
 
   const auto on_resume = [](sd_event_source*, std::uint64_t, void* server) noexcept {
     sd_event_source_set_enabled(static_cast<Server*>(server)->accept_.get(), SD_EVENT_ON);
@@ -103,9 +94,12 @@ Result<void> Server::start(sd_event* event) {
     static_cast<Server*>(server)->close_expired();
     return 0;
   };
-  resume_accepting_ = timer(event, on_resume, this);
-  deadline_ = timer(event, on_deadline, this);
-  if (!resume_accepting_ || !deadline_) return failed("start", "a timer", ENOMEM);
+  auto resume = make_timer(event, on_resume, this);
+  if (!resume) return tl::unexpected(resume.error());
+  resume_accepting_ = std::move(*resume);
+  auto deadline = make_timer(event, on_deadline, this);
+  if (!deadline) return tl::unexpected(deadline.error());
+  deadline_ = std::move(*deadline);
   return {};
 }
 
@@ -149,11 +143,9 @@ bool Server::watch(Session& session) {
     its->server.on_io(*its, events);
     return 0;
   };
-  sd_event_source* source = nullptr;
-  const int socket = session.connection.socket();
-  if (sd_event_add_io(event_, &source, socket, EPOLLIN, on_io, &session) < 0) return false;
-  session.io.reset(source);
-  return true;
+  auto io = watch_input(event_, session.connection.socket(), on_io, &session, "a connection");
+  if (io) session.io = std::move(*io);
+  return io.has_value();
 }
 
 void Server::on_io(Session& session, std::uint32_t events) {

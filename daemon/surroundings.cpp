@@ -49,16 +49,13 @@ Result<std::unique_ptr<SurroundingsWatch>> SurroundingsWatch::start(sd_event* ev
 }
 
 Result<void> SurroundingsWatch::attach(sd_event* event) {
-  sd_event_source* source = nullptr;
-  if (const int code = sd_event_add_io(event, &source, routes_.fd(), EPOLLIN, on_routes, this);
-      code < 0)
-    return failed("watch", "routes", -code);
-  route_events_.reset(source);
-  if (const int code =
-          sd_event_add_time_relative(event, &source, CLOCK_MONOTONIC, 0, 0, on_time, this);
-      code < 0)
-    return failed("start", "a timer", -code);
-  timer_.reset(source);
+  auto routes = watch_input(event, routes_.fd(), on_routes, this, "routes");
+  if (!routes) return tl::unexpected(routes.error());
+  route_events_ = std::move(*routes);
+  auto timer = make_timer(event, on_time, this);
+  if (!timer) return tl::unexpected(timer.error());
+  timer_ = std::move(*timer);
+  arm(timer_.get(), std::chrono::microseconds(0));
   return {};
 }
 

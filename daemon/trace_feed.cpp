@@ -1,7 +1,5 @@
 #include "daemon/trace_feed.h"
 
-#include <sys/epoll.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -79,12 +77,9 @@ Result<void> TraceFeed::start(sd_event* event) {
     static_cast<TraceFeed*>(feed)->tick();
     return 0;
   };
-  sd_event_source* timer = nullptr;
-  if (const int code = sd_event_add_time(event, &timer, CLOCK_MONOTONIC, 0, 0, on_time, this);
-      code < 0)
-    return failed("start", "a timer", -code);
-  timer_.reset(timer);
-  sd_event_source_set_enabled(timer, SD_EVENT_OFF);
+  auto timer = make_timer(event, on_time, this);
+  if (!timer) return tl::unexpected(timer.error());
+  timer_ = std::move(*timer);
   return {};
 }
 
@@ -96,10 +91,9 @@ Result<void> TraceFeed::listen() {
     static_cast<TraceFeed*>(feed)->catch_up();
     return 0;
   };
-  sd_event_source* io = nullptr;
-  const int code = sd_event_add_io(event_, &io, reader->descriptor(), EPOLLIN, on_steps, this);
-  if (code < 0) return failed("watch", "the trace", -code);
-  io_.reset(io);
+  auto io = watch_input(event_, reader->descriptor(), on_steps, this, "the trace");
+  if (!io) return tl::unexpected(io.error());
+  io_ = std::move(*io);
   reader_ = std::move(*reader);
   return {};
 }

@@ -6,6 +6,7 @@
 
 #include "rules/compile/box.h"
 #include "rules/compile/bytes.h"
+#include "rules/compile/matches.h"
 
 namespace fwctl {
 namespace {
@@ -33,14 +34,13 @@ class KindOfPacket {
     sender();
     if (packets_.mark) is(Field::mark, host_order(*packets_.mark));
     const bool v4 = packets_.family() == Family::ipv4;
-    // NFPROTO_IPV4 and NFPROTO_IPV6 of linux/netfilter.h.
-    is(Field::nfproto, one_byte(v4 ? 2 : 10));
+    compile::match_family(statements_, packets_.family());
     addresses(v4 ? Field::ip_saddr : Field::ip6_saddr, packets_.from);
     addresses(v4 ? Field::ip_daddr : Field::ip6_daddr, packets_.to);
     if (any_ && connections) return {marking()};
     if (!any_) return {of_protocol(connections)};
     auto others = *this;
-    is(Field::l4proto, one_byte(tcp.number));
+    compile::match_protocol(statements_, tcp);
     begins_connection();
     others.is(Field::l4proto, one_byte(tcp.number), true);
     return {marking(), others.marking()};
@@ -48,12 +48,12 @@ class KindOfPacket {
 
  private:
   nft::Rule of_protocol(bool connections) {
-    is(Field::l4proto, one_byte(packets_.protocol.number));
+    compile::match_protocol(statements_, packets_.protocol);
     if (packets_.icmp_type)
       is(packets_.protocol == icmp ? Field::icmp_type : Field::icmpv6_type,
          one_byte(*packets_.icmp_type));
-    ports(Field::th_sport, packets_.from_ports);
-    ports(Field::th_dport, packets_.to_ports);
+    compile::match_ports(statements_, Field::th_sport, packets_.from_ports);
+    compile::match_ports(statements_, Field::th_dport, packets_.to_ports);
     if (packets_.protocol == tcp && !connections) begins_connection();
     return marking();
   }
@@ -85,31 +85,13 @@ class KindOfPacket {
   }
 
   void sender() {
-    if (packets_.mac && *packets_.mac) {
-      const auto& bytes = (**packets_.mac).bytes;
-      is(Field::iiftype, host_order(nft::iiftype_ether));
-      is(Field::ether_saddr, Bytes(bytes.begin(), bytes.end()));
-    }
+    if (packets_.mac && *packets_.mac) compile::match_mac(statements_, **packets_.mac);
     if (packets_.user && *packets_.user) is(Field::skuid, host_order(**packets_.user));
     if (packets_.group && *packets_.group) is(Field::skgid, host_order(**packets_.group));
   }
 
   void addresses(Field field, const AddressRange& range) {
-    if (range == everything(range.family())) return;
-    if (range.first == range.last)
-      is(field, range.first.network_order());
-    else
-      statements_.emplace_back(nft::RangeMatch{
-          .field = field, .low = range.first.network_order(), .high = range.last.network_order()});
-  }
-
-  void ports(Field field, PortRange range) {
-    if (range == all_ports) return;
-    if (range.single())
-      is(field, port_bytes(range.first));
-    else
-      statements_.emplace_back(nft::RangeMatch{
-          .field = field, .low = port_bytes(range.first), .high = port_bytes(range.last)});
+    if (range != everything(range.family())) compile::match_range(statements_, field, range);
   }
 
   const Packets& packets_;

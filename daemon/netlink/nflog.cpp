@@ -120,16 +120,9 @@ int NflogReader::descriptor() const {
 }
 
 Result<void> NflogReader::read(const std::function<void(const LoggedPacket&)>& visit) {
-  for (int left = datagrams_at_once; left > 0; --left) {
-    const auto datagram = socket_->receive_queued();
-    if (!datagram) return tl::unexpected(datagram.error());
-    const auto& queued = *datagram;
-    if (!queued) break;
-    netlink::for_each_message(*queued, [&](const nlmsghdr& message) {
-      if (message.nlmsg_type == packet_message) visit(decode(message));
-    });
-  }
-  return {};
+  return netlink::for_each_queued(*socket_, datagrams_at_once, [&](const nlmsghdr& message) {
+    if (message.nlmsg_type == packet_message) visit(decode(message));
+  });
 }
 
 }  // namespace fwctl

@@ -131,18 +131,11 @@ int NftraceReader::descriptor() const {
 }
 
 Result<void> NftraceReader::read(const std::function<void(TraceStep)>& visit) {
-  for (int left = datagrams_at_once; left > 0; --left) {
-    const auto datagram = socket_->receive_queued();
-    if (!datagram) return tl::unexpected(datagram.error());
-    const auto& queued = *datagram;
-    if (!queued) break;
-    netlink::for_each_message(*queued, [&](const nlmsghdr& message) {
-      if (message.nlmsg_type == nftables(NFT_MSG_TRACE) &&
-          mnl_nlmsg_get_payload_len(&message) >= sizeof(nfgenmsg))
-        visit(decode(message));
-    });
-  }
-  return {};
+  return netlink::for_each_queued(*socket_, datagrams_at_once, [&](const nlmsghdr& message) {
+    if (message.nlmsg_type == nftables(NFT_MSG_TRACE) &&
+        mnl_nlmsg_get_payload_len(&message) >= sizeof(nfgenmsg))
+      visit(decode(message));
+  });
 }
 
 Result<std::map<std::uint64_t, nft::Rule>> rules_by_handle() {

@@ -66,6 +66,19 @@ void for_each_message(std::string_view datagram, Visit visit) {
   }
 }
 
+// The same for each message of at most `most` datagrams that are queued; the rest stays.
+template <typename Visit>
+Result<void> for_each_queued(Socket& socket, int most, const Visit& visit) {
+  for (; most > 0; --most) {
+    const auto datagram = socket.receive_queued();
+    if (!datagram) return tl::unexpected(datagram.error());
+    const auto& queued = *datagram;
+    if (!queued) break;
+    for_each_message(*queued, visit);
+  }
+  return {};
+}
+
 // The errno in a message of type NLMSG_ERROR or NLMSG_DONE, positive; 0 for success.
 int error_in(const nlmsghdr& message);
 

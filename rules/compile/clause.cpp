@@ -7,16 +7,10 @@ namespace {
 
 using policy::AddressMatch;
 
-bool empty(const policy::CheckedSet& set, Family family) {
-  return !set.has(family);
-}
-
 bool has_family(const policy::CheckedPolicy& policy, const AddressMatch& match, Family family) {
-  if (const auto* range = std::get_if<AddressRange>(&match)) return range->family() == family;
-  if (const auto* suffix = std::get_if<policy::SuffixMatch>(&match))
-    return suffix->negated || family == Family::ipv6;
-  const auto& index = std::get<policy::SetIndex>(match);
-  return index.negated || !empty(policy.sets()[index.index], family);
+  return policy::possible_in(family, match, [&](const policy::SetIndex& set) {
+    return policy.sets()[set.index].has(family);
+  });
 }
 
 // Each of `alternatives` in turn, or none at all where there are none.
@@ -59,7 +53,7 @@ std::optional<AddressMatch> unless_everything(const policy::CheckedPolicy& polic
   if (match && std::holds_alternative<policy::SuffixMatch>(*match) && family == Family::ipv4)
     return {};  // negated
   const auto* set = match ? std::get_if<policy::SetIndex>(&*match) : nullptr;
-  if (set != nullptr && set->negated && empty(policy.sets()[set->index], family)) return {};
+  if (set != nullptr && set->negated && !policy.sets()[set->index].has(family)) return {};
   return match;
 }
 

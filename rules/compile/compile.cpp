@@ -11,6 +11,7 @@
 #include "rules/compile/bytes.h"
 #include "rules/compile/clause.h"
 #include "rules/compile/gather.h"
+#include "rules/compile/matches.h"
 #include "rules/compile/publish.h"
 #include "rules/compile/translate.h"
 #include "rules/interface.h"
@@ -45,15 +46,6 @@ void match_interface(std::vector<nft::Statement>& out, Field field, const std::s
   out.emplace_back(nft::Match{.field = field, .value = characters, .mask = characters});
 }
 
-Bytes mask_bytes(std::size_t size, int length) {
-  Bytes mask(size, '\0');
-  for (int bit = 0; bit < length; ++bit) {
-    const auto at = static_cast<std::size_t>(bit) / 8;
-    mask[at] = static_cast<char>(static_cast<std::uint8_t>(mask[at]) | (0x80U >> (bit % 8)));
-  }
-  return mask;
-}
-
 // Of an IPv6 address.
 Bytes suffix_mask_bytes(int length) {
   Bytes mask = mask_bytes(nft::width(Field::ip6_saddr), 128 - length);
@@ -73,15 +65,6 @@ std::string set_name(const policy::CheckedSet& set, Family family) {
          (family == Family::ipv4 ? "-ipv4" : "-ipv6");
 }
 
-void match_port(std::vector<nft::Statement>& out, Field field, PortRange ports) {
-  if (ports == all_ports) return;
-  if (ports.single())
-    out.emplace_back(nft::Match{.field = field, .value = port_bytes(ports.first)});
-  else
-    out.emplace_back(nft::RangeMatch{
-        .field = field, .low = port_bytes(ports.first), .high = port_bytes(ports.last)});
-}
-
 void match_address(std::vector<nft::Statement>& out, const CheckedPolicy& policy, Field field,
                    Family family, const policy::AddressMatch& match) {
   if (const auto* set = std::get_if<policy::SetIndex>(&match)) {
@@ -97,31 +80,12 @@ void match_address(std::vector<nft::Statement>& out, const CheckedPolicy& policy
                                 .mask = suffix_mask_bytes(suffix->suffix.length)});
     return;
   }
-  const auto& range = std::get<AddressRange>(match);
-  const auto length = range.prefix_length();
-  if (!length) {
-    out.emplace_back(nft::RangeMatch{
-        .field = field, .low = range.first.network_order(), .high = range.last.network_order()});
-    return;
-  }
-  nft::Match single{.field = field, .value = range.first.network_order()};
-  if (range.first != range.last) single.mask = mask_bytes(single.value.size(), *length);
-  out.emplace_back(std::move(single));
+  match_range(out, field, std::get<AddressRange>(match));
 }
 
 Bytes nanoseconds(Time time) {
   const std::chrono::nanoseconds since_epoch = time.time_since_epoch();
   return host_order(static_cast<std::uint64_t>(since_epoch.count()));
-}
-
-void match_protocol(std::vector<nft::Statement>& out, Protocol protocol) {
-  out.emplace_back(nft::Match{.field = Field::l4proto, .value = one_byte(protocol.number)});
-}
-
-void match_family(std::vector<nft::Statement>& out, Family family) {
-  // NFPROTO_IPV4 and NFPROTO_IPV6 of linux/netfilter.h.
-  const std::uint8_t number = family == Family::ipv4 ? 2 : 10;
-  out.emplace_back(nft::Match{.field = Field::nfproto, .value = one_byte(number)});
 }
 
 std::string_view chain_name(Traffic traffic) {
@@ -214,15 +178,8 @@ class ChainBuilder {
     return out;
   }
 
-  // Without Ethernet there may be anything where its source would stand.
   static void match_link(std::vector<nft::Statement>& out, const Clause& clause) {
-    if (clause.mac) {
-      out.emplace_back(
-          nft::Match{.field = Field::iiftype, .value = host_order(nft::iiftype_ether)});
-      out.emplace_back(
-          nft::Match{.field = Field::ether_saddr,
-                     .value = Bytes(clause.mac->bytes.begin(), clause.mac->bytes.end())});
-    }
+    if (clause.mac) match_mac(out, *clause.mac);
     if (!clause.mark) return;
     nft::Match mark{.field = Field::mark, .value = host_order(clause.mark->value)};
     if (clause.mark->mask != policy::Mark{}.mask) mark.mask = host_order(clause.mark->mask);
@@ -247,8 +204,8 @@ class ChainBuilder {
       out.emplace_back(nft::Match{.field = field, .value = one_byte(*flow.icmp_type)});
       return;
     }
-    match_port(out, Field::th_sport, flow.from);
-    match_port(out, Field::th_dport, flow.to);
+    match_ports(out, Field::th_sport, flow.from);
+    match_ports(out, Field::th_dport, flow.to);
   }
 
   void add_rule(const CheckedRule& rule, const Clause& clause) {

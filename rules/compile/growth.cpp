@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "rules/compile/gather.h"
+#include "rules/compile/publish.h"
 
 namespace fwctl::compile {
 namespace {
@@ -10,19 +11,10 @@ namespace {
 using nft::Field;
 using policy::Traffic;
 
-// The copy of the incoming chain that published.h makes looks into such a map once for each
-// protocol in it, and for these two in any case.
+// Whether the chain `published` looks into the map as it did.
 bool leaves_published_as_it_is(const nft::Set& map) {
-  std::size_t at = 0;
-  for (const auto field : map.key) {
-    if (field == Field::l4proto) break;
-    at += nft::width(field);
-  }
   const bool has_port = std::ranges::find(map.key, Field::th_dport) != map.key.end();
-  return !has_port || std::ranges::all_of(map.elements, [&](const nft::Element& element) {
-    const auto number = static_cast<unsigned char>(element.key.at(at));
-    return number == tcp.number || number == udp.number;
-  });
+  return !has_port || published_protocols(map) == published_protocols({});
 }
 
 nft::Set& map_of(std::vector<nft::Set>& maps, const std::string& name,

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -69,19 +68,6 @@ const T& named(const std::vector<T>& all, std::string_view name) {
   return *found;
 }
 
-// The protocols that a set's elements are about, and TCP and UDP in any case: the chain stays the
-// same when the first of them comes.
-std::set<char> protocols(const nft::Set& set) {
-  std::size_t at = 0;
-  for (const auto field : set.key) {
-    if (field == Field::l4proto) break;
-    at += nft::width(field);
-  }
-  std::set<char> out{static_cast<char>(tcp.number), static_cast<char>(udp.number)};
-  for (const auto& element : set.elements) out.insert(element.key.at(at));
-  return out;
-}
-
 // nft reads the port that a connection was sent to only of one protocol: such a lookup becomes one
 // for each.
 void add(const nft::Rule& rule, const std::vector<nft::Set>& sets, std::vector<nft::Rule>& out) {
@@ -90,7 +76,7 @@ void add(const nft::Rule& rule, const std::vector<nft::Set>& sets, std::vector<n
   });
   if (found == rule.statements.end()) return out.push_back(as_sent(rule));
   const auto at = found - rule.statements.begin();
-  for (const char protocol : protocols(named(sets, by_protocol_and_port(*found)->map))) {
+  for (const char protocol : published_protocols(named(sets, by_protocol_and_port(*found)->map))) {
     nft::Rule one = rule;
     one.statements.insert(one.statements.begin() + at, of_protocol(protocol));
     out.push_back(as_sent(std::move(one)));
@@ -98,6 +84,17 @@ void add(const nft::Rule& rule, const std::vector<nft::Set>& sets, std::vector<n
 }
 
 }  // namespace
+
+std::set<char> published_protocols(const nft::Set& map) {
+  std::size_t at = 0;
+  for (const auto field : map.key) {
+    if (field == Field::l4proto) break;
+    at += nft::width(field);
+  }
+  std::set<char> out{static_cast<char>(tcp.number), static_cast<char>(udp.number)};
+  for (const auto& element : map.elements) out.insert(element.key.at(at));
+  return out;
+}
 
 void add_published(nft::Ruleset& ruleset) {
   const auto& incoming = named(ruleset.chains, text(policy::Traffic::incoming));

@@ -3,6 +3,7 @@
 // not at the one it got. The copy shares all sets, and with them limits and counts.
 #pragma once
 
+#include <set>
 #include <string_view>
 
 #include "rules/nft/ruleset.h"
@@ -10,6 +11,11 @@
 namespace fwctl::compile {
 
 constexpr std::string_view published_chain = "published";
+
+// The protocols of which that chain looks into a map whose key has both a protocol and a
+// destination port, each in a lookup of its own: those of its elements, and TCP and UDP in any
+// case, so that the chain stays the same when the first of them comes.
+std::set<char> published_protocols(const nft::Set& map);
 
 // Adds that chain; the incoming chain is there.
 void add_published(nft::Ruleset& ruleset);

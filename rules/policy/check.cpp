@@ -435,12 +435,10 @@ class Checker {
 
   static bool has_family(const std::vector<AddressMatch>& matches, Family family) {
     if (matches.empty()) return true;
-    return std::any_of(matches.begin(), matches.end(), [&](const AddressMatch& match) {
-      if (const auto* range = std::get_if<AddressRange>(&match)) return range->family() == family;
-      if (const auto* suffix = std::get_if<SuffixMatch>(&match))
-        return suffix->negated || family == Family::ipv6;
-      return true;  // a set may be empty today and hold either family tomorrow
-    });
+    // A set may be empty today and hold either family tomorrow.
+    const auto of_set = [](const SetIndex& /*set*/) { return true; };
+    return std::ranges::any_of(
+        matches, [&](const AddressMatch& match) { return possible_in(family, match, of_set); });
   }
 
   void check_families(const Rule& rule, const Conditions& conditions) {
@@ -623,6 +621,15 @@ void each_service(const Policy& policy, const Use& use) {
 }
 
 }  // namespace
+
+ParsedPolicy alone(const CheckedPolicy& policy, Policy typed) {
+  typed.services = policy.policy().services;
+  for (const auto& set : policy.policy().sets) {
+    typed.sets.emplace_back();
+    typed.sets.back().name = set.name;
+  }
+  return {.policy = std::move(typed), .added = {}};
+}
 
 bool names_services(const Policy& policy) {
   bool any = false;

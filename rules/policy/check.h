@@ -49,6 +49,17 @@ struct SuffixMatch {
 };
 using AddressMatch = std::variant<AddressRange, SetIndex, SuffixMatch>;
 
+// Whether it may match addresses of that family; `of_set(SetIndex)` says so of a set, if not
+// negated.
+template <typename OfSet>
+bool possible_in(Family family, const AddressMatch& match, const OfSet& of_set) {
+  if (const auto* range = std::get_if<AddressRange>(&match)) return range->family() == family;
+  if (const auto* suffix = std::get_if<SuffixMatch>(&match))
+    return suffix->negated || family == Family::ipv6;
+  const auto& index = std::get<SetIndex>(match);
+  return index.negated || of_set(index);
+}
+
 // What a packet must be for a rule to match: one of each list; an empty list asks nothing. At least
 // one pair of `from` and `to` shares a family.
 struct Conditions {
@@ -171,6 +182,10 @@ void define_services(const Policy& policy, const Sources& sources, ServiceTable&
 
 // Whether what `policy` has depends on what services are.
 bool names_services(const Policy& policy);
+
+// What `typed` has with the sets (of which names are enough) and services that `policy` defines, to
+// be checked by itself.
+ParsedPolicy alone(const CheckedPolicy& policy, Policy typed);
 
 // kept_text() for every service that rules name and the policy itself does not define, under the
 // name that the rule has.
