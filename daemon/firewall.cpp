@@ -67,6 +67,10 @@ std::vector<std::string> ids_in(const nft::Change& change) {
       change);
 }
 
+std::string idle_note(const std::string& unit) {
+  return unit + " does not run: no packet matches 'unit " + unit + "' until it does";
+}
+
 std::optional<std::string> text_of(const policy::Sources& sources,
                                    const std::filesystem::path& path) {
   if (sources.added.name == path) return sources.added.text;
@@ -161,6 +165,22 @@ policy::Surroundings Firewall::surroundings(const policy::Names& wanted) const {
   return surroundings(wanted, current_.sources.surroundings);
 }
 
+policy::Units Firewall::units(const policy::UnitNames& wanted) const {
+  return wanted.empty() ? policy::Units() : places_.units(wanted);
+}
+
+// Said of each unit that the policy names and that does not run; `only_new`: unless the policy in
+// force names it too.
+std::vector<std::string> Firewall::idle_units(const policy::Policy& policy, bool only_new) const {
+  const auto wanted = policy::unit_names(policy);
+  const auto known = only_new ? policy::unit_names(policy_->policy()) : policy::UnitNames();
+  const auto running = units(wanted);
+  std::vector<std::string> out;
+  for (const auto& unit : wanted)
+    if (!running.contains(unit) && !known.contains(unit)) out.push_back(idle_note(unit));
+  return out;
+}
+
 std::vector<std::string> Firewall::problems() const {
   std::vector<std::string> out = problems_;
   const auto files = config_.read();
@@ -239,7 +259,7 @@ Result<Firewall::Look> Firewall::look() {
 }
 
 std::string Firewall::ruleset_text() const {
-  auto ruleset = compile::compile(*policy_);
+  auto ruleset = compile::compile(*policy_, units(policy::unit_names(policy_->policy())));
   nft::remove_ended(ruleset, now());
   return nft::text(ruleset, now());
 }
@@ -269,9 +289,9 @@ tl::expected<Firewall::Checked, Failure> Firewall::check(Candidate& candidate,
 }
 
 std::optional<nft::Ruleset> Firewall::wanted(const policy::CheckedPolicy& policy,
-                                             const Generation& generation) {
+                                             const Generation& generation) const {
   if (!generation.enabled) return {};
-  nft::Ruleset ruleset = compile::compile(policy);
+  nft::Ruleset ruleset = compile::compile(policy, units(policy::unit_names(policy.policy())));
   nft::remove_ended(ruleset, now());
   nft::Chain marker{
       .name = std::string(nft::marker_chain), .comment = generation.marker(), .rules = {}};
@@ -488,6 +508,9 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
       if (std::ranges::find(known, problem) == known.end())
         outcome.notes.push_back(std::move(problem));
   }
+  if (!request.refresh)
+    for (auto& note : idle_units(policy.policy(), candidate.only_news))
+      outcome.notes.push_back(std::move(note));
   if (candidate.sources == current_.sources && candidate.enabled == current_.enabled) {
     outcome.warnings.clear();
     return outcome;
@@ -876,6 +899,23 @@ Change Firewall::refresh() {
   if (current_.enabled && !kept.to_look_up(policy::names(policy_->policy())).empty())
     return commit(std::move(candidate), request);
   return Outcome{.generation = current_.number, .enabled = current_.enabled};
+}
+
+Result<void> Firewall::follow_units() {
+  const auto names = policy::unit_names(policy_->policy());
+  if (!current_.enabled || names.empty()) return {};
+  const auto changes = exchanging(compile::unit_sets(*policy_, units(names)));
+  if (!changes) return force(*policy_, current_);
+  if (changes->empty()) return {};
+  if (auto done = grow(*changes, current_.sources); !done)
+    return failed("load", "where units run", 0, message(done.error()));
+  return {};
+}
+
+// What the kernel needs for these sets, as growing().
+std::optional<nft::Changes> Firewall::exchanging(const std::vector<nft::Set>& sets) {
+  if (!look_again() || drifted_ || foreign_ || !loaded_) return {};
+  return nft::exchange(*loaded_, sets);
 }
 
 // A change that turned out to be none is the moment to look whether what should be in force is.

@@ -29,6 +29,7 @@
 #include "rules/policy/check.h"
 #include "rules/policy/edit.h"
 #include "rules/policy/edit_set.h"
+#include "rules/policy/unit.h"
 
 namespace fwctl {
 
@@ -79,6 +80,10 @@ class Firewall {
     ServicePlaces services = ServicePlaces::beside(config);
     // What names of users and groups, ... mean on this host now.
     std::function<policy::Surroundings(const policy::Names&)> surroundings = find_accounts;
+    // Where units of systemd run now; by default none does.
+    std::function<policy::Units(const policy::UnitNames&)> units = [](const policy::UnitNames&) {
+      return policy::Units();
+    };
     // Whether the kernel passes packets on; by default nobody asks, and it does.
     std::function<Result<Forwarding>()> forwarding = [] {
       return Forwarding{.ipv4 = true, .ipv6 = true, .interfaces = {}};
@@ -120,6 +125,9 @@ class Firewall {
   // What names in the policy mean may have changed: brings the same policy in force with what they
   // mean now. Changes nothing where that is the same, or nothing is enabled.
   Change refresh();
+  // Units that the policy names may have been started or stopped: brings what the kernel knows of
+  // them up to now. No generation of its own, since no generation says where a unit runs.
+  Result<void> follow_units();
   // `text` becomes policy.yaml; diagnostics call it `name`.
   Change apply(const std::string& text, const std::string& name, const Request& request);
   struct ResetOutcome {
@@ -140,6 +148,8 @@ class Firewall {
   policy::ServiceTable services_of_host() const;
   // What `wanted` mean: as the policy in force has it, and by the host what it does not name.
   policy::Surroundings surroundings(const policy::Names& wanted) const;
+  // Where those of `wanted` run that do.
+  policy::Units units(const policy::UnitNames& wanted) const;
   // What start() found wrong, and which files differ from what is in force. Reads the files.
   std::vector<std::string> problems() const;
   // What of the policy in force does nothing because the kernel passes no packets on; nothing while
@@ -196,6 +206,7 @@ class Firewall {
   Change add_translation(const std::vector<std::string>& words, const Request& request);
   std::optional<Change> append(const policy::Addition& addition, const Request& request);
   std::optional<nft::Changes> growing(policy::Traffic traffic, const std::string& marker);
+  std::optional<nft::Changes> exchanging(const std::vector<nft::Set>& sets);
   tl::expected<void, Failure> grow(const nft::Changes& changes, const policy::Sources& sources);
   tl::expected<void, Failure> carry_out(const Generation& next, const std::vector<Source>& written,
                                         const std::function<tl::expected<void, Failure>()>& enforce,
@@ -209,8 +220,9 @@ class Firewall {
   Change commit(Candidate candidate, const Request& request);
   // Also notes in the candidate which services and other names it relies on.
   tl::expected<Checked, Failure> check(Candidate& candidate, Diagnostics& diagnostics) const;
-  static std::optional<nft::Ruleset> wanted(const policy::CheckedPolicy& policy,
-                                            const Generation& generation);
+  std::optional<nft::Ruleset> wanted(const policy::CheckedPolicy& policy,
+                                     const Generation& generation) const;
+  std::vector<std::string> idle_units(const policy::Policy& policy, bool only_new) const;
   nft::Plan plan_for(const std::optional<nft::Ruleset>& wanted, std::uint64_t version) const;
   tl::expected<void, Failure> load(const std::optional<nft::Ruleset>& wanted, std::uint64_t version,
                                    const policy::CheckedPolicy& policy,

@@ -178,8 +178,9 @@ Reply ports(const Firewall& firewall) {
 Reply explain(const Firewall& firewall, const Json& parameters) {
   Diagnostics diagnostics;
   const auto question = words(parameters, "question");
-  auto asked = parse_question(question, firewall.services_in_force(),
-                              firewall.surroundings(names(question)), diagnostics);
+  auto asked =
+      parse_question(question, firewall.services_in_force(), firewall.surroundings(names(question)),
+                     firewall.units(unit_names(question)), diagnostics);
   if (asked)
     for (auto& kind : *asked) kind.packets.times.first = now();
   return asked ? explain_reply(*asked, firewall) : invalid_question(diagnostics);

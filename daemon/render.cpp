@@ -147,9 +147,9 @@ constexpr std::size_t most_passed = 1000;
 
 // The values of Condition, by fwctl::Condition.
 constexpr std::array<std::string_view, condition_count> conditions{
-    "state",      "protocol", "family",      "icmpType",  "port",
-    "sourcePort", "source",   "destination", "interface", "outInterface",
-    "mac",        "mark",     "user",        "group",     "time"};
+    "state",  "protocol",    "family",    "icmpType",     "port", "sourcePort",
+    "source", "destination", "interface", "outInterface", "mac",  "mark",
+    "user",   "group",       "unit",      "time"};
 static_assert(!conditions.back().empty());
 
 Json passed_json(const Firewall& firewall, const Passed& passed) {
@@ -162,9 +162,9 @@ Json passed_json(const Firewall& firewall, const Passed& passed) {
 
 Json explanation_json(const Firewall& firewall, const Explanation& explanation) {
   Json packets = Json::array();
-  for (const auto& [what, kind] : explanation.packets)
-    packets.push_back(
-        {{"what", what}, {"family", kind.family() == Family::ipv4 ? "ipv4" : "ipv6"}});
+  for (const auto& asked : explanation.packets)
+    packets.push_back({{"what", asked.what},
+                       {"family", asked.packets.family() == Family::ipv4 ? "ipv4" : "ipv6"}});
   const auto listed = std::min(explanation.passed.size(), most_passed);
   Json passed = Json::array();
   for (std::size_t index = 0; index < listed; ++index)

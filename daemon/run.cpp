@@ -13,6 +13,7 @@
 #include "daemon/listen.h"
 #include "daemon/server.h"
 #include "daemon/surroundings.h"
+#include "daemon/units.h"
 
 namespace fwctl {
 namespace {
@@ -47,6 +48,17 @@ bool refresh(Firewall& firewall, const Changed& changed) {
   return true;
 }
 
+// False when it is to be tried again.
+template <typename Changed>
+bool follow_units(Firewall& firewall, const Changed& changed) {
+  const auto done = firewall.follow_units();
+  if (!done)
+    spdlog::error("where units run has changed, and cannot be put in force: {}",
+                  done.error().message());
+  changed();
+  return done.has_value();
+}
+
 Result<void> stop_on_signals(sd_event* event) {
   sigset_t signals;
   ::sigemptyset(&signals);
@@ -78,8 +90,15 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
   const auto watch = SurroundingsWatch::start(event.get(), resolved,
                                               [&] { return refresh(firewall, collect_later); });
   if (!watch) return tl::unexpected(watch.error());
-  const auto resolve = [&] { (*watch)->want(policy::names(firewall.policy().policy()).hosts); };
-  resolve();
+  const auto units =
+      UnitWatch::start(event.get(), [&] { return follow_units(firewall, collect_later); });
+  if (!units) return tl::unexpected(units.error());
+  const auto follow_names = [&] {
+    const auto& policy = firewall.policy().policy();
+    (*watch)->want(policy::names(policy).hosts);
+    (*units)->want(firewall.enabled() ? policy::unit_names(policy) : policy::UnitNames());
+  };
+  follow_names();
 
   const auto listener = listening_socket(options.socket);
   if (!listener) return tl::unexpected(listener.error());
@@ -93,7 +112,7 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
                        call.method, firewall.enabled() ? "in force" : "not in force");
           collect_later();
           end_of_rules.wait();
-          resolve();
+          follow_names();
         }
         if (call.method.ends_with(".Reload")) (*watch)->ask_again();
         return answer;

@@ -7,6 +7,7 @@
 #include "daemon/run.h"
 #include "daemon/settings.h"
 #include "daemon/surroundings.h"
+#include "daemon/units.h"
 
 namespace fwctl {
 
@@ -21,6 +22,7 @@ Result<void> serve(const Options& options, Kernel& kernel) {
   Firewall firewall({.config = options.config,
                      .state = options.state,
                      .surroundings = look,
+                     .units = [](const auto& wanted) { return find_units(wanted); },
                      .forwarding = forwarding},
                     kernel);
   if (auto started = firewall.start(); !started) return started;

@@ -117,7 +117,8 @@ Answer TraceFeed::answer(const Json& parameters, bool more) {
   if (count && *count < 1) return refuse("a count is 1 or more");
   Diagnostics diagnostics;
   const auto asked = parse_open_question(words, firewall_.services_in_force(),
-                                         firewall_.surroundings(names(words)), diagnostics);
+                                         firewall_.surroundings(names(words)),
+                                         firewall_.units(unit_names(words)), diagnostics);
   if (!asked) return invalid_question(diagnostics);
   if (auto why = not_known(*asked); !why.empty()) return refuse(std::move(why));
   if (traces_.size() == at_once)

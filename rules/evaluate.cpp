@@ -27,6 +27,7 @@ Packets only(const Packet& packet) {
           .mark = packet.mark,
           .user = packet.user,
           .group = packet.group,
+          .units = packet.units,
           .state = packet.state,
           .times = {packet.time, packet.time}};
 }
@@ -185,6 +186,12 @@ Match match_account(std::uint32_t wanted,
   return {.share = account ? all_or_none(*account == wanted) : Share::some, .unmet = condition};
 }
 
+Match match_unit(const std::string& wanted, const std::optional<std::vector<std::string>>& units) {
+  if (!units) return {.share = Share::some, .unmet = Condition::unit};
+  return {.share = all_or_none(std::ranges::find(*units, wanted) != units->end()),
+          .unmet = Condition::unit};
+}
+
 // As it arrived, before its destination was exchanged.
 Packet as_sent(Packet packet) {
   packet.traffic = policy::Traffic::incoming;
@@ -242,6 +249,9 @@ Match match(const CheckedPolicy& policy, const Conditions& conditions, const Pac
   }));
   packets_left.ask(any_of(conditions.groups, [&](std::uint32_t wanted) {
     return match_account(wanted, packets.group, Condition::group);
+  }));
+  packets_left.ask(any_of(conditions.units, [&](const std::string& wanted) {
+    return match_unit(wanted, packets.units);
   }));
   packets_left.ask(match_time(conditions.until, packets.times));
   return packets_left.result();

@@ -30,6 +30,8 @@ struct Packet {
   // Who owns the socket that sends it; what no process's socket sends has neither.
   std::optional<std::uint32_t> user;
   std::optional<std::uint32_t> group;
+  // Whose process made that socket: the slices it is in, from the outermost, and then the unit.
+  std::vector<std::string> units;
   policy::State state = policy::State::fresh;
   // Where a routed packet's connection was sent, if another destination took the place of that one
   // (DNAT) before `to` and `to_port`: by a forward of the policy's, or by another program, as for
@@ -74,6 +76,7 @@ struct Packets {
   // nullopt: of anybody's socket, or of none.
   std::optional<std::optional<std::uint32_t>> user;
   std::optional<std::optional<std::uint32_t>> group;
+  std::optional<std::vector<std::string>> units;  // as of a packet; nullopt: of any, or of none
   policy::State state = policy::State::fresh;
   TimeRange times = always;
 
@@ -100,6 +103,7 @@ enum class Condition : std::uint8_t {
   mark,
   user,
   group,
+  unit,
   time,
 };
 constexpr std::size_t condition_count = static_cast<std::size_t>(Condition::time) + 1;

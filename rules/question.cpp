@@ -22,8 +22,9 @@ using policy::ServicePort;
 using policy::Traffic;
 using policy::Word;
 
-constexpr std::array<std::string_view, 12> clause_words{
-    "from", "to", "on", "in", "out", "routed", "proto", "port", "mac", "mark", "user", "group"};
+constexpr std::array<std::string_view, 13> clause_words{"from",   "to",    "on",   "in",  "out",
+                                                        "routed", "proto", "port", "mac", "mark",
+                                                        "user",   "group", "unit"};
 constexpr std::array<std::pair<std::string_view, Traffic>, 3> traffic_words{
     {{"in", Traffic::incoming}, {"out", Traffic::outgoing}, {"routed", Traffic::routed}}};
 
@@ -65,11 +66,13 @@ struct Kind {
 class Reader : policy::WordReader {
  public:
   Reader(const policy::Command& command, const policy::ServiceTable& services,
-         const policy::Surroundings& surroundings, bool open, Diagnostics& diagnostics)
+         const policy::Surroundings& surroundings, const policy::Units& units, bool open,
+         Diagnostics& diagnostics)
       : WordReader(command.words, command.source, diagnostics),
         command_(command),
         services_(services),
         surroundings_(surroundings),
+        units_(units),
         open_(open),
         routed_(std::ranges::find(command.words, "routed", &Word::text) != command.words.end()) {}
 
@@ -107,6 +110,7 @@ class Reader : policy::WordReader {
     if (word.text == "mark") return read_mark(word);
     if (word.text == "user") return read_account(word, surroundings_.users, user_);
     if (word.text == "group") return read_account(word, surroundings_.groups, group_);
+    if (word.text == "unit") return read_unit(word);
     if (word.text == "port")
       return complain(word.at, "'port' stands behind 'from ADDRESS' or 'to ADDRESS'");
     read_what(word);
@@ -195,6 +199,16 @@ class Reader : policy::WordReader {
       return;
     }
     complain(word->at, policy::unknown_account(known, keyword.text, word->text));
+  }
+
+  void read_unit(const Word& keyword) {
+    if (unit_) return complain(keyword.at, "'unit' a second time");
+    const Word* word = argument(keyword.text, "the name of a unit");
+    if (word == nullptr) return;
+    unit_ = single(*word, policy::parse_units(word->text), keyword.text);
+    sender_at_ = word->at;
+    if (unit_ && open_ && !units_.contains(*unit_))
+      complain(word->at, quoted(*unit_) + " does not run: it sends nothing");
   }
 
   void read_source_port(const Word& word) {
@@ -286,7 +300,7 @@ class Reader : policy::WordReader {
     }
     const bool ports = std::all_of(kinds_.begin(), kinds_.end(),
                                    [](const Kind& kind) { return kind.protocol.has_ports(); });
-    if ((user_ || group_) && traffic_ != Traffic::outgoing)
+    if ((user_ || group_ || unit_) && traffic_ != Traffic::outgoing)
       return complain(sender_at_,
                       "who sends a packet is known of what this host sends: ask with 'out'");
     if (from_ports_ && kinds_.empty())
@@ -317,12 +331,19 @@ class Reader : policy::WordReader {
     std::vector<Asked> out;
     if (kinds_.empty())
       for (const auto family : {Family::ipv4, Family::ipv6})
-        if (possible(family)) out.push_back({.what = {}, .packets = packets({}, family)});
+        if (possible(family))
+          out.push_back({.what = {}, .packets = packets({}, family), .cgroup = cgroup()});
     for (const auto& kind : kinds_)
       for (const auto family : {Family::ipv4, Family::ipv6})
         if (kind.has(family) && possible(family))
-          out.push_back({.what = kind.text(), .packets = packets(kind, family)});
+          out.push_back(
+              {.what = kind.text(), .packets = packets(kind, family), .cgroup = cgroup()});
     return out;
+  }
+
+  std::optional<policy::Cgroup> cgroup() const {
+    const auto found = unit_ ? units_.find(*unit_) : units_.end();
+    return found == units_.end() ? std::nullopt : std::optional(found->second);
   }
 
   Packets packets(const Kind& kind, Family family) const {
@@ -339,6 +360,7 @@ class Reader : policy::WordReader {
     if (mac_) out.mac = mac_;
     if (user_) out.user = user_;
     if (group_) out.group = group_;
+    if (unit_) out.units = policy::with_slices(*unit_, units_);
     const bool loops = is_loopback(from_) || is_loopback(to_);
     if (loops && !out.interface) out.interface = "lo";
     return out;
@@ -347,6 +369,7 @@ class Reader : policy::WordReader {
   const policy::Command& command_;
   const policy::ServiceTable& services_;
   const policy::Surroundings& surroundings_;
+  const policy::Units& units_;
   bool open_;
   bool routed_;
   bool seen_traffic_ = false;
@@ -363,6 +386,7 @@ class Reader : policy::WordReader {
   std::optional<std::uint32_t> mark_;
   std::optional<std::uint32_t> user_;
   std::optional<std::uint32_t> group_;
+  std::optional<std::string> unit_;
   Span sender_at_;
   std::optional<AddressRange> from_;
   std::optional<AddressRange> to_;
@@ -382,20 +406,30 @@ policy::Names names(const std::vector<std::string>& words) {
   return out;
 }
 
+policy::UnitNames unit_names(const std::vector<std::string>& words) {
+  policy::UnitNames out;
+  for (std::size_t index = 0; index + 1 < words.size(); ++index)
+    if (words[index] == "unit")
+      if (const auto name = policy::unit_name(words[index + 1])) out.insert(*name);
+  return out;
+}
+
 std::optional<std::vector<Asked>> parse_question(const std::vector<std::string>& words,
                                                  const policy::ServiceTable& services,
                                                  const policy::Surroundings& surroundings,
+                                                 const policy::Units& units,
                                                  Diagnostics& diagnostics) {
   const policy::Command command = policy::place(words);
-  return Reader(command, services, surroundings, false, diagnostics).read();
+  return Reader(command, services, surroundings, units, false, diagnostics).read();
 }
 
 std::optional<std::vector<Asked>> parse_open_question(const std::vector<std::string>& words,
                                                       const policy::ServiceTable& services,
                                                       const policy::Surroundings& surroundings,
+                                                      const policy::Units& units,
                                                       Diagnostics& diagnostics) {
   const policy::Command command = policy::place(words);
-  return Reader(command, services, surroundings, true, diagnostics).read();
+  return Reader(command, services, surroundings, units, true, diagnostics).read();
 }
 
 }  // namespace fwctl

@@ -126,6 +126,8 @@ std::string sources_text(const CheckedPolicy& policy, const Conditions& conditio
   };
   of("as user", &policy::Rule::users, Conditions{.users = conditions.users});
   of("as group", &policy::Rule::groups, Conditions{.groups = conditions.groups});
+  if (share(policy, {.units = conditions.units}, asked) == Share::some)
+    out += " as unit " + joined(conditions.units);
   if (!to.empty() || !flows.ports.empty()) out += " to";
   if (!to.empty()) out += " " + to;
   if (!flows.ports.empty()) out += " port " + joined(flows.ports);

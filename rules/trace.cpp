@@ -27,7 +27,8 @@ constexpr nft::Limit most{.rate = 10, .seconds = 1, .burst = 30};
 // What is asked of one kind of packet, as matches.
 class KindOfPacket {
  public:
-  explicit KindOfPacket(const Asked& asked) : packets_(asked.packets), any_(asked.what.empty()) {}
+  explicit KindOfPacket(const Asked& asked)
+      : packets_(asked.packets), cgroup_(asked.cgroup), any_(asked.what.empty()) {}
 
   std::vector<nft::Rule> rules(bool connections) {
     interfaces();
@@ -88,6 +89,7 @@ class KindOfPacket {
     if (packets_.mac && *packets_.mac) compile::match_mac(statements_, **packets_.mac);
     if (packets_.user && *packets_.user) is(Field::skuid, host_order(**packets_.user));
     if (packets_.group && *packets_.group) is(Field::skgid, host_order(**packets_.group));
+    if (cgroup_) is(nft::cgroup_at(cgroup_->level), host_order(cgroup_->id));
   }
 
   void addresses(Field field, const AddressRange& range) {
@@ -95,6 +97,7 @@ class KindOfPacket {
   }
 
   const Packets& packets_;
+  const std::optional<policy::Cgroup>& cgroup_;
   bool any_;  // protocol
   std::vector<nft::Statement> statements_;
 };

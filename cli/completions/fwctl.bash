@@ -24,16 +24,16 @@ _fwctl_rule()
             ;;
         comment | until) ;;
         allow | deny | reject)
-            _fwctl_words "in out on log proto mac mark user group from to ssh smtp domain http ntp https"
+            _fwctl_words "in out on log proto mac mark user group unit from to ssh smtp domain http ntp https"
             ;;
         in | out)
-            _fwctl_words "on log proto mac mark user group from to ssh smtp domain http ntp https"
+            _fwctl_words "on log proto mac mark user group unit from to ssh smtp domain http ntp https"
             ;;
         log)
-            _fwctl_words "proto mac mark user group from to ssh smtp domain http ntp https"
+            _fwctl_words "proto mac mark user group unit from to ssh smtp domain http ntp https"
             ;;
         *)
-            _fwctl_words "log proto mac mark user group from to port app for until comment"
+            _fwctl_words "log proto mac mark user group unit from to port app for until comment"
             ;;
     esac
 }
@@ -59,7 +59,7 @@ _fwctl_question()
             _fwctl_words "ssh smtp domain http ntp https icmp icmpv6 esp"
             ;;
         *)
-            _fwctl_words "in out routed on from to port proto mac mark user group"
+            _fwctl_words "in out routed on from to port proto mac mark user group unit"
             ;;
     esac
 }

@@ -94,6 +94,7 @@ class RuleReader {
                                         Entry{"ct", &RuleReader::ct},
                                         Entry{"fib", &RuleReader::fib},
                                         Entry{"payload", &RuleReader::payload},
+                                        Entry{"socket", &RuleReader::cgroup},
                                         Entry{"bitwise", &RuleReader::bitwise},
                                         Entry{"byteorder", &RuleReader::byteorder},
                                         Entry{"cmp", &RuleReader::compare},
@@ -146,6 +147,12 @@ class RuleReader {
   bool fib(const Expression& data) {
     if (data.u32(NFTNL_EXPR_FIB_FLAGS) != NFTA_FIB_F_DADDR) return false;
     return load(Source::fib, data.u32(NFTNL_EXPR_FIB_RESULT), 0, data.u32(NFTNL_EXPR_FIB_DREG));
+  }
+
+  bool cgroup(const Expression& data) {
+    if (data.u32(NFTNL_EXPR_SOCKET_KEY) != NFT_SOCKET_CGROUPV2) return false;
+    return load(Source::cgroup, data.u32(NFTNL_EXPR_SOCKET_LEVEL), 0,
+                data.u32(NFTNL_EXPR_SOCKET_DREG));
   }
 
   bool payload(const Expression& data) {

@@ -72,6 +72,13 @@ void put_load(MessageWriter& out, Field field, std::size_t width, std::uint32_t 
       out.put_be32(NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR);
       return;
     }
+    case Source::cgroup: {
+      const Expression expression(out, "socket");
+      out.put_be32(NFTA_SOCKET_KEY, NFT_SOCKET_CGROUPV2);
+      out.put_be32(NFTA_SOCKET_LEVEL, place.where);
+      out.put_be32(NFTA_SOCKET_DREG, into);
+      return;
+    }
     case Source::link_header:
     case Source::network_header:
     case Source::transport_header: {

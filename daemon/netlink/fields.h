@@ -19,6 +19,7 @@ enum class Source : std::uint8_t {
   ct,
   ct_original,  // of the direction that began the connection
   fib,          // of the destination address
+  cgroup,       // of the sending socket
   link_header,
   network_header,
   transport_header
@@ -28,7 +29,7 @@ struct FieldLayout {
   nft::Field field;
   std::string_view name;
   Source source;
-  std::uint32_t where;      // NFT_META_*, NFT_CT_*, NFT_FIB_RESULT_*, or the offset in the header
+  std::uint32_t where;      // NFT_META_*, NFT_CT_*, NFT_FIB_RESULT_*, a level, or an offset
   std::uint32_t data_type;  // nft's own number, include/datatype.h there
   bool host_order;
 };

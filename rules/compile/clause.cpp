@@ -74,6 +74,7 @@ std::vector<Clause> clauses(const policy::CheckedPolicy& policy,
     branch(parts, &Clause::mac, conditions.macs);
     branch(parts, &Clause::user, conditions.users);
     branch(parts, &Clause::group, conditions.groups);
+    branch(parts, &Clause::unit, conditions.units);
     for (auto& part : parts) {
       part.states = conditions.states;
       part.mark = conditions.mark;

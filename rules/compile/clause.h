@@ -21,6 +21,7 @@ struct Clause {
   std::optional<policy::Mark> mark;
   std::optional<std::uint32_t> user;
   std::optional<std::uint32_t> group;
+  std::optional<std::string> unit;
   std::optional<Time> until;
 
   bool operator==(const Clause&) const = default;

@@ -65,6 +65,33 @@ std::string set_name(const policy::CheckedSet& set, Family family) {
          (family == Family::ipv4 ? "-ipv4" : "-ipv6");
 }
 
+// A name that neither those can have, without dots too. Another unit has another.
+std::string unit_set_name(std::string_view unit) {
+  constexpr std::array<std::pair<char, std::string_view>, 5> others{
+      {{'.', "/"}, {'_', "__"}, {'@', "_-"}, {':', "_c"}, {'\\', "_x"}}};
+  std::string out = "unit/";
+  for (const char c : unit) {
+    const auto* const other =
+        std::ranges::find(others, c, &std::pair<char, std::string_view>::first);
+    if (other == others.end())
+      out += c;
+    else
+      out += other->second;
+  }
+  return out;
+}
+
+static_assert(policy::deepest_level == nft::deepest_cgroup);
+
+// Of one that does not run, where it is expected to appear.
+Field cgroup_of(const std::string& unit, const policy::Units& units) {
+  const auto found = units.find(unit);
+  if (found != units.end()) return nft::cgroup_at(found->second.level);
+  const std::size_t level = policy::usual_slices(unit).size() + 1;
+  return nft::cgroup_at(
+      static_cast<std::uint8_t>(std::min<std::size_t>(level, policy::deepest_level)));
+}
+
 void match_address(std::vector<nft::Statement>& out, const CheckedPolicy& policy, Field field,
                    Family family, const policy::AddressMatch& match) {
   if (const auto* set = std::get_if<policy::SetIndex>(&match)) {
@@ -95,8 +122,14 @@ std::string_view chain_name(Traffic traffic) {
 // Builds the chain of one kind of traffic and the maps it looks into.
 class ChainBuilder {
  public:
-  ChainBuilder(const CheckedPolicy& policy, Traffic traffic, nft::Ruleset& ruleset)
-      : policy_(policy), traffic_(traffic), ruleset_(ruleset), blocks_(traffic), names_(traffic) {
+  ChainBuilder(const CheckedPolicy& policy, const policy::Units& units, Traffic traffic,
+               nft::Ruleset& ruleset)
+      : policy_(policy),
+        units_(units),
+        traffic_(traffic),
+        ruleset_(ruleset),
+        blocks_(traffic),
+        names_(traffic) {
     chain_.name = chain_name(traffic);
   }
 
@@ -187,11 +220,14 @@ class ChainBuilder {
   }
 
   // Where no process's socket sends it, the kernel ends the rule here: no match.
-  static void match_sender(std::vector<nft::Statement>& out, const Clause& clause) {
+  void match_sender(std::vector<nft::Statement>& out, const Clause& clause) const {
     if (clause.user)
       out.emplace_back(nft::Match{.field = Field::skuid, .value = host_order(*clause.user)});
     if (clause.group)
       out.emplace_back(nft::Match{.field = Field::skgid, .value = host_order(*clause.group)});
+    if (clause.unit)
+      out.emplace_back(nft::SetLookup{.key = {cgroup_of(*clause.unit, units_)},
+                                      .set = unit_set_name(*clause.unit)});
   }
 
   static void match_flow(std::vector<nft::Statement>& out, const Clause& clause) {
@@ -307,6 +343,7 @@ class ChainBuilder {
   }
 
   const CheckedPolicy& policy_;
+  const policy::Units& units_;
   Traffic traffic_;
   nft::Ruleset& ruleset_;
   nft::Chain chain_;
@@ -380,13 +417,24 @@ void add_set(const policy::CheckedSet& set, Family family, nft::Ruleset& ruleset
 
 }  // namespace
 
-nft::Ruleset compile(const CheckedPolicy& policy) {
+std::vector<nft::Set> unit_sets(const CheckedPolicy& policy, const policy::Units& units) {
+  std::vector<nft::Set> out;
+  for (const auto& unit : policy::unit_names(policy.policy())) {
+    auto& set = out.emplace_back(
+        nft::Set{.name = unit_set_name(unit), .key = {cgroup_of(unit, units)}, .elements = {}});
+    if (const auto found = units.find(unit); found != units.end())
+      set.elements.push_back({.key = host_order(found->second.id)});
+  }
+  return out;
+}
+
+nft::Ruleset compile(const CheckedPolicy& policy, const policy::Units& units) {
   nft::Ruleset ruleset;
   for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed}) {
     add_base_chain(policy, traffic, ruleset);
-    ChainBuilder(policy, traffic, ruleset).build();
+    ChainBuilder(policy, units, traffic, ruleset).build();
   }
-  const ChainBuilder routed(policy, Traffic::routed, ruleset);
+  const ChainBuilder routed(policy, units, Traffic::routed, ruleset);
   add_translations(policy, routed.matcher(), ruleset);
   add_published(ruleset);
   if (refuses(ruleset)) add_refuse_chain(ruleset);
@@ -394,6 +442,8 @@ nft::Ruleset compile(const CheckedPolicy& policy) {
   for (const auto& set : policy.sets())
     for (const auto family : {Family::ipv4, Family::ipv6})
       if (used.contains(set_name(set, family))) add_set(set, family, ruleset);
+  for (auto& set : unit_sets(policy, units))
+    if (used.contains(set.name)) ruleset.sets.push_back(std::move(set));
   const auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };
   std::sort(ruleset.sets.begin(), ruleset.sets.end(), by_name);
   std::sort(ruleset.chains.begin(), ruleset.chains.end(), by_name);

@@ -10,10 +10,17 @@
 
 #include "rules/nft/ruleset.h"
 #include "rules/policy/check.h"
+#include "rules/policy/unit.h"
 
 namespace fwctl::compile {
 
-nft::Ruleset compile(const policy::CheckedPolicy& policy);
+// `units` are those that run now, of which the policy names some. They are in sets of their own,
+// each of one unit, so that its next start is another element; of one that does not run it is
+// empty.
+nft::Ruleset compile(const policy::CheckedPolicy& policy, const policy::Units& units = {});
+
+// Those sets of units alone; of some the ruleset may have no use.
+std::vector<nft::Set> unit_sets(const policy::CheckedPolicy& policy, const policy::Units& units);
 
 // The NFLOG group of all that is logged: who reads it, gets it.
 constexpr std::uint16_t log_group = 7227;

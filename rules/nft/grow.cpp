@@ -21,6 +21,33 @@ const Object* only(const std::vector<Object>& objects, const std::string& plain)
   return found;
 }
 
+// What the rule may say of packets that it matches.
+void add_verdicts(const Ruleset& ruleset, const Rule& rule, std::vector<Verdict>& out) {
+  const auto add = [&](const Verdict& verdict) {
+    if (std::ranges::find(out, verdict) == out.end()) out.push_back(verdict);
+  };
+  for (const auto& statement : rule.statements) {
+    if (const auto* verdict = std::get_if<Verdict>(&statement)) add(*verdict);
+    const auto* lookup = std::get_if<MapLookup>(&statement);
+    const auto* map = lookup == nullptr ? nullptr : ruleset.find_set(lookup->map);
+    if (map == nullptr) continue;
+    for (const auto& element : map->elements) add(*element.verdict);
+  }
+}
+
+// Whether one rule alone looks into the set, or all that do have one verdict.
+bool decides_alike(const Ruleset& ruleset, const std::string& set) {
+  std::size_t rules = 0;
+  std::vector<Verdict> verdicts;
+  for (const auto& chain : ruleset.chains)
+    for (const auto& rule : chain.rules) {
+      if (!references(rule).sets.contains(set)) continue;
+      ++rules;
+      add_verdicts(ruleset, rule, verdicts);
+    }
+  return rules <= 1 || verdicts.size() <= 1;
+}
+
 bool has(const Set& set, const Element& element) {
   const auto at = std::ranges::lower_bound(set.elements, element.key, {}, &Element::key);
   return at != set.elements.end() && at->key == element.key;
@@ -55,8 +82,29 @@ std::optional<Changes> grow(const Ruleset& loaded, const std::vector<Set>& more,
   return out;
 }
 
+std::optional<Changes> exchange(const Ruleset& loaded, const std::vector<Set>& wanted) {
+  Changes out;
+  for (Set added : wanted) {
+    const auto of_that_name = [&](const Set& set) { return plain_name(set.name) == added.name; };
+    if (std::ranges::none_of(loaded.sets, of_that_name)) continue;
+    const Set* there = only(loaded.sets, added.name);
+    if (there == nullptr) return {};
+    added.name = there->name;
+    if (added == *there) continue;
+    if (!there->same_definition(added) || !out.empty() || !decides_alike(loaded, added.name))
+      return {};
+    if (!there->elements.empty()) out.emplace_back(DeleteElements{*there});
+    if (!added.elements.empty()) out.emplace_back(AddElements{std::move(added)});
+  }
+  return out;
+}
+
 void grown(Ruleset& loaded, const Changes& changes) {
   for (const auto& change : changes) {
+    if (const auto* remove = std::get_if<DeleteElements>(&change)) {
+      std::ranges::find(loaded.sets, remove->set.name, &Set::name)->elements.clear();
+      continue;
+    }
     if (const auto* marker = std::get_if<AddChain>(&change)) {
       *std::ranges::find(loaded.chains, marker->chain.name, &Chain::name) = marker->chain;
       continue;

@@ -189,6 +189,15 @@ class RuleText {
         return "meta time";
       case Field::tcp_flags:
         return protocol_ == tcp ? "tcp flags" : "@th,104,8";
+      case Field::cgroup_1:
+      case Field::cgroup_2:
+      case Field::cgroup_3:
+      case Field::cgroup_4:
+      case Field::cgroup_5:
+      case Field::cgroup_6:
+      case Field::cgroup_7:
+      case Field::cgroup_8:
+        return "socket cgroupv2 level " + std::to_string(*cgroup_level(field));
     }
     return {};
   }

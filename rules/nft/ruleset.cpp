@@ -1,6 +1,7 @@
 #include "rules/nft/ruleset.h"
 
 #include <algorithm>
+#include <cassert>
 
 namespace fwctl::nft {
 namespace {
@@ -45,6 +46,14 @@ std::size_t width(Field field) {
     case Field::ether_saddr:
       return 6;
     case Field::time:
+    case Field::cgroup_1:
+    case Field::cgroup_2:
+    case Field::cgroup_3:
+    case Field::cgroup_4:
+    case Field::cgroup_5:
+    case Field::cgroup_6:
+    case Field::cgroup_7:
+    case Field::cgroup_8:
       return 8;
     case Field::iifname:
     case Field::oifname:
@@ -54,6 +63,16 @@ std::size_t width(Field field) {
       return 16;
   }
   return 0;
+}
+
+std::optional<std::uint8_t> cgroup_level(Field field) {
+  if (field < Field::cgroup_1 || field > Field::cgroup_8) return {};
+  return static_cast<std::uint8_t>(static_cast<int>(field) - static_cast<int>(Field::cgroup_1) + 1);
+}
+
+Field cgroup_at(std::uint8_t level) {
+  assert(level >= 1 && level <= deepest_cgroup);
+  return static_cast<Field>(static_cast<int>(Field::cgroup_1) + level - 1);
 }
 
 const Set* Ruleset::find_set(std::string_view name) const {

@@ -50,10 +50,26 @@ enum class Field : std::uint8_t {
   pkttype,             // meta pkttype: to whom the link brought it, 1 byte
   time,                // meta time, nanoseconds since 1970 UTC, 8 bytes, host order
   tcp_flags,           // transport header + 13, bit mask, 1 byte, of TCP
+  // socket cgroupv2 level N: of the cgroups (version 2) that the sending socket is in, the id of
+  // the one so many below the root, 8 bytes, host order. What is in none of that level has none.
+  cgroup_1,
+  cgroup_2,
+  cgroup_3,
+  cgroup_4,
+  cgroup_5,
+  cgroup_6,
+  cgroup_7,
+  cgroup_8,
 };
 
 // Bytes the field occupies in a register before padding to 4.
 std::size_t width(Field field);
+
+// nullopt: it is none of those.
+std::optional<std::uint8_t> cgroup_level(Field field);
+// 1 to deepest_cgroup.
+Field cgroup_at(std::uint8_t level);
+constexpr std::uint8_t deepest_cgroup = 8;
 
 // Bits of `ct state`, as linux/netfilter/nf_conntrack_common.h and nft number them.
 constexpr std::uint32_t ct_invalid = 1;

@@ -57,6 +57,12 @@ std::uint16_t host_half(std::string_view value) {
   return number;
 }
 
+std::uint64_t host_double(std::string_view value) {
+  std::uint64_t number = 0;
+  std::memcpy(&number, value.data(), std::min(value.size(), sizeof(number)));
+  return number;
+}
+
 std::string hexadecimal(std::uint32_t number) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string text = "0x";
@@ -228,6 +234,15 @@ std::string value_text(Field field, std::string_view value) {
       return utc(value);
     case Field::tcp_flags:
       return hexadecimal(static_cast<std::uint8_t>(value.front()));
+    case Field::cgroup_1:
+    case Field::cgroup_2:
+    case Field::cgroup_3:
+    case Field::cgroup_4:
+    case Field::cgroup_5:
+    case Field::cgroup_6:
+    case Field::cgroup_7:
+    case Field::cgroup_8:
+      return std::to_string(host_double(value));
   }
   return {};
 }
@@ -318,6 +333,15 @@ std::string_view type_name(Field field) {
       return "time";
     case Field::tcp_flags:
       return "tcp_flag";
+    case Field::cgroup_1:
+    case Field::cgroup_2:
+    case Field::cgroup_3:
+    case Field::cgroup_4:
+    case Field::cgroup_5:
+    case Field::cgroup_6:
+    case Field::cgroup_7:
+    case Field::cgroup_8:
+      return "cgroupsv2";
   }
   return {};
 }

@@ -14,7 +14,7 @@ std::optional<Appended> append(const CheckedPolicy& policy, const Sources& sourc
   // Behind those that are routed, and those of neighbours that are trusted, there is more.
   if (rule.direction == Direction::routed || !policy.policy().trusts.empty()) return {};
   ParsedPolicy one = alone(policy, {.rules = {rule}});
-  if (names_services(one.policy) || !names(one.policy).empty()) return {};
+  if (names_services(one.policy) || !names(one.policy).empty() || !rule.units.empty()) return {};
   Appended out{.item = yaml_text(rule), .rule = {}, .checked = {}};
   const auto lines = std::ranges::count(sources.added.text, '\n');
   auto parsed = parse_added_rule(out.item, sources, static_cast<std::uint32_t>(lines) + 1);

@@ -198,14 +198,21 @@ class Checker {
     const auto& surroundings = sources_.surroundings;
     conditions.users = resolve(rule, rule.users, "user", surroundings.users);
     conditions.groups = resolve(rule, rule.groups, "group", surroundings.groups);
-    if (rule.direction != Direction::out && !(rule.users.empty() && rule.groups.empty()))
-      complain(rule, rule.users.empty() ? rule.groups.front().at : rule.users.front().at,
-               "who sends a packet is known of what this host sends: 'user' and 'group' go with "
-               "outgoing rules, as in 'deny out user postgres'");
+    for (const auto& unit : rule.units) add_once(conditions.units, unit);
+    if (rule.direction != Direction::out &&
+        !(rule.users.empty() && rule.groups.empty() && rule.units.empty()))
+      complain(rule, sender_at(rule),
+               "who sends a packet is known of what this host sends: 'user', 'group' and 'unit' go "
+               "with outgoing rules, as in 'deny out user postgres'");
     if (nowhere(rule.interfaces, conditions.interfaces) ||
         nowhere(rule.out_interfaces, conditions.out_interfaces))
       return;
     rules(traffic(rule.direction)).push_back(std::move(checked));
+  }
+
+  static Span sender_at(const Rule& rule) {
+    if (!rule.users.empty()) return rule.users.front().at;
+    return rule.groups.empty() ? rule.at : rule.groups.front().at;
   }
 
   // With those that `wan` is now in its place; each once.

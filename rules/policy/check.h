@@ -73,6 +73,7 @@ struct Conditions {
   std::optional<Mark> mark;
   std::vector<std::uint32_t> users;   // who owns the socket that sends it; what none sends has none
   std::vector<std::uint32_t> groups;  // likewise
+  std::vector<std::string> units;     // of systemd, of which that socket's process was then
   std::optional<Time> until;          // before that
 };
 

@@ -15,9 +15,9 @@ namespace {
 constexpr std::array<std::string_view, 6> first_words{"allow", "deny",  "reject",
                                                       "limit", "route", "rule"};
 // Without "for", which too many names of services are nearly.
-constexpr std::array<std::string_view, 16> clause_words{
-    "user", "group", "proto",   "mac", "mark",    "from", "to",    "port",
-    "type", "app",   "comment", "log", "log-all", "rate", "burst", "until"};
+constexpr std::array<std::string_view, 17> clause_words{
+    "user", "group", "unit",    "proto", "mac",     "mark", "from",  "to",   "port",
+    "type", "app",   "comment", "log",   "log-all", "rate", "burst", "until"};
 
 class Reader : WordReader {
  public:
@@ -186,6 +186,11 @@ class Reader : WordReader {
         any_clause = true;
         once(seen_group_, current);
         read_accounts("group", rule_.groups);
+      } else if (take("unit")) {
+        any_clause = true;
+        once(seen_unit_, current);
+        if (const Word* units = argument("unit", "the name of a unit"))
+          accept(*units, parse_units(units->text), rule_.units);
       } else if (take("from")) {
         any_clause = true;
         once(seen_from_, current);
@@ -302,6 +307,7 @@ class Reader : WordReader {
   bool seen_mark_ = false;
   bool seen_user_ = false;
   bool seen_group_ = false;
+  bool seen_unit_ = false;
   bool seen_comment_ = false;
   bool seen_rate_ = false;
   bool seen_burst_ = false;

@@ -20,11 +20,11 @@ namespace fwctl::policy {
 // WHAT   = PORTS                                             ("80,443/tcp", "ssh", "9000-9010/udp")
 //        | [proto PROTO [type TYPES]] [from ADDRESSES [port PORTS]] [to ADDRESSES [port PORTS]]
 //        | [from ADDRESSES [app NAMES]] [to ADDRESSES [app NAMES]]      (one side may have port)
-// where proto may stand also: mac ADDRESSES, mark BITS[/MASK], user NAMES, group NAMES; and
-// anywhere behind the verdict: comment TEXT; for TIME or until MOMENT; with limit: rate COUNT/UNIT,
-// burst COUNT. Lists have commas and no blanks; in, out, log, log-all and comment may be in
-// capitals. `words` are the words as a shell splits them. Diagnostics are in file "command", line
-// 1, and count columns in the words joined by one blank each. A rule comes back only without
+// where proto may stand also: mac ADDRESSES, mark BITS[/MASK], user NAMES, group NAMES, unit NAMES;
+// and anywhere behind the verdict: comment TEXT; for TIME or until MOMENT; with limit: rate
+// COUNT/UNIT, burst COUNT. Lists have commas and no blanks; in, out, log, log-all and comment may
+// be in capitals. `words` are the words as a shell splits them. Diagnostics are in file "command",
+// line 1, and count columns in the words joined by one blank each. A rule comes back only without
 // errors; its `source`, `at` and `layer` are the caller's to set. `now` is when the command came:
 // 'for' counts from then, and without it has no place.
 std::optional<Rule> parse_rule(const std::vector<std::string>& words, Diagnostics& diagnostics,

@@ -10,6 +10,7 @@
 #include "rules/interface.h"
 #include "rules/nearest.h"
 #include "rules/number.h"
+#include "rules/policy/unit.h"
 
 namespace fwctl::policy {
 namespace {
@@ -19,9 +20,9 @@ constexpr std::size_t longest_profile = 64;
 constexpr std::size_t longest_comment = 200;
 constexpr std::chrono::seconds longest_lasting = std::chrono::days(366);
 // They mean something else behind a verdict ("allow log ...").
-constexpr std::array<std::string_view, 15> words{"in",   "out",  "on",    "log",     "proto",
-                                                 "from", "to",   "port",  "comment", "mac",
-                                                 "mark", "user", "group", "for",     "until"};
+constexpr std::array<std::string_view, 16> words{
+    "in",      "out", "on",   "log",  "proto", "from", "to",  "port",
+    "comment", "mac", "mark", "user", "group", "unit", "for", "until"};
 // IFNAMSIZ - 1 of linux/if.h.
 
 // LOGIN_NAME_MAX of limits.h, less the NUL at its end.
@@ -421,6 +422,15 @@ Parsed<std::vector<Account>> parse_accounts(std::string_view text) {
     if (valid_account(piece)) return Account{.what = std::string(piece), .at = at};
     return problem(piece, quoted(piece) + " is not a name or number of a user or group");
   });
+}
+
+Parsed<std::vector<std::string>> parse_units(std::string_view text) {
+  return each_piece<std::string>(text,
+                                 [](std::string_view piece, Span /*at*/) -> Parsed<std::string> {
+                                   auto name = unit_name(piece);
+                                   if (!name) return problem(piece, std::move(name.error()));
+                                   return *std::move(name);
+                                 });
 }
 
 Parsed<Protocol> parse_protocol(std::string_view text) {

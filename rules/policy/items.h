@@ -38,6 +38,8 @@ Parsed<std::vector<MacAddress>> parse_macs(std::string_view text);
 Parsed<Mark> parse_mark(std::string_view text);
 // Users or groups, each a number or a name as useradd(8) takes them, also with dots and an @.
 Parsed<std::vector<Account>> parse_accounts(std::string_view text);
+// Whole names of units of systemd; a name without a type is a service's (unit.h).
+Parsed<std::vector<std::string>> parse_units(std::string_view text);
 Parsed<Protocol> parse_protocol(std::string_view text);
 // Names and numbers of `protocol`, which is icmp or icmpv6.
 Parsed<std::vector<std::uint8_t>> parse_icmp_types(Protocol protocol, std::string_view text);

@@ -42,8 +42,8 @@ std::string_view name_of(const Table& table, Value wanted) {
 bool Rule::same_packets(const Rule& other) const {
   const auto about = [](const Rule& rule) {
     return std::tie(rule.direction, rule.ports, rule.from, rule.interfaces, rule.out_interfaces,
-                    rule.macs, rule.mark, rule.users, rule.groups, rule.protocol, rule.icmp_types,
-                    rule.from_ports, rule.to);
+                    rule.macs, rule.mark, rule.users, rule.groups, rule.units, rule.protocol,
+                    rule.icmp_types, rule.from_ports, rule.to);
   };
   return about(*this) == about(other);
 }

@@ -106,6 +106,7 @@ struct Rule {
   // Whose socket sends it; of outgoing rules. Empty: any, and what no socket sends.
   std::vector<Account> users;
   std::vector<Account> groups;
+  std::vector<std::string> units;  // by their whole names (unit.h), or the slice they are in
   // Only where no item below has ports; items carry their own protocol.
   std::optional<Protocol> protocol;
   std::vector<std::uint8_t> icmp_types;  // with protocol icmp or icmpv6; empty: any

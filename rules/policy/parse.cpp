@@ -533,6 +533,12 @@ class FileReader {
                  }},
                 {"user", accounts(rule.users, "a user")},
                 {"group", accounts(rule.groups, "a group")},
+                {"unit",
+                 [&](const Node& value) {
+                   each_scalar(value, "a unit", [&](const Node& item) {
+                     append(item, parse_units(item.scalar), rule.units);
+                   });
+                 }},
                 {"icmp-type", [&](const Node& value) { icmp_types = &value; }},
                 {"until",
                  [&](const Node& value) {

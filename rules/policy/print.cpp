@@ -100,7 +100,7 @@ bool null_word(const std::string& text) {
 bool simple(const Rule& rule) {
   return rule.from.empty() && rule.to.empty() && rule.from_ports.empty() && !rule.protocol &&
          rule.macs.empty() && !rule.mark && rule.users.empty() && rule.groups.empty() &&
-         !rule.ports.empty();
+         rule.units.empty() && !rule.ports.empty();
 }
 
 // A scalar that YAML reads as the same text wherever it stands.
@@ -121,11 +121,12 @@ std::string list(const std::vector<std::string>& items) {
   return out + "]";
 }
 
-// " user postgres group 33,backup"
-std::string accounts_clauses(const Rule& rule) {
+// " user postgres group 33,backup unit cron.service"
+std::string sender_clauses(const Rule& rule) {
   std::string out;
   if (!rule.users.empty()) out += " user " + listed(texts(rule.users));
   if (!rule.groups.empty()) out += " group " + listed(texts(rule.groups));
+  if (!rule.units.empty()) out += " unit " + listed(rule.units);
   return out;
 }
 
@@ -200,7 +201,7 @@ std::string lasting_text(const Rule& rule) {
   if (simple(rule)) return out + " " + join({ports_text(rule.ports, true)});
   if (!rule.macs.empty()) out += " mac " + listed(texts(rule.macs));
   if (rule.mark) out += " mark " + text(*rule.mark);
-  out += accounts_clauses(rule);
+  out += sender_clauses(rule);
   const auto common = common_protocol(rule);
   const auto protocol = rule.protocol ? rule.protocol : common;
   if (protocol) out += " proto " + protocol->text();
@@ -208,7 +209,7 @@ std::string lasting_text(const Rule& rule) {
   const bool has_to = !rule.to.empty() || !rule.ports.empty();
   const bool has_from = !rule.from.empty() || !rule.from_ports.empty();
   const bool on = !rule.interfaces.empty() || !rule.out_interfaces.empty() || !rule.users.empty() ||
-                  !rule.groups.empty();
+                  !rule.groups.empty() || !rule.units.empty();
   if (has_from || (!has_to && (protocol || !on))) out += " from " + addresses_text(rule.from);
   if (!rule.from_ports.empty()) out += ports_clause(rule.from_ports, !common);
   if (has_to) out += " to " + addresses_text(rule.to);
@@ -236,7 +237,7 @@ std::string from_text(const Rule& rule) {
   if (!rule.to.empty()) out += " to " + addresses_text(rule.to);
   if (!rule.macs.empty()) out += " mac " + listed(texts(rule.macs));
   if (rule.mark) out += " mark " + text(*rule.mark);
-  return out + accounts_clauses(rule);
+  return out + sender_clauses(rule);
 }
 
 std::string yaml_text(const Rule& rule) {
@@ -254,6 +255,7 @@ std::string yaml_text(const Rule& rule) {
   if (rule.mark) line("mark", text(*rule.mark));
   if (!rule.users.empty()) line("user", list(texts(rule.users)));
   if (!rule.groups.empty()) line("group", list(texts(rule.groups)));
+  if (!rule.units.empty()) line("unit", list(rule.units));
   if (!rule.interfaces.empty()) line("interface", list(rule.interfaces));
   if (!rule.out_interfaces.empty()) line("out-interface", list(rule.out_interfaces));
   if (rule.direction != Direction::in) line("direction", std::string(text(rule.direction)));

@@ -156,6 +156,7 @@ bool hides(const CheckedRule& wide, const CheckedRule& narrow) {
          covers(wide.conditions.mark, narrow.conditions.mark) &&
          covers(wide.conditions.users, narrow.conditions.users) &&
          covers(wide.conditions.groups, narrow.conditions.groups) &&
+         covers(wide.conditions.units, narrow.conditions.units) &&
          covers(wide.conditions.until, narrow.conditions.until);
 }
 

@@ -401,6 +401,20 @@ TEST_P(KernelContract, SetWithElementsIsDeletedWhole) {
   EXPECT_EQ(read(), Ruleset());
 }
 
+TEST_P(KernelContract, CgroupsAreNumbers) {
+  const auto id = [](char number) { return nft::Bytes{number, 0, 0, 0, 1, 0, 0, 0}; };
+  nft::Set units{.name = "units", .key = {Field::cgroup_2}, .elements = {{.key = id(7)}}};
+  const nft::Rule lookup = rule({nft::SetLookup{{Field::cgroup_2}, "units"}, accept()});
+  const nft::Rule match = rule({nft::Match{.field = Field::cgroup_8, .value = id(9)}, accept()});
+  const auto chain = input_chain({lookup, match});
+  apply(creation({{units}, {chain}}));
+  EXPECT_EQ(read(), (Ruleset{{units}, {chain}}));
+  nft::Set other = units;
+  other.elements = {{.key = id(8)}};
+  apply({nft::DeleteElements{units}, nft::AddElements{other}});
+  EXPECT_EQ(read(), (Ruleset{{other}, {chain}}));
+}
+
 TEST_P(KernelContract, IntervalsComeAndGoBesideEachOther) {
   const nft::Set first = nets({{"10.0.0.0", "10.255.255.255"}, {"12.0.0.0", ""}});
   apply(creation({{first}, {}}));

@@ -20,7 +20,6 @@
 #include <fstream>
 #include <initializer_list>
 #include <iostream>
-#include <tuple>
 #include <utility>
 
 #include "daemon/netlink/kernel.h"
@@ -215,21 +214,30 @@ std::string PacketLab::open_sockets() {
   return outside_ < 0 ? why("socket") : "";
 }
 
+// Of the packet's choice, where there are cgroups for the unit.
+PacketLab::Owner PacketLab::owner_of(const Packet& packet) const {
+  Owner out{.user = packet.user.value_or(0), .group = packet.group.value_or(0), .units = {}};
+  if (!packet.units.empty() && units().contains(packet.units.back())) out.units = packet.units;
+  return out;
+}
+
 // Of a user and group of the packet's choice, where this process may be those.
 const PacketLab::RawSockets& PacketLab::sockets_of(const Packet& packet) {
-  const Owner asked{packet.user.value_or(0), packet.group.value_or(0)};
+  const Owner asked = owner_of(packet);
   const auto [place, fresh] = raw_.emplace(asked, RawSockets{});
   if (!fresh) return place->second;
   auto& sockets = place->second;
-  setfsgid(asked.second);
-  setfsuid(asked.first);
+  if (!asked.units.empty() && cgroups_.enter(asked.units.back())) sockets.owner.units = asked.units;
+  setfsgid(asked.group);
+  setfsuid(asked.user);
   // Each returns what was before.
-  sockets.owner = {static_cast<std::uint32_t>(setfsuid(asked.first)),
-                   static_cast<std::uint32_t>(setfsgid(asked.second))};
+  sockets.owner.user = static_cast<std::uint32_t>(setfsuid(asked.user));
+  sockets.owner.group = static_cast<std::uint32_t>(setfsgid(asked.group));
   sockets.ipv4 = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
   sockets.ipv6 = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
   setfsuid(0);
   setfsgid(0);
+  if (!sockets.owner.units.empty()) cgroups_.leave();
   if (sockets.ipv4 >= 0 && sockets.ipv6 >= 0) return sockets;
   std::cerr << why("socket") << "\n";
   std::abort();
@@ -329,8 +337,12 @@ std::vector<Fate> PacketLab::send(const std::vector<Packet>& packets) {
     const auto id = static_cast<std::uint16_t>(sent.size() + 1);
     sent.push_back(bytes_of(packet, id, route_of(packet)));
     emit(packet, sent.back());
-    if (packet.traffic == policy::Traffic::outgoing)
-      std::tie(fates[id - 1U].user, fates[id - 1U].group) = sockets_of(packet).owner;
+    if (packet.traffic == policy::Traffic::outgoing) {
+      const auto& owner = sockets_of(packet).owner;
+      fates[id - 1U].user = owner.user;
+      fates[id - 1U].group = owner.group;
+      fates[id - 1U].units = owner.units;
+    }
     if (sent.size() % at_once == 0 || sent.size() == packets.size()) settle(sent, packets, fates);
   }
   return fates;

@@ -17,6 +17,7 @@
 #include "daemon/kernel.h"
 #include "rules/evaluate.h"
 #include "rules/nft/ruleset.h"
+#include "tests/kernel/cgroups.h"
 
 namespace fwctl::testing {
 
@@ -31,6 +32,7 @@ struct Fate {
   // may be anybody.
   std::optional<std::uint32_t> user;
   std::optional<std::uint32_t> group;
+  std::vector<std::string> units;
   bool passed = false;
   bool reset = false;        // a TCP reset went back
   bool unreachable = false;  // ICMP "port unreachable" went back
@@ -50,12 +52,20 @@ class PacketLab {
   // meeting what was loaded before.
   std::string load(const nft::Ruleset& ruleset);
 
+  // Those that packets may be of: none where nobody may make cgroups.
+  const policy::Units& units() const { return cgroups_.units(); }
+
   // One fate for each packet, in order. What the firewall meets has no mark. Before them goes what
   // gives connection tracking the state that a packet wants, as far as possible.
   std::vector<Fate> send(const std::vector<Packet>& packets);
 
  private:
-  using Owner = std::pair<std::uint32_t, std::uint32_t>;  // user and group
+  struct Owner {
+    std::uint32_t user = 0;
+    std::uint32_t group = 0;
+    std::vector<std::string> units;
+    auto operator<=>(const Owner&) const = default;
+  };
   struct RawSockets {
     int ipv4 = -1;
     int ipv6 = -1;
@@ -63,6 +73,7 @@ class PacketLab {
   };
 
   PacketLab() = default;
+  Owner owner_of(const Packet& packet) const;
   std::string set_up(const std::vector<std::string>& interfaces);
   std::string open_sockets();
   const RawSockets& sockets_of(const Packet& packet);
@@ -86,6 +97,7 @@ class PacketLab {
   std::optional<nft::Ruleset> loaded_;
   std::uint64_t version_ = 0;
   std::uint16_t last_marker_ = 0;
+  Cgroups cgroups_;
   int outside_ = -1;                 // packet socket
   std::map<Owner, RawSockets> raw_;  // by who asks for them
 };

@@ -72,6 +72,7 @@ Packet met(Packet packet, const Fate& fate) {
   packet.mark = 0;
   packet.user = fate.user;
   packet.group = fate.group;
+  packet.units = fate.units;
   packet.time = now();
   return packet;
 }
@@ -122,6 +123,7 @@ class Comparison {
     if (outside && comes_in_fragments(packet)) ++findings_.fragmented;
     ++findings_.states[static_cast<std::size_t>(*fate.state)];
     ++findings_.verdicts[static_cast<std::size_t>(meant)];
+    if (!fate.units.empty()) ++findings_.of_units;
     if (meant == Verdict::reject && (fate.reset || fate.unreachable)) ++findings_.answered;
     return is_as_meant(policy, meant, seen, fate);
   }
@@ -161,7 +163,7 @@ class Comparison {
 
   // What the kernel says against it.
   std::string load(const CheckedPolicy& policy) {
-    auto ruleset = compile::compile(policy);
+    auto ruleset = compile::compile(policy, lab_.units());
     nft::remove_ended(ruleset, now());
     std::erase_if(ruleset.chains, [](const nft::Chain& chain) {
       return chain.hook && chain.hook->type == nft::ChainType::nat;

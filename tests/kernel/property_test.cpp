@@ -62,6 +62,9 @@ TEST_F(Property, TheKernelDoesWhatThePolicyMeans) {
   EXPECT_GT(findings.answered,
             findings.verdicts[static_cast<std::size_t>(policy::Verdict::reject)] * 8 / 10);
   EXPECT_GT(share(findings.fragmented, findings), 0.05);
+  if (!lab_->units().empty()) {
+    EXPECT_GT(share(findings.of_units, findings), 0.05);
+  }
   using policy::State;
   for (const auto& [state, least] :
        {std::pair(State::fresh, 0.5), std::pair(State::invalid, 0.01),

@@ -46,6 +46,7 @@ void smaller_rule(const Policy& policy, std::size_t index, Candidates& out) {
   with_default(policy, out, at(&Rule::mark));
   without_each(policy, out, at(&Rule::users));
   without_each(policy, out, at(&Rule::groups));
+  without_each(policy, out, at(&Rule::units));
   without_each(policy, out, at(&Rule::icmp_types));
   without_each(policy, out, at(&Rule::from));
   without_each(policy, out, at(&Rule::from_ports));

@@ -39,6 +39,28 @@ AllowIsolate=yes
 """
 
 
+# Ends well once a connection to the peer is what it is called for: "open" or "refused".
+TALKER = """
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/python3 -S /talk.py %i
+"""
+TALK = """
+import socket, sys, time
+found, deadline = None, time.monotonic() + 10
+while found != sys.argv[1]:
+    if time.monotonic() > deadline:
+        sys.exit(f"it is {found}")
+    try:
+        socket.create_connection(("192.0.2.9", 80), 1).close()
+        found = "open"
+    except ConnectionRefusedError:
+        found = "refused"
+"""
+
+
 def installed(root):
     """Installs the build below `root` as ./quickstart install does."""
     lab.run("cmake", "--install", lab.BUILD, "--prefix", "/usr", env={**os.environ, "DESTDIR": str(root)})
@@ -228,6 +250,31 @@ class Booted(unittest.TestCase):
         self.assertRegex(line, r"^\[fwctl deny r\w+\] IN= OUT=eth0 SRC=192\.0\.2\.1 DST=192\.0\.2\.9 ")
         self.assertIn("to 192.0.2.9:9999 out eth0, by rule 2, deny out log 9999/udp",
                       self.machine("fwctl", "log").stdout)
+
+    def test_units_are_followed_in_the_sandbox(self):
+        units = self.machine.root / "etc/systemd/system"
+        (units / "talker@.service").write_text(TALKER)
+        (self.machine.root / "talk.py").write_text(TALK)
+        self.machine("systemctl", "daemon-reload")
+        for words in ("ip netns add peer", "ip link add eth0 type veth peer name eth1 netns peer",
+                      "ip addr add 192.0.2.1/24 dev eth0", "ip link set eth0 up",
+                      "ip -n peer addr add 192.0.2.9/24 dev eth1", "ip -n peer link set eth1 up",
+                      "systemd-run -q --unit=peer ip netns exec peer /usr/bin/python3 -m http.server 80"):
+            self.machine(*words.split())
+        self.machine("fwctl", "enable")
+        lab.until(lambda: self.machine("/usr/bin/python3", "-S", "/talk.py", "open"), "the peer listens")
+
+        self.machine("fwctl", "reject", "out", "unit", "talker@refused")
+        for _ in range(2):
+            self.machine("systemctl", "start", "talker@refused.service")
+        self.machine("/usr/bin/python3", "-S", "/talk.py", "open")
+        self.machine("fwctl", "delete", "reject", "out", "unit", "talker@refused")
+        self.machine("fwctl", "default", "reject", "outgoing")
+        self.machine("fwctl", "allow", "out", "unit", "talker@open.service")
+        for _ in range(2):
+            self.machine("systemctl", "start", "talker@open.service")
+        self.machine("/usr/bin/python3", "-S", "/talk.py", "refused")
+        self.assertEqual(self.machine.show("fwctld.service", "NRestarts"), "0")
 
     def test_a_trace_works_in_the_sandbox(self):
         self.machine("fwctl", "enable")

@@ -134,6 +134,7 @@ TEST(Append, LeavesTheRestAlone) {
   EXPECT_TRUE(appends("deny from @office"));
   EXPECT_FALSE(appends("allow ssh")) << "what it means depends on the host";
   EXPECT_FALSE(appends("deny out user postgres"));
+  EXPECT_FALSE(appends("deny out unit cron"));
   EXPECT_FALSE(appends("allow from host:nas.example.org"));
   EXPECT_FALSE(appends("allow in on wan 22/tcp"));
   EXPECT_FALSE(appends("route allow 22/tcp")) << "the container networks come behind it";

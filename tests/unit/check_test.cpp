@@ -97,6 +97,9 @@ TEST(Check, ARuleHidesMarksAndMacSourcesWithinItsOwn) {
   EXPECT_FALSE(hides("mac 02:00:00:00:00:01", "22"));
   EXPECT_TRUE(hides("out user postgres", "out 22 user 113 group 1"));
   EXPECT_TRUE(hides("out group 1,2", "out 22 group 2"));
+  EXPECT_TRUE(hides("out unit cron,ssh", "out 22 unit ssh.service"));
+  EXPECT_FALSE(hides("out unit cron", "out 22"));
+  EXPECT_FALSE(hides("out unit cron", "out 22 unit ssh"));
   EXPECT_FALSE(hides("out user postgres", "out 22"));
   EXPECT_FALSE(hides("out user postgres", "out 22 user www-data"));
   EXPECT_FALSE(hides("out user 1 group 1", "out user 1"));

@@ -18,7 +18,7 @@ namespace {
 using nft::Ruleset;
 
 Ruleset compiled(const std::string& policy) {
-  return compile::compile(load(policy));
+  return compile::compile(load(policy), units());
 }
 
 std::string elements(const Ruleset& ruleset, const std::string& name) {
@@ -140,7 +140,7 @@ TEST(Compile, TheCostOfAPacketDoesNotGrowWithTheNumberOfRules) {
 
 TEST(Compile, WhatCarriesALogIsARuleOfItsOwn) {
   const auto policy = load("rules: [deny log 3000/tcp]\n");
-  const auto ruleset = compile::compile(policy);
+  const auto ruleset = compile::compile(policy, units());
   const auto& id = policy.ids()[0];
   const auto chain = lines(ruleset, "incoming");
   const auto end = chain.size();
@@ -212,7 +212,7 @@ TEST(Compile, EstablishedTrafficPaysTwoRules) {
 TEST(Compile, IsWellFormed) {
   RandomPolicy random(40);
   for (int count = 0; count < 300; ++count) {
-    const auto ruleset = compile::compile(load(random.policy()));
+    const auto ruleset = compile::compile(load(random.policy()), units());
     const auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };
     EXPECT_TRUE(std::is_sorted(ruleset.sets.begin(), ruleset.sets.end(), by_name));
     EXPECT_TRUE(std::is_sorted(ruleset.chains.begin(), ruleset.chains.end(), by_name));
@@ -252,8 +252,8 @@ std::vector<std::string> logged(const policy::CheckedPolicy& policy, const Packe
   if (meant.forward != nullptr) {
     // What is redirected is not logged.
   } else if (meant.rule == nullptr) {
-    const bool noise =
-        packet.traffic == policy::Traffic::incoming && level < Logging::high && is_for_many(packet);
+    const bool comes = packet.traffic == policy::Traffic::incoming || packet.sent_to;
+    const bool noise = comes && level < Logging::high && is_for_many(packet);
     if (level >= (meant.verdict == policy::Verdict::allow ? Logging::medium : Logging::low) &&
         !noise)
       out.push_back("[fwctl " + verdict + " default] ");
@@ -271,7 +271,7 @@ TEST(Compile, NoPacketGetsAnotherVerdict) {
   RandomPolicy random(41);
   for (int count = 0; count < 150; ++count) {
     const auto policy = load(random.policy());
-    const auto ruleset = compile::compile(policy);
+    const auto ruleset = compile::compile(policy, units());
     for (int packets = 0; packets < 300; ++packets) {
       const auto packet = random.packet(policy);
       const auto meant = evaluate(policy, packet);

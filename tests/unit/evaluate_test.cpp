@@ -159,7 +159,8 @@ std::string last_step(const std::string& rule, const Packets& packets) {
   constexpr std::array names{
       "state",       "protocol", "family",      "icmp type", "port",
       "source port", "source",   "destination", "interface", "outgoing interface",
-      "mac",         "mark",     "user",        "group",     "time"};
+      "mac",         "mark",     "user",        "group",     "unit",
+      "time"};
   static_assert(names.size() == condition_count);
   return names.at(static_cast<std::size_t>(steps.back().match.unmet));
 }
@@ -301,6 +302,7 @@ TEST(Trail, HoldsForEveryPacketItIsAbout) {
                       .mark = some.mark,
                       .user = some.user,
                       .group = some.group,
+                      .units = some.units,
                       .state = some.state};
       const Family family = packets.family();
       if (random.one_in(2)) packets.from = everything(family);
@@ -313,6 +315,7 @@ TEST(Trail, HoldsForEveryPacketItIsAbout) {
       if (random.one_in(2)) packets.mark = {};
       if (random.one_in(2)) packets.user.reset();
       if (random.one_in(2)) packets.group.reset();
+      if (random.one_in(2)) packets.units.reset();
       const bool any_type = random.one_in(2);
       if (any_type) packets.icmp_type = {};
       const auto steps = trail(policy, packets);
@@ -330,6 +333,7 @@ TEST(Trail, HoldsForEveryPacketItIsAbout) {
         if (!packets.mark) one.mark = random.mark();
         if (!packets.user) one.user = other.user;
         if (!packets.group) one.group = other.group;
+        if (!packets.units) one.units = other.units;
         if (any_type) one.icmp_type = other.icmp_type;
         const auto decision = evaluate(policy, one);
         const policy::CheckedRule* expected = nullptr;

@@ -30,6 +30,7 @@ class FirewallTest : public ::testing::Test {
                                looked_up_.push_back(wanted);
                                return host_;
                              },
+                         .units = [this](const policy::UnitNames&) { return units_; },
                          .forwarding = [this] { return forwarding_; }},
         kernel_);
     const auto started = firewall_->start();
@@ -88,6 +89,7 @@ class FirewallTest : public ::testing::Test {
   testing::TemporaryFolder folder_;
   testing::FakeKernel kernel_;
   Forwarding forwarding_{.ipv4 = true, .ipv6 = true, .interfaces = {}};
+  policy::Units units_;
   policy::Surroundings host_;  // what names mean on this host now
   std::vector<policy::Names> looked_up_;
   std::optional<Firewall> firewall_;
@@ -903,6 +905,49 @@ TEST_F(FirewallTest, WhatAnAccountMeansIsKeptUntilReload) {
   ASSERT_TRUE(reloaded) << message(reloaded.error());
   EXPECT_EQ(reloaded->difference, (Words{"- user mailer 113", "+ user mailer 120"}));
   EXPECT_NE(kernel_text().find("meta skuid 120"), std::string::npos);
+}
+
+TEST_F(FirewallTest, UnitsAreFollowedWithoutAnotherGeneration) {
+  start();
+  ASSERT_TRUE(enable());
+  const auto idle = firewall_->add({"deny", "out", "unit", "cron"}, {}, {});
+  ASSERT_TRUE(idle) << message(idle.error());
+  EXPECT_EQ(idle->notes, (Words{"cron.service does not run: no packet matches 'unit cron.service' "
+                                "until it does"}));
+  EXPECT_NE(kernel_text().find("socket cgroupv2 level 2 @unit/cron/service"), std::string::npos);
+  const auto generation = firewall_->generation();
+  ASSERT_TRUE(firewall_->collect());
+  const auto chains = in_kernel()->chains;
+  const auto element = [&] {
+    const auto ruleset = in_kernel();
+    const auto* set = ruleset->find_set("unit/cron/service");
+    return set == nullptr || set->elements.empty() ? nft::Bytes() : set->elements.front().key;
+  };
+  EXPECT_TRUE(element().empty());
+  for (const std::uint64_t id : {7U, 9U}) {
+    units_ = {{"cron.service", {.id = id, .level = 2, .slices = {"system.slice"}}}};
+    ASSERT_TRUE(firewall_->follow_units());
+    ASSERT_FALSE(element().empty());
+    EXPECT_EQ(static_cast<std::uint64_t>(element().front()), id);
+    EXPECT_EQ(in_kernel()->chains, chains) << "an element is all that changes";
+  }
+  EXPECT_EQ(firewall_->generation(), generation);
+
+  // In another slice it is looked for elsewhere.
+  units_ = {{"cron.service", {.id = 11, .level = 3, .slices = {"a.slice", "a-b.slice"}}}};
+  ASSERT_TRUE(firewall_->follow_units());
+  EXPECT_NE(kernel_text().find("socket cgroupv2 level 3 @unit/cron/service"), std::string::npos);
+
+  // After a boot no id means what it meant.
+  ASSERT_TRUE(kernel_.apply({nft::DeleteTable{}}));
+  units_ = {};
+  start();
+  EXPECT_TRUE(element().empty());
+  EXPECT_EQ(firewall_->generation(), generation);
+  const auto again =
+      firewall_->add({"deny", "out", "unit", "cron", "to", "any", "port", "22"}, {}, {});
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->notes.empty()) << "that has been said";
 }
 
 TEST_F(FirewallTest, RefreshPutsInForceWhatNamesMeanNow) {

@@ -5,13 +5,15 @@
 #include <optional>
 
 #include "rules/nft/value_text.h"
+#include "tests/unit/policies.h"
 
 namespace fwctl::testing {
 
 bool is_for_many(const Packet& packet) {
-  const auto first = packet.to.bytes().front();
-  if (packet.to.family() == Family::ipv6) return first == 0xff;
-  return packet.to == Address::parse("255.255.255.255") || (first >= 224 && first < 240);
+  const auto to = packet.sent_to ? packet.sent_to->address : packet.to;
+  const auto first = to.bytes().front();
+  if (to.family() == Family::ipv6) return first == 0xff;
+  return to == Address::parse("255.255.255.255") || (first >= 224 && first < 240);
 }
 
 namespace {
@@ -42,8 +44,9 @@ Bytes port(std::uint16_t value) {
 
 // As far as the destination says: PACKET_HOST, _BROADCAST or _MULTICAST of linux/if_packet.h.
 std::uint8_t link_destination(const Packet& packet) {
-  if (packet.to == Address::parse("255.255.255.255")) return 1;
-  return is_for_many(packet) ? 2 : 0;
+  if (!is_for_many(packet)) return 0;
+  const auto to = packet.sent_to ? packet.sent_to->address : packet.to;
+  return to == Address::parse("255.255.255.255") ? 1 : 2;
 }
 
 class Judge {
@@ -84,6 +87,8 @@ class Judge {
         const auto turned = [](Bytes bytes) { return Bytes(bytes.rbegin(), bytes.rend()); };
         if (turned(field(before->field)) >= turned(before->value)) return {};
       } else if (const auto* in_set = std::get_if<nft::SetLookup>(&statement)) {
+        // What is in no cgroup of that level ends the rule.
+        if (std::ranges::any_of(in_set->key, [&](Field one) { return lacks(one); })) return {};
         if ((find(in_set->set, in_set->key) != nullptr) == in_set->negated) return {};
       } else if (const auto* in_map = std::get_if<nft::MapLookup>(&statement)) {
         const auto* element = find(in_map->map, in_map->key);
@@ -126,13 +131,30 @@ class Judge {
   }
 
   bool matches(const nft::Match& match) {
-    // What no socket sends has no owner, and nothing of it is equal or not.
-    if (match.field == Field::skuid && !packet_.user) return false;
-    if (match.field == Field::skgid && !packet_.group) return false;
+    if (lacks(match.field)) return false;
     Bytes value = field(match.field).substr(0, match.value.size());
     for (std::size_t index = 0; index < match.mask.size(); ++index)
       value[index] = static_cast<char>(value[index] & match.mask[index]);
     return (value == match.value) != match.negated;
+  }
+
+  // What no socket sends has no owner, and nothing of it is equal or not.
+  bool lacks(Field field) const {
+    if (field == Field::skuid) return !packet_.user;
+    if (field == Field::skgid) return !packet_.group;
+    const auto level = nft::cgroup_level(field);
+    return level && packet_.units.size() < *level;
+  }
+
+  // Those that no rule can name have ids of their own.
+  Bytes cgroup(std::uint8_t level) {
+    if (packet_.traffic != policy::Traffic::outgoing)
+      result_.misread = "the cgroup of what this host does not send";
+    const auto known = units().find(packet_.units.at(level - 1U));
+    const std::uint64_t id = known == units().end() ? 7000U + level : known->second.id;
+    Bytes bytes(sizeof id, '\0');
+    std::memcpy(bytes.data(), &id, sizeof id);
+    return bytes;
   }
 
   void check_meter(const nft::Meter& meter) {
@@ -247,6 +269,7 @@ class Judge {
       case Field::icmpv6_type:
         return type_of(icmpv6, Family::ipv6);
       default:
+        if (const auto level = nft::cgroup_level(field)) return cgroup(*level);
         result_.misread = "a field no policy asks for";
         return Bytes(nft::width(field), '\0');
     }

@@ -20,7 +20,7 @@ struct Judgement {
   std::string misread;
 };
 
-// Multicast, or to all of the link.
+// Multicast, or to all of the link, when it came.
 bool is_for_many(const Packet& packet);
 
 Judgement judge(const nft::Ruleset& ruleset, const Packet& packet);

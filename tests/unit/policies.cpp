@@ -21,6 +21,17 @@ policy::Surroundings surroundings() {
   return out;
 }
 
+const policy::Units& units() {
+  static const policy::Units all{
+      {"cron.service", {.id = 1001, .level = 2, .slices = {"system.slice"}}},
+      {"getty@tty1.service",
+       {.id = 0x1'0000'0002, .level = 3, .slices = {"system.slice", "system-getty.slice"}}},
+      {"my_app.service", {.id = 1003, .level = 3, .slices = {"apps.slice", "apps-front.slice"}}},
+      {"apps-front.slice", {.id = 1004, .level = 2, .slices = {"apps.slice"}}},
+      {"system.slice", {.id = 1005, .level = 1, .slices = {}}}};
+  return all;
+}
+
 policy::Sources sources(std::string policy_yaml, std::string rules_yaml) {
   return {.managed = {{.name = "policy.yaml", .text = std::move(policy_yaml)}},
           .added = {.name = "rules.yaml", .text = std::move(rules_yaml)},

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "rules/policy/check.h"
+#include "rules/policy/unit.h"
 
 namespace fwctl::testing {
 
@@ -27,6 +28,13 @@ constexpr std::string_view etc_services =
 constexpr std::array<std::pair<std::string_view, std::uint32_t>, 4> accounts{
     {{"postgres", 113}, {"www-data", 33}, {"null", 70000}, {"_apt.2@x$", 33}}};
 policy::Surroundings surroundings();
+
+// Units that run on this host.
+const policy::Units& units();
+// Of those that rules name: the ones that run, slices of theirs, and one that does not run.
+constexpr std::array<std::string_view, 6> named_units{"cron.service",   "getty@tty1.service",
+                                                      "my_app.service", "apps-front.slice",
+                                                      "system.slice",   "idle.service"};
 
 policy::Sources sources(std::string policy_yaml, std::string rules_yaml = {});
 

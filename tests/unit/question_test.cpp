@@ -29,7 +29,7 @@ policy::ServiceTable services() {
 
 std::vector<Asked> ask(const std::string& line) {
   Diagnostics diagnostics;
-  auto asked = parse_question(split(line), services(), surroundings(), diagnostics);
+  auto asked = parse_question(split(line), services(), surroundings(), units(), diagnostics);
   EXPECT_TRUE(asked) << render(diagnostics);
   return asked.value_or(std::vector<Asked>());
 }
@@ -37,14 +37,14 @@ std::vector<Asked> ask(const std::string& line) {
 // "3000/tcp 4", "3000/tcp 6": the kinds with their families.
 Words kinds(const std::string& line) {
   Words out;
-  for (const auto& [what, packets] : ask(line))
+  for (const auto& [what, packets, cgroup] : ask(line))
     out.push_back(what + (packets.family() == Family::ipv4 ? " 4" : " 6"));
   return out;
 }
 
 std::string refusal(const std::string& line) {
   Diagnostics diagnostics;
-  const auto asked = parse_question(split(line), services(), surroundings(), diagnostics);
+  const auto asked = parse_question(split(line), services(), surroundings(), units(), diagnostics);
   EXPECT_EQ(asked.has_value(), diagnostics.empty());
   return render(diagnostics);
 }
@@ -121,6 +121,25 @@ TEST(Question, CanBeOfOneMacSourceAndOneMark) {
   EXPECT_EQ(packets.mark, 16);
 }
 
+TEST(Question, CanBeOfAUnit) {
+  using Units = std::vector<std::string>;
+  const auto of = [](const std::string& unit) {
+    return ask("out 443/tcp unit " + unit).front().packets.units;
+  };
+  EXPECT_EQ(of("cron"), (Units{"system.slice", "cron.service"}));
+  EXPECT_EQ(of("my_app"), (Units{"apps.slice", "apps-front.slice", "my_app.service"}));
+  EXPECT_EQ(of("idle"), (Units{"system.slice", "idle.service"})) << "as it would be";
+  EXPECT_EQ(of("a-b@c"), (Units{"system.slice", "system-a\\x2db.slice", "a-b@c.service"}));
+  EXPECT_EQ(of("a-b-c.slice"), (Units{"a.slice", "a-b.slice", "a-b-c.slice"}));
+  EXPECT_FALSE(ask("out 443/tcp").front().packets.units);
+  EXPECT_EQ(unit_names(split("out unit cron unit @")), (policy::UnitNames{"cron.service"}));
+  EXPECT_NE(refusal("443/tcp unit cron").find("ask with 'out'"), std::string::npos);
+  EXPECT_NE(refusal("443/tcp out unit cron unit cron").find("'unit' a second time"),
+            std::string::npos);
+  EXPECT_NE(refusal("443/tcp out unit a,b").find("ask about one unit at a time"),
+            std::string::npos);
+}
+
 TEST(Question, CanBeOfAUserAndAGroup) {
   const auto packets = ask("out 443/tcp user postgres group 7").front().packets;
   EXPECT_EQ(packets.user, std::optional<std::uint32_t>(113));
@@ -143,7 +162,7 @@ TEST(Question, KnowsTheWayOut) {
             std::string::npos);
   Diagnostics diagnostics;
   const policy::Surroundings one{.wan = std::vector<std::string>{"ppp0"}};
-  const auto asked = parse_question(split("22/tcp on wan"), services(), one, diagnostics);
+  const auto asked = parse_question(split("22/tcp on wan"), services(), one, units(), diagnostics);
   ASSERT_TRUE(asked) << render(diagnostics);
   EXPECT_EQ(asked->front().packets.interface, "ppp0");
 }
@@ -257,7 +276,7 @@ TEST(Question, StaysOnItsFeetWhateverIsTyped) {
     Words words(random.below(8));
     for (auto& word : words) word = random.pick(vocabulary);
     Diagnostics diagnostics;
-    const auto asked = parse_question(words, known, surroundings(), diagnostics);
+    const auto asked = parse_question(words, known, surroundings(), units(), diagnostics);
     ASSERT_EQ(diagnostics.size(), asked ? 0U : 1U) << render(diagnostics);
     if (!asked) {
       const auto& [severity, file, at, message, text] = diagnostics.front();
@@ -266,7 +285,7 @@ TEST(Question, StaysOnItsFeetWhateverIsTyped) {
     }
     ++answered;
     ASSERT_FALSE(asked->empty());
-    for (const auto& [what, packets] : *asked) {
+    for (const auto& [what, packets, cgroup] : *asked) {
       ASSERT_EQ(packets.traffic, asked->front().packets.traffic);
       ASSERT_EQ(packets.from.family(), packets.to.family());
       ASSERT_LE(packets.to_ports.first, packets.to_ports.last);

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <optional>
 
+#include "tests/unit/policies.h"
 #include "tests/unit/random_policy.h"
 
 namespace fwctl::testing {
@@ -146,6 +147,13 @@ void RandomPolicy::aim(Packet& packet, const CheckedPolicy& policy, const Condit
   if (packet.traffic == Traffic::outgoing && !one_in(8)) {
     packet.user = !at.users.empty() && !one_in(4) ? pick(at.users) : account();
     packet.group = !at.groups.empty() && !one_in(4) ? pick(at.groups) : account();
+    packet.units = sender_units();
+    const auto runs = [](const std::string& unit) { return units().contains(unit); };
+    if (std::ranges::any_of(at.units, runs) && !one_in(4)) {
+      auto wanted = pick(at.units);
+      while (!runs(wanted)) wanted = pick(at.units);
+      packet.units = policy::with_slices(wanted, units());
+    }
   }
   packet.time = at.until.value_or(end()) + std::chrono::seconds(below(3)) - std::chrono::seconds(1);
 }

@@ -124,6 +124,13 @@ std::uint32_t RandomPolicy::account() {
   return one_in(4) ? 0 : pick(accounts).second;
 }
 
+std::vector<std::string> RandomPolicy::sender_units() {
+  if (one_in(4)) return {};
+  auto unit = std::string(pick(named_units));
+  while (!units().contains(unit)) unit = pick(named_units);
+  return policy::with_slices(unit, units());
+}
+
 Time RandomPolicy::end() {
   constexpr std::array<std::int64_t, 3> ends{1'000'000'000, 1'000'000'001, 4'102'444'800};
   return Time(std::chrono::seconds(pick(ends)));
@@ -245,6 +252,11 @@ void RandomPolicy::add_accounts(std::vector<policy::Account>& into) {
   } while (one_in(2));
 }
 
+void RandomPolicy::add_units(std::vector<std::string>& into) {
+  do into.emplace_back(pick(named_units));
+  while (one_in(2));
+}
+
 policy::Rule RandomPolicy::rule() {
   policy::Rule rule{.verdict = verdict()};
   if (one_in(6)) {
@@ -261,6 +273,7 @@ policy::Rule RandomPolicy::rule() {
   if (rule.direction == policy::Direction::out) {
     if (one_in(3)) add_accounts(rule.users);
     if (one_in(4)) add_accounts(rule.groups);
+    if (one_in(3)) add_units(rule.units);
   }
   if (one_in(8)) {
     rule.mark = policy::Mark{.mask = pick(std::array{0xffffffffU, 0xffU, 0xf0U, 0x80000001U})};

@@ -33,6 +33,8 @@ class RandomPolicy {
   std::uint32_t mark();
   // A user or group that rules name or number, or another.
   std::uint32_t account();
+  // The slices and the unit that a process is in: one that rules name and that runs, or none.
+  std::vector<std::string> sender_units();
   // Long past or far ahead, whenever the test runs.
   Time end();
   // Of a device, not a pattern.
@@ -61,6 +63,7 @@ class RandomPolicy {
   void negate(std::vector<policy::AddressItem>& items);
   void add_interfaces(std::vector<std::string>& into);
   void add_accounts(std::vector<policy::Account>& into);
+  void add_units(std::vector<std::string>& into);
   policy::Forward forward();
   policy::Masquerade masquerade();
   void add_switches(policy::Policy& policy);

@@ -15,7 +15,7 @@ using Words = std::vector<std::string>;
 Words lines(const Words& question, bool connections = false) {
   Diagnostics diagnostics;
   const auto asked = parse_open_question(question, policy::ServiceTable(etc_services),
-                                         surroundings(), diagnostics);
+                                         surroundings(), units(), diagnostics);
   EXPECT_TRUE(asked) << render(diagnostics);
   if (!asked) return {};
   const auto chain = trace_chain("trace-1", *asked, connections);
@@ -61,6 +61,8 @@ TEST(TraceChain, MarksWhereWhatIsAskedIsKnown) {
       lines({"out", "proto", "udp", "user", "postgres", "to", "10.0.0.1", "mark", "0x7"}),
       (Words{"output",
              "oifname != \"lo\" meta skuid 113 meta mark 0x7 ip daddr 10.0.0.1 meta l4proto udp"}));
+  EXPECT_EQ(lines({"out", "80/udp", "unit", "my_app"}).at(1),
+            "oifname != \"lo\" socket cgroupv2 level 3 1003 meta nfproto ipv4 udp dport 80");
   EXPECT_EQ(
       lines({"routed", "80/udp", "in", "on", "eth0", "out", "on", "eth1", "from", "10.0.0.0/8"}),
       (Words{"forward", "iifname \"eth0\" oifname \"eth1\" ip saddr 10.0.0.0/8 udp dport 80"}));
@@ -73,7 +75,7 @@ TEST(TraceChain, MarksWhereWhatIsAskedIsKnown) {
 std::string complaint(const Words& question) {
   Diagnostics diagnostics;
   EXPECT_FALSE(parse_open_question(question, policy::ServiceTable(etc_services), surroundings(),
-                                   diagnostics));
+                                   units(), diagnostics));
   return render(diagnostics);
 }
 
