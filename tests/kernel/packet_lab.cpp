@@ -348,6 +348,14 @@ std::vector<Fate> PacketLab::send(const std::vector<Packet>& packets) {
   return fates;
 }
 
+Fate PacketLab::send_later_fragment(const Packet& packet) {
+  std::vector<Fate> fates(1);
+  const auto fragment = fragments_of(bytes_of(packet, 1, route_of(packet))).back();
+  emit_from_outside(packet, fragment);
+  settle({fragment}, {packet}, fates);
+  return fates.front();
+}
+
 void PacketLab::settle(const std::vector<std::string>& sent, const std::vector<Packet>& packets,
                        std::vector<Fate>& fates) {
   // Queues keep the order: once this one is seen, the others have met their fate.

@@ -55,6 +55,9 @@ class PacketLab {
   // Those that packets may be of: none where nobody may make cgroups.
   const policy::Units& units() const { return cgroups_.units(); }
 
+  // As send() of this one, but that the first of its fragments is lost. From outside.
+  Fate send_later_fragment(const Packet& packet);
+
   // One fate for each packet, in order. What the firewall meets has no mark. Before them goes what
   // gives connection tracking the state that a packet wants, as far as possible.
   std::vector<Fate> send(const std::vector<Packet>& packets);

@@ -14,7 +14,9 @@
 #include <memory>
 #include <string>
 
+#include "rules/compile/compile.h"
 #include "tests/kernel/planted_bugs.h"
+#include "tests/unit/policies.h"
 #include "tests/unit/random_policy.h"
 
 namespace fwctl::testing {
@@ -70,6 +72,24 @@ TEST_F(Property, TheKernelDoesWhatThePolicyMeans) {
        {std::pair(State::fresh, 0.5), std::pair(State::invalid, 0.01),
         std::pair(State::established, 0.01), std::pair(State::related, 0.001)})
     EXPECT_GT(share(findings.states[static_cast<std::size_t>(state)], findings), least);
+}
+
+// Without the first, nobody knows which ports it is about.
+TEST_F(Property, ALaterFragmentAloneMeetsNoRule) {
+  ASSERT_EQ(lab_->load(compile::compile(load("defaults: {incoming: allow}\n"))), "");
+  for (const auto& [from, to] :
+       {std::pair("10.0.0.1", "10.0.0.2"), std::pair("2001:db8::1", "2001:db8::2")}) {
+    const Packet packet{.from = address(from),
+                        .to = address(to),
+                        .protocol = udp,
+                        .from_port = 1024,
+                        .to_port = 53,
+                        .interface = "eth0"};
+    const auto alone = lab_->send_later_fragment(packet);
+    EXPECT_FALSE(alone.state) << "it waits for the others: " << from;
+    EXPECT_FALSE(alone.passed);
+    EXPECT_TRUE(lab_->send({packet}).front().passed) << "whole it passes: " << from;
+  }
 }
 
 // A compiler that is wrong in one place is found out, and by a policy that shows nothing else.

@@ -248,4 +248,4 @@ class Trust(Containers):
 
 
 if __name__ == "__main__":
-    lab.main()
+    lab.main(workers=6)

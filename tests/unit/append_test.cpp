@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 
 #include "rules/compile/compile.h"
 #include "rules/compile/growth.h"
@@ -20,7 +22,6 @@ using policy::Added;
 using policy::CheckedPolicy;
 using policy::Rule;
 using policy::Sources;
-using policy::Traffic;
 
 nft::Chain marker(std::size_t number) {
   return {.name = std::string(nft::marker_chain),
@@ -54,72 +55,174 @@ Rule last(const CheckedPolicy& policy) {
   return policy.policy().rules.back();
 }
 
-TEST(Append, IsTheSameAsTheWholePolicyWithThatRule) {
-  RandomPolicy random(70);
+// A rule more, as what parses, checks and compiles it hands it on: here a bug can be planted.
+struct Step {
+  policy::Appended appended;
+  std::vector<nft::Set> elements;
+};
+using Bug = std::function<void(Step&, const nft::Ruleset& loaded)>;
+
+struct Course {
   std::size_t appended = 0;
   std::size_t in_place = 0;
-  for (int round = 0; round < 30; ++round) {
+  std::string difference;  // the first; nothing is looked at after it
+};
+
+// Of a kind of which there are many, so that there are maps to grow; or any.
+Rule random_rule(RandomPolicy& random) {
+  if (random.one_in(6)) return random.rule();
+  Rule next = rule("allow 9/tcp");
+  const auto port = random.port();
+  next.ports.front().what =
+      PortRange{port, random.one_in(3) ? std::max(port, random.port()) : port};
+  next.verdict = random.one_in(3) ? policy::Verdict::deny : policy::Verdict::allow;
+  if (!random.one_in(3)) return next;
+  const auto address = random.address(Family::ipv4);
+  next.from = {{.what = AddressRange{address, address}}};
+  return next;
+}
+
+// What differs between the two ways to add `next` to the policy; empty: nothing does.
+class Adding {
+ public:
+  Adding(Sources all, const Bug& bug) : all_(std::move(all)), policy_(load(all_)), bug_(bug) {
+    begin_anew(0);
+  }
+
+  std::string add(const Rule& next, std::size_t number, Course& course) {
+    const auto appended = policy::append(policy_, all_, next);
+    const auto before = all_.added.text;
+    all_.added.text += policy::yaml_text(next);
+    if (problems(all_).find("error") != std::string::npos) {
+      all_.added.text = before;
+      return appended ? "taken: " + policy::yaml_text(next) : "";
+    }
+    const auto whole = load(all_);
+    if (!appended) {
+      policy_ = load(all_);
+      begin_anew(number);
+      return {};
+    }
+    ++course.appended;
+    return compare({.appended = *appended, .elements = {}}, whole, next, number, course);
+  }
+
+ private:
+  void begin_anew(std::size_t number) {
+    loaded_ = loaded_for(policy_, number);
+    growth_.emplace(policy_);
+  }
+
+  std::string compare(Step step, const CheckedPolicy& whole, const Rule& next, std::size_t number,
+                      Course& course) {
+    bug_(step, loaded_);
+    const auto& [item, rule, checked] = step.appended;
+    const auto of = policy::traffic(next.direction);
+    const auto told = policy::yaml_text(next);
+    if (item != told) return "other text: " + told;
+    if (!(rule == last(whole)) || places(rule) != places(last(whole)))
+      return "another rule, or in another place: " + told;
+    if (checked.written != whole.rules(of).back().written) return "another number: " + told;
+    policy_.append(rule, checked);
+    if (policy_.ids() != whole.ids()) return "other ids: " + told;
+    if (nft::text(compile::compile(policy_)) != nft::text(compile::compile(whole)))
+      return "another ruleset: " + told;
+    auto more = growth_->add(policy_, policy_.rules(of).back(), of);
+    if (more) {
+      step.elements = *std::move(more);
+      bug_(step, loaded_);
+      more = step.elements;
+    }
+    const auto changes = more ? nft::grow(loaded_, *more, marker(number)) : std::nullopt;
+    if (!changes) {
+      begin_anew(number);
+      return {};
+    }
+    ++course.in_place;
+    nft::grown(loaded_, *changes);
+    return loaded_ == loaded_for(whole, number) ? "" : "other elements: " + told;
+  }
+
+  Sources all_;
+  CheckedPolicy policy_;
+  const Bug& bug_;
+  nft::Ruleset loaded_;
+  std::optional<compile::Growth> growth_;
+};
+
+Course run(const Bug& bug) {
+  RandomPolicy random(70);
+  Course course;
+  for (int round = 0; round < 30 && course.difference.empty(); ++round) {
     auto base = random.policy(8);
     base.trusts.clear();
     Sources all = sources(policy::yaml_text(base));
     Added added;
     added.rules.push_back(rule("allow 9/tcp"));
     all.added.text = policy::yaml_text(added);
-    auto policy = load(all);
-    auto loaded = loaded_for(policy, 0);
-    std::optional<compile::Growth> growth(policy);
-    for (std::size_t step = 1; step <= 25; ++step) {
-      // Many of a kind, so that there are maps to grow.
-      Rule next = random.one_in(6) ? random.rule() : rule("allow 9/tcp");
-      if (next == rule("allow 9/tcp")) {
-        auto& item = next.ports.front();
-        const auto port = random.port();
-        item.what = PortRange{port, random.one_in(3) ? std::max(port, random.port()) : port};
-        next.verdict = random.one_in(3) ? policy::Verdict::deny : policy::Verdict::allow;
-        if (random.one_in(3))
-          next.from = {{.what = AddressRange{random.address(Family::ipv4), {}}}};
-        if (!next.from.empty()) {
-          auto& range = std::get<AddressRange>(next.from.front().what);
-          range.last = range.first;
-        }
-      }
-      const auto what = policy::append(policy, all, next);
-      const auto before = all.added.text;
-      all.added.text += policy::yaml_text(next);
-      if (!problems(all).empty() && problems(all).find("error") != std::string::npos) {
-        EXPECT_FALSE(what) << policy::yaml_text(next) << problems(all);
-        all.added.text = before;
-        continue;
-      }
-      const auto whole = load(all);
-      if (!what) {
-        policy = load(all);
-        loaded = loaded_for(policy, step);
-        growth.emplace(policy);
-        continue;
-      }
-      ++appended;
-      ASSERT_EQ(what->item, policy::yaml_text(next));
-      ASSERT_EQ(what->rule, last(whole));
-      EXPECT_EQ(places(what->rule), places(last(whole)));
-      const auto of = policy::traffic(next.direction);
-      policy.append(what->rule, what->checked);
-      ASSERT_EQ(policy.ids(), whole.ids());
-      ASSERT_EQ(nft::text(compile::compile(policy)), nft::text(compile::compile(whole)));
-      const auto more = growth->add(policy, policy.rules(of).back(), of);
-      const auto changes = more ? nft::grow(loaded, *more, marker(step)) : std::nullopt;
-      if (changes) {
-        ++in_place;
-        nft::grown(loaded, *changes);
-        ASSERT_EQ(loaded, loaded_for(whole, step)) << policy::yaml_text(next);
-      } else {
-        loaded = loaded_for(policy, step);
-        growth.emplace(policy);
-      }
-    }
+    Adding adding(std::move(all), bug);
+    for (std::size_t step = 1; step <= 25 && course.difference.empty(); ++step)
+      course.difference = adding.add(random_rule(random), step, course);
   }
-  EXPECT_GT(appended, 200U);
-  EXPECT_GT(in_place, 70U);
+  return course;
+}
+
+TEST(Append, IsTheSameAsTheWholePolicyWithThatRule) {
+  const auto course = run([](Step&, const nft::Ruleset&) {});
+  EXPECT_EQ(course.difference, "");
+  EXPECT_GT(course.appended, 200U);
+  EXPECT_GT(course.in_place, 70U);
+}
+
+// What is wrong in one place is found out.
+TEST(AppendWithABug, InTheNumberOfTheRule) {
+  EXPECT_NE(
+      run([](Step& step, const nft::Ruleset&) { ++*step.appended.checked.written; }).difference,
+      "");
+}
+
+TEST(AppendWithABug, InTheLineOfTheRule) {
+  EXPECT_NE(run([](Step& step, const nft::Ruleset&) { ++step.appended.rule.at.line; }).difference,
+            "");
+}
+
+TEST(AppendWithABug, InTheMapOfAnElement) {
+  const auto other_map = [](Step& step, const nft::Ruleset& loaded) {
+    for (auto& set : step.elements) {
+      const auto other = std::ranges::find_if(loaded.sets, [&](const nft::Set& one) {
+        return one.name != set.name && one.key == set.key && one.map &&
+               one.interval == set.interval;
+      });
+      if (other != loaded.sets.end()) set.name = other->name;
+    }
+  };
+  EXPECT_NE(run(other_map).difference, "");
+}
+
+TEST(AppendWithABug, InTheKeyOfAnElement) {
+  const auto next_key = [](Step& step, const nft::Ruleset&) {
+    for (auto& set : step.elements)
+      for (auto& element : set.elements)
+        if (element.key_end.empty()) ++element.key.back();
+  };
+  EXPECT_NE(run(next_key).difference, "");
+}
+
+TEST(AppendWithABug, InTheCommentOfAnElement) {
+  const auto forget = [](Step& step, const nft::Ruleset&) {
+    for (auto& set : step.elements)
+      for (auto& element : set.elements) element.comment.clear();
+  };
+  EXPECT_NE(run(forget).difference, "");
+}
+
+TEST(AppendWithABug, InTheVerdictOfAnElement) {
+  const auto allow = [](Step& step, const nft::Ruleset&) {
+    for (auto& set : step.elements)
+      for (auto& element : set.elements)
+        element.verdict = nft::Verdict{nft::VerdictKind::accept, {}};
+  };
+  EXPECT_NE(run(allow).difference, "");
 }
 
 // What needs more than a rule is left to those who look at everything.
