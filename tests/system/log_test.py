@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What rules log: read from the kernel by the daemon, told once, counted, and followed."""
 
+import concurrent.futures
 import json
 import signal
 import socket
@@ -130,17 +131,28 @@ class Log(lab.LabTest):
         self.addCleanup(process.kill)
         return process
 
+    @staticmethod
+    def line(process):
+        """The next one, if it comes in time."""
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            found = pool.submit(process.stdout.readline)
+            try:
+                return found.result(lab.PATIENCE)
+            except TimeoutError:
+                process.kill()  # so that the reading ends
+                raise AssertionError("nothing comes") from None
+
     def test_following(self):
         self.begin()
         self.send(3000)
         self.entries()
         people = self.follow("log", "-f")
         programs = self.follow("--json", "log", "-f", "-n", "0")
-        self.assertIn(":3000", people.stdout.readline())
-        self.assertEqual(json.loads(programs.stdout.readline()), {"entries": []})
+        self.assertIn(":3000", self.line(people))
+        self.assertEqual(json.loads(self.line(programs)), {"entries": []})
         self.send(25)
-        self.assertIn("reject", people.stdout.readline())
-        entry, = json.loads(programs.stdout.readline())["entries"]
+        self.assertIn("reject", self.line(people))
+        entry, = json.loads(self.line(programs))["entries"]
         self.assertEqual(entry["destinationPort"], 25)
         for process in (people, programs):
             process.send_signal(signal.SIGINT)
