@@ -266,6 +266,28 @@ bool same_packet(std::string_view a, std::string_view b) {
          protocol_in(a) == protocol_in(b) && addresses_in(a) == addresses_in(b);
 }
 
+bool same_origin(std::string_view a, std::string_view b) {
+  if (a.size() < 20 || b.size() < 20) return false;
+  const bool v6 = read(a, 0, 1) >> 4 == 6;
+  const auto source = [&](std::string_view bytes) {
+    return v6 ? bytes.substr(8, 16) : bytes.substr(12, 4);
+  };
+  return read(a, 0, 1) >> 4 == read(b, 0, 1) >> 4 && id_of(a) == id_of(b) &&
+         protocol_in(a) == protocol_in(b) && source(a) == source(b);
+}
+
+Endpoint destination_in(std::string_view bytes, Protocol of) {
+  const bool v6 = read(bytes, 0, 1) >> 4 == 6;
+  const auto text = v6 ? bytes.substr(24, 16) : bytes.substr(16, 4);
+  std::array<std::uint8_t, 16> address{};
+  std::ranges::copy(text, address.begin());
+  const std::size_t port = v6 ? 42 : 22;
+  return {.address = {v6 ? Family::ipv6 : Family::ipv4, address},
+          .port = of.has_ports() && bytes.size() >= port + 2
+                      ? static_cast<std::uint16_t>(read(bytes, port, 2))
+                      : std::uint16_t{0}};
+}
+
 std::optional<Answer> answer_in(std::string_view bytes) {
   if (bytes.size() < 20) return {};
   const bool v6 = read(bytes, 0, 1) >> 4 == 6;

@@ -32,6 +32,11 @@ std::uint16_t id_of(std::string_view bytes);
 // Same id, addresses and protocol.
 bool same_packet(std::string_view a, std::string_view b);
 
+// The same but for where it goes: another destination may have taken the place of its own.
+bool same_origin(std::string_view a, std::string_view b);
+// Of an IP packet. The port is 0 where the protocol, which is `of`'s, has none.
+Endpoint destination_in(std::string_view bytes, Protocol of);
+
 // The id of the packet that this TCP reset or ICMP "port unreachable" refuses.
 struct Answer {
   bool reset = false;  // else ICMP

@@ -326,7 +326,10 @@ void PacketLab::emit(const Packet& packet, const std::string& bytes) {
 
 // Over lo, which every policy lets pass.
 void PacketLab::open_flow(const Packet& packet) {
-  if (const auto opener = opener_of(packet)) emit_from_host(local_route, packet, *opener);
+  const auto opener = opener_of(packet);
+  if (!opener) return;
+  begun_.insert(*opener);
+  emit_from_host(local_route, packet, *opener);
 }
 
 std::vector<Fate> PacketLab::send(const std::vector<Packet>& packets) {
@@ -337,6 +340,11 @@ std::vector<Fate> PacketLab::send(const std::vector<Packet>& packets) {
     const auto id = static_cast<std::uint16_t>(sent.size() + 1);
     sent.push_back(bytes_of(packet, id, route_of(packet)));
     emit(packet, sent.back());
+    auto first = packet;
+    first.state = policy::State::fresh;
+    const auto key = bytes_of(first, 0);
+    fates[id - 1U].begun = begun_.contains(key);
+    if (packet.interface == "lo") begun_.insert(key);
     if (packet.traffic == policy::Traffic::outgoing) {
       const auto& owner = sockets_of(packet).owner;
       fates[id - 1U].user = owner.user;
@@ -373,11 +381,14 @@ void PacketLab::settle(const std::vector<std::string>& sent, const std::vector<P
       return;
     }
     const std::size_t index = id_of(seen.bytes) - 1U;
-    if (index < sent.size() && same_packet(seen.bytes, sent[index])) {
+    if (index < sent.size() && same_origin(seen.bytes, sent[index])) {
       const auto& packet = packets[index];
       // What goes over lo is met twice.
       if (seen.traffic != packet.traffic || seen.interface != index_of(packet.interface)) return;
-      if (seen.place == Place::before) fates[index].state = seen.state;
+      if (seen.place == Place::before) {
+        fates[index].state = seen.state;
+        fates[index].to = destination_in(seen.bytes, packet.protocol);
+      }
       if (seen.place == Place::behind) fates[index].passed = true;
       return;
     }

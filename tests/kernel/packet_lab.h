@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,6 +34,8 @@ struct Fate {
   std::optional<std::uint32_t> user;
   std::optional<std::uint32_t> group;
   std::vector<std::string> units;
+  std::optional<Endpoint> to;  // where it went, as the firewall met it; with `state`
+  bool begun = false;          // its connection may be one that another packet began, over lo
   bool passed = false;
   bool reset = false;        // a TCP reset went back
   bool unreachable = false;  // ICMP "port unreachable" went back
@@ -99,6 +102,7 @@ class PacketLab {
   std::unique_ptr<Witness> witness_;
   std::optional<nft::Ruleset> loaded_;
   std::uint64_t version_ = 0;
+  std::set<std::string> begun_;  // what went over lo, which connection tracking remembers
   std::uint16_t last_marker_ = 0;
   Cgroups cgroups_;
   int outside_ = -1;                 // packet socket

@@ -87,6 +87,14 @@ void swap_two_rules(nft::Ruleset& ruleset) {
   }
 }
 
+void redirect_one_port_further(nft::Ruleset& ruleset) {
+  for (auto& chain : ruleset.chains)
+    for (auto& rule : chain.rules)
+      for (auto& statement : rule.statements)
+        if (auto* dnat = std::get_if<nft::Dnat>(&statement); dnat != nullptr && dnat->port)
+          dnat->port = static_cast<std::uint16_t>(*dnat->port == 65535 ? 1 : *dnat->port + 1);
+}
+
 void claim_an_element_twice(nft::Ruleset& ruleset) {
   for (auto& set : ruleset.sets) {
     if (!set.map || !set.name.starts_with("incoming-ports")) continue;

@@ -13,6 +13,8 @@ void end_address_ranges_late(nft::Ruleset& ruleset);
 void match_names_by_their_beginning(nft::Ruleset& ruleset);
 // The first two neighbours in a chain with verdicts that differ.
 void swap_two_rules(nft::Ruleset& ruleset);
+// Every forward that names a port.
+void redirect_one_port_further(nft::Ruleset& ruleset);
 // An element of a map, with another verdict. The kernel takes no such thing.
 void claim_an_element_twice(nft::Ruleset& ruleset);
 

@@ -66,8 +66,49 @@ std::optional<CheckedPolicy> checked(const Policy& policy) {
   return policy::load(sources(yaml_text(policy)), etc_services, diagnostics);
 }
 
+Endpoint destination(const Packet& packet) {
+  return {.address = packet.to,
+          .port = packet.protocol.has_ports() ? packet.to_port : std::uint16_t{0}};
+}
+
+bool same(const Endpoint& one, const Endpoint& other) {
+  return one.address == other.address && one.port == other.port;
+}
+
+// Where the policy sends it: to what the first forward leads to that is about it. Every ordinary
+// address of IPv4 is this host's own here, and to nft's fib none of IPv6: what the host itself
+// sends leaves it (packet_lab.cpp), and fib asks as if it were sent.
+Endpoint meant_destination(const CheckedPolicy& policy, const Packet& packet, const Fate& fate) {
+  if (packet.traffic == policy::Traffic::outgoing || *fate.state != policy::State::fresh ||
+      !packet.protocol.has_ports() || packet.to.family() == Family::ipv6)
+    return destination(packet);
+  const Packets asked{.from = {packet.from, packet.from},
+                      .to = {packet.to, packet.to},
+                      .protocol = packet.protocol,
+                      .from_ports = {packet.from_port, packet.from_port},
+                      .to_ports = {packet.to_port, packet.to_port},
+                      .interface = packet.interface,
+                      .times = {now(), now()}};
+  for (const auto& forward : policy.forwards())
+    if (match(policy, forward, asked).share == Share::all)
+      return {.address = forward.to, .port = forward.to_port.value_or(packet.to_port)};
+  return destination(packet);
+}
+
+// Whether it went where the policy sends it. What is for many is not this host's own, and where a
+// connection goes is decided once.
+bool went_right(const CheckedPolicy& policy, const Packet& packet, const Fate& fate) {
+  return !ordinary(packet.to) || fate.begun ||
+         same(*fate.to, meant_destination(policy, packet, fate));
+}
+
 // As the firewall met it.
 Packet met(Packet packet, const Fate& fate) {
+  if (!same(*fate.to, destination(packet))) {
+    if (packet.traffic == policy::Traffic::routed) packet.sent_to = destination(packet);
+    packet.to = fate.to->address;
+    packet.to_port = fate.to->port;
+  }
   packet.state = *fate.state;
   packet.mark = 0;
   packet.user = fate.user;
@@ -103,7 +144,11 @@ class Comparison {
     std::vector<Packet> packets;
     while (packets.size() < count) {
       packets.push_back(random.packet(right));
-      packets.back().sent_to.reset();  // the laboratory redirects nothing
+      // Here the policy redirects, and nobody else.
+      if (const auto sent_to = std::exchange(packets.back().sent_to, {})) {
+        packets.back().to = sent_to->address;
+        packets.back().to_port = sent_to->port;
+      }
     }
     const auto fates = lab_.send(packets);
     findings_.pairs += count;
@@ -125,7 +170,8 @@ class Comparison {
     ++findings_.verdicts[static_cast<std::size_t>(meant)];
     if (!fate.units.empty()) ++findings_.of_units;
     if (meant == Verdict::reject && (fate.reset || fate.unreachable)) ++findings_.answered;
-    return is_as_meant(policy, meant, seen, fate);
+    if (!same(*fate.to, destination(packet))) ++findings_.redirected;
+    return went_right(policy, packet, fate) && is_as_meant(policy, meant, seen, fate);
   }
 
   void found(std::uint64_t seed, const Policy& policy, const Packet& packet) {
@@ -149,6 +195,9 @@ class Comparison {
     if (!fate.state) return {};
     const auto seen = met(packet, fate);
     const auto meant = evaluate(*right, seen);
+    if (!went_right(*right, packet, fate))
+      return "the kernel sent it to " + fate.to->address.text() + " port " +
+             std::to_string(fate.to->port) + "\nas met: " + in_words(seen);
     if (is_as_meant(*right, meant.verdict, seen, fate)) return {};
     return "meant: " + std::string(text(meant.verdict)) + " by " +
            (meant.rule == nullptr ? "default" : meant.rule->id) + "\nthe kernel " +
@@ -165,8 +214,9 @@ class Comparison {
   std::string load(const CheckedPolicy& policy) {
     auto ruleset = compile::compile(policy, lab_.units());
     nft::remove_ended(ruleset, now());
+    // What goes out over lo keeps its source.
     std::erase_if(ruleset.chains, [](const nft::Chain& chain) {
-      return chain.hook && chain.hook->type == nft::ChainType::nat;
+      return chain.hook && chain.hook->point == nft::HookPoint::postrouting;
     });
     if (alter_) alter_(ruleset);
     return lab_.load(ruleset);

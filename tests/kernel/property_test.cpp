@@ -64,6 +64,7 @@ TEST_F(Property, TheKernelDoesWhatThePolicyMeans) {
   EXPECT_GT(findings.answered,
             findings.verdicts[static_cast<std::size_t>(policy::Verdict::reject)] * 8 / 10);
   EXPECT_GT(share(findings.fragmented, findings), 0.05);
+  EXPECT_GT(share(findings.redirected, findings), 0.005);
   if (!lab_->units().empty()) {
     EXPECT_GT(share(findings.of_units, findings), 0.05);
   }
@@ -118,6 +119,10 @@ TEST_F(PlantedBug, ANameThatMatchesWhatBeginsLikeIt) {
 
 TEST_F(PlantedBug, TwoRulesThatChangedPlaces) {
   expect_found(swap_two_rules);
+}
+
+TEST_F(PlantedBug, AForwardThatLeadsOnePortTooFar) {
+  expect_found(redirect_one_port_further);
 }
 
 TEST_F(PlantedBug, WhatTheKernelRefuses) {
