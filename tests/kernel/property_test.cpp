@@ -18,11 +18,12 @@
 #include "tests/kernel/planted_bugs.h"
 #include "tests/unit/policies.h"
 #include "tests/unit/random_policy.h"
+#include "tests/unit/rounds.h"
 
 namespace fwctl::testing {
 namespace {
 
-constexpr std::uint64_t usual_pairs = 50'000;
+constexpr auto usual_pairs = rounds(std::uint64_t{50'000});
 
 std::uint64_t wanted(const char* name, std::uint64_t otherwise) {
   const char* value = std::getenv(name);

@@ -10,6 +10,7 @@
 #include "tests/kernel/sample_rulesets.h"
 #include "tests/unit/policies.h"
 #include "tests/unit/random_policy.h"
+#include "tests/unit/rounds.h"
 
 namespace fwctl::testing {
 namespace {
@@ -32,7 +33,7 @@ TEST_P(RoundTrip, WhatNftListsOfOursLoadsAgain) {
 }
 
 TEST(RandomRoundTrip, OurBatchAndOurTextLoadedByNftListTheSame) {
-  for (std::uint64_t seed = 1; seed <= 15; ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(16U); ++seed) {
     const auto policy = RandomPolicy(seed).policy();
     auto ruleset = compile::compile(load(policy));
     nft::remove_ended(ruleset, now());

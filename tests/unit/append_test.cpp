@@ -14,6 +14,7 @@
 #include "rules/nft/text.h"
 #include "tests/unit/policies.h"
 #include "tests/unit/random_policy.h"
+#include "tests/unit/rounds.h"
 
 namespace fwctl::testing {
 namespace {
@@ -153,7 +154,7 @@ class Adding {
 Course run(const Bug& bug) {
   RandomPolicy random(70);
   Course course;
-  for (int round = 0; round < 30 && course.difference.empty(); ++round) {
+  for (int round = 0; round < rounds(30) && course.difference.empty(); ++round) {
     auto base = random.policy(8);
     base.trusts.clear();
     Sources all = sources(policy::yaml_text(base));
@@ -170,8 +171,8 @@ Course run(const Bug& bug) {
 TEST(Append, IsTheSameAsTheWholePolicyWithThatRule) {
   const auto course = run([](Step&, const nft::Ruleset&) {});
   EXPECT_EQ(course.difference, "");
-  EXPECT_GT(course.appended, 200U);
-  EXPECT_GT(course.in_place, 70U);
+  EXPECT_GT(course.appended, rounds(200U));
+  EXPECT_GT(course.in_place, rounds(70U));
 }
 
 // What is wrong in one place is found out.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include "tests/unit/rounds.h"
 
 namespace fwctl::testing {
 namespace {
@@ -121,7 +122,7 @@ TEST(Cells, AnyClaimsAtAllLeaveEachValueToTheFirst) {
   const auto below = [&](unsigned limit) { return static_cast<unsigned>(random() % limit); };
   constexpr unsigned size = 12;
   int refused = 0;
-  for (int round = 0; round < 300; ++round) {
+  for (int round = 0; round < rounds(300); ++round) {
     Cells cells(address_and_port);
     std::vector<std::pair<Box, std::size_t>> claims;
     for (std::size_t owner = 0; owner < 15; ++owner) {

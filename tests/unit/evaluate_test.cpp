@@ -8,6 +8,7 @@
 #include "rules/policy/print.h"
 #include "tests/unit/policies.h"
 #include "tests/unit/random_policy.h"
+#include "tests/unit/rounds.h"
 
 namespace fwctl::testing {
 namespace {
@@ -284,7 +285,7 @@ TEST(Trail, GoesThroughTheBaselineUpToTheRuleThatDecides) {
 TEST(Trail, HoldsForEveryPacketItIsAbout) {
   RandomPolicy random(23);
   std::array<int, 3> seen{};
-  for (int count = 0; count < 400; ++count) {
+  for (int count = 0; count < rounds(400); ++count) {
     const auto policy = load(random.policy(12));
     for (int kinds = 0; kinds < 20; ++kinds) {
       Packet some = random.packet(policy);

@@ -35,7 +35,7 @@ class ExplainTest : public ::testing::Test {
     folder_.write("services", "ssh 22/tcp\nhttp 80/tcp\n");
     firewall_.emplace(Firewall::Places{.config = folder_.path() / "etc",
                                        .state = folder_.path() / "state",
-                                       .services = folder_.path() / "services"},
+                                       .services = {folder_.path() / "services"}},
                       kernel_);
     const auto started = firewall_->start();
     ASSERT_TRUE(started) << started.error().message();

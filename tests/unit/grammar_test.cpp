@@ -7,6 +7,7 @@
 #include "rules/policy/print.h"
 #include "tests/unit/policies.h"
 #include "tests/unit/random_policy.h"
+#include "tests/unit/rounds.h"
 
 namespace fwctl::testing {
 namespace {
@@ -374,7 +375,7 @@ TEST(Grammar, AnyWordsAreARuleOrARefusal) {
       "allow",   "deny",  "reject",  "in",  "out", "on",         "log", "from",       "to",
       "port",    "proto", "comment", "any", "22",  "80,443/tcp", "ssh", "10.0.0.0/8", "::1",
       "@office", "eth0",  "",        "tcp", "0",   "\x1b[2J",    "'",   "9-1"};
-  for (int count = 0; count < 50'000; ++count) {
+  for (int count = 0; count < rounds(50'000); ++count) {
     Words typed{std::string(random.pick(std::array{"allow", "deny", "reject", "alow"}))};
     for (std::size_t length = random.below(9); length != 0; --length)
       typed.emplace_back(random.pick(known));

@@ -7,6 +7,7 @@
 #include "rules/policy/grammar.h"
 #include "tests/unit/policies.h"
 #include "tests/unit/random_policy.h"
+#include "tests/unit/rounds.h"
 
 namespace fwctl::testing {
 namespace {
@@ -161,7 +162,7 @@ TEST(FixedPoint, RulesThatDifferArePrintedDifferently) {
 
 TEST(FixedPoint, OfAnyPolicy) {
   RandomPolicy random(31);
-  for (int count = 0; count < 300; ++count) {
+  for (int count = 0; count < rounds(300); ++count) {
     const Policy policy = random.policy();
     const Policy again = from_yaml(yaml_text(policy));
     ASSERT_EQ(again.rules, policy.rules);
@@ -192,7 +193,7 @@ TEST(FixedPoint, OfAnyPolicy) {
 
 TEST(FixedPoint, OfWhatFwctlAdded) {
   RandomPolicy random(77);
-  for (int count = 0; count < 300; ++count) {
+  for (int count = 0; count < rounds(300); ++count) {
     policy::Added added{.before = random.policy(5).rules, .rules = random.policy(5).rules};
     added.sets = random.policy(5).sets;
     added.defaults = {policy::Verdict::reject, std::nullopt, policy::Verdict::allow};

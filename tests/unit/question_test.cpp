@@ -4,6 +4,7 @@
 
 #include "tests/unit/policies.h"
 #include "tests/unit/random_policy.h"
+#include "tests/unit/rounds.h"
 
 namespace fwctl::testing {
 namespace {
@@ -272,7 +273,7 @@ TEST(Question, StaysOnItsFeetWhateverIsTyped) {
                          "*",    "10.0.0.0/8", "a b",   "2001:db8::/32"};
   const auto known = services();
   int answered = 0;
-  for (int count = 0; count < 50'000; ++count) {
+  for (int count = 0; count < rounds(50'000); ++count) {
     Words words(random.below(8));
     for (auto& word : words) word = random.pick(vocabulary);
     Diagnostics diagnostics;
@@ -291,7 +292,7 @@ TEST(Question, StaysOnItsFeetWhateverIsTyped) {
       ASSERT_LE(packets.to_ports.first, packets.to_ports.last);
     }
   }
-  EXPECT_GT(answered, 1000);
+  EXPECT_GT(answered, rounds(1000));
 }
 
 }  // namespace

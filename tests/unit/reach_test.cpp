@@ -8,6 +8,7 @@
 #include "rules/interface.h"
 #include "tests/unit/policies.h"
 #include "tests/unit/random_policy.h"
+#include "tests/unit/rounds.h"
 
 namespace fwctl::testing {
 namespace {
@@ -231,7 +232,7 @@ bool names(const policy::CheckedPolicy& policy, const policy::Conditions& condit
 TEST(Reach, TheLastEntryHoldsForWhoeverNoOtherNames) {
   RandomPolicy random(17);
   int held = 0;
-  for (int count = 0; count < 700; ++count) {
+  for (int count = 0; count < rounds(700); ++count) {
     const auto policy = load(random.policy(12));
     Packet packet = random.packet(policy);
     packet.sent_to.reset();
@@ -269,7 +270,7 @@ TEST(Reach, TheLastEntryHoldsForWhoeverNoOtherNames) {
 TEST(Reach, EntriesStandInTheOrderThatDecides) {
   RandomPolicy random(18);
   int forwarded = 0;
-  for (int count = 0; count < 700; ++count) {
+  for (int count = 0; count < rounds(700); ++count) {
     const auto policy = load(random.policy(12));
     Packet packet = random.packet(policy);
     packet.sent_to.reset();
@@ -290,7 +291,7 @@ TEST(Reach, EntriesStandInTheOrderThatDecides) {
       return entry.rule == decision.rule && entry.forward == decision.forward;
     })) << policy::yaml_text(policy.policy());
   }
-  EXPECT_GT(forwarded, 20);
+  EXPECT_GT(forwarded, rounds(20));
 }
 
 TEST(Reach, SaysUntilWhenATemporaryRuleHolds) {
