@@ -305,7 +305,7 @@ class Session {
       const auto ranges = policy::parse_set_file(*file, diagnostics);
       if (!diagnostics.empty()) return refuse(diagnostics);
       Json addresses = Json::array();
-      for (const auto& range : ranges) addresses.push_back(range.text());
+      ranges.each([&](const AddressRange& range) { addresses.push_back(range.text()); });
       for (std::size_t index = 1; index < arguments_.words.size(); ++index)
         addresses.push_back(arguments_.words[index]);
       parameters["addresses"] = std::move(addresses);

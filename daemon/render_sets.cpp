@@ -36,7 +36,7 @@ Json sets_json(const Firewall& firewall, const std::string& name) {
   for (const auto& set : policy.sets) {
     if (!name.empty() && set.name != name) continue;
     Json one{{"name", set.name},
-             {"count", set.ranges.size() + set.temporary.size()},
+             {"count", set.size()},
              {"managed", set.source != sources.managed.size()},
              {"file", sources.at(set.source).name},
              {"line", set.at.line},
@@ -45,6 +45,7 @@ Json sets_json(const Firewall& firewall, const std::string& name) {
     if (!name.empty()) {
       Json addresses = Json::array();
       for (const auto& range : set.ranges) addresses.push_back(range.text());
+      set.from_file.each([&](const AddressRange& range) { addresses.push_back(range.text()); });
       one["addresses"] = std::move(addresses);
       Json temporary = Json::array();
       for (const auto& [range, until] : set.temporary)

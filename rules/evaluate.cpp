@@ -76,7 +76,7 @@ Share share_of(const Range& wanted, const Range& packets) {
   return wanted.first <= packets.last && packets.first <= wanted.last ? Share::some : Share::none;
 }
 
-Share share_of(const std::vector<AddressRange>& sorted, const AddressRange& packets) {
+Share share_of(const PackedRanges& sorted, const AddressRange& packets) {
   const auto found = std::lower_bound(
       sorted.begin(), sorted.end(), packets.first,
       [](const AddressRange& range, const Address& first) { return range.last < first; });

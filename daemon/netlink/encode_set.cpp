@@ -41,7 +41,7 @@ void put_key_lengths(MessageWriter& out, const std::vector<nft::Field>& key) {
 }
 
 void put_dynamics(MessageWriter& out, const nft::Set& set) {
-  assert(!set.map && !set.interval && !set.counters && set.elements.empty() && set.size > 0);
+  assert(!set.map && !set.interval && !set.counters && set.empty() && set.size > 0);
   out.put_be64(NFTA_SET_TIMEOUT, std::uint64_t{set.timeout_seconds} * milliseconds_per_second);
   const Nest description(out, NFTA_SET_DESC);
   out.put_be32(NFTA_SET_DESC_SIZE, set.size);
@@ -175,14 +175,23 @@ void put_set_definition(MessageWriter& out, const nft::Set& set, std::uint32_t i
 void put_elements(MessageWriter& out, const nft::Set& set, Purpose purpose,
                   const std::function<void()>& begin) {
   ElementWriter writer(out, set, purpose);
-  auto next = set.elements.begin();
-  while (next != set.elements.end()) {
-    begin();
-    out.put_text(NFTA_SET_ELEM_LIST_SET, set.name);
-    const Nest elements(out, NFTA_SET_ELEM_LIST_ELEMENTS);
-    for (; next != set.elements.end() && elements.size() < elements_limit; ++next)
-      writer.put(*next);
-  }
+  const auto put_all = [&](std::size_t count, const auto& put) {
+    std::size_t next = 0;
+    while (next != count) {
+      begin();
+      out.put_text(NFTA_SET_ELEM_LIST_SET, set.name);
+      const Nest elements(out, NFTA_SET_ELEM_LIST_ELEMENTS);
+      for (; next != count && elements.size() < elements_limit; ++next) put(next);
+    }
+  };
+  put_all(set.elements.size(), [&](std::size_t index) { writer.put(set.elements[index]); });
+  Element one;
+  put_all(set.intervals.size(), [&](std::size_t index) {
+    one.key = set.intervals.first(index);
+    one.key_end = set.intervals.last(index);
+    if (one.key_end == one.key) one.key_end.clear();
+    writer.put(one);
+  });
 }
 
 }  // namespace fwctl::netlink

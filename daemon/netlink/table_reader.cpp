@@ -124,6 +124,7 @@ class TableReader {
     auto elements = reader.finish();
     if (!elements) return failed("read", "set " + set.name, EINTR);
     set.elements = std::move(*elements);
+    nft::pack(set);
     return {};
   }
 

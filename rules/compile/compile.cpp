@@ -401,6 +401,11 @@ void add_set(const policy::CheckedSet& set, Family family, nft::Ruleset& ruleset
                .interval = !set.host,
                .ends = !set.temporary(family).empty(),
                .elements = {}};
+  if (out.interval && !out.ends) {
+    out.intervals = {nft::width(out.key.front()), set.ranges(family).shared()};
+    ruleset.sets.push_back(std::move(out));
+    return;
+  }
   const auto element = [](const AddressRange& range) {
     nft::Element one{.key = range.first.network_order()};
     if (range.first != range.last) one.key_end = range.last.network_order();

@@ -25,6 +25,7 @@ void sort_by_name(std::vector<Object>& objects) {
 Set definition(const Set& set) {
   Set out = set;
   out.elements.clear();
+  out.intervals = {};
   return out;
 }
 
@@ -39,6 +40,55 @@ std::uint64_t highest_version(const Ruleset& ruleset) {
   for (const auto& set : ruleset.sets) look(set.name);
   for (const auto& chain : ruleset.chains) look(chain.name);
   return highest;
+}
+
+// What only one of two sets has, `removed` what only the first.
+void compare_elements(const Set& old, const Set& wanted, Set& removed, Set& added) {
+  const auto less = [](const Element& a, const Element& b) {
+    return std::tie(a.key, a.key_end) < std::tie(b.key, b.key_end);
+  };
+  const auto first = all_elements(old);
+  const auto second = all_elements(wanted);
+  auto before = first.begin();
+  auto after = second.begin();
+  while (before != first.end() || after != second.end()) {
+    if (after == second.end() || (before != first.end() && less(*before, *after))) {
+      removed.elements.push_back(*before++);
+    } else if (before == first.end() || less(*after, *before)) {
+      added.elements.push_back(*after++);
+    } else {
+      if (!(*before == *after)) {
+        removed.elements.push_back(*before);
+        added.elements.push_back(*after);
+      }
+      ++before;
+      ++after;
+    }
+  }
+  pack(removed);
+  pack(added);
+}
+
+void compare_intervals(const Set& old, const Set& wanted, Set& removed, Set& added) {
+  const Intervals& first = old.intervals;
+  const Intervals& second = wanted.intervals;
+  std::string gone;
+  std::string come;
+  std::size_t before = 0;
+  std::size_t after = 0;
+  while (before < first.size() || after < second.size()) {
+    if (after == second.size() || (before < first.size() && first[before] < second[after])) {
+      gone += first[before++];
+    } else if (before == first.size() || second[after] < first[before]) {
+      come += second[after++];
+    } else {
+      ++before;
+      ++after;
+    }
+  }
+  const std::size_t width = nft::width(wanted.key.front());
+  removed.intervals = Intervals(width, std::move(gone));
+  added.intervals = Intervals(width, std::move(come));
 }
 
 // Plans on top of a table that is there.
@@ -118,26 +168,10 @@ class Replacement {
     const Set& old = *live_.find_set(wanted.name);
     Set removed = definition(wanted);
     Set added = definition(wanted);
-    const auto less = [](const Element& a, const Element& b) {
-      return std::tie(a.key, a.key_end) < std::tie(b.key, b.key_end);
-    };
-    auto before = old.elements.begin();
-    auto after = wanted.elements.begin();
-    while (before != old.elements.end() || after != wanted.elements.end()) {
-      if (after == wanted.elements.end() ||
-          (before != old.elements.end() && less(*before, *after))) {
-        removed.elements.push_back(*before++);
-      } else if (before == old.elements.end() || less(*after, *before)) {
-        added.elements.push_back(*after++);
-      } else {
-        if (!(*before == *after)) {
-          removed.elements.push_back(*before);
-          added.elements.push_back(*after);
-        }
-        ++before;
-        ++after;
-      }
-    }
+    if (old.elements.empty() && wanted.elements.empty())
+      compare_intervals(old, wanted, removed, added);
+    else
+      compare_elements(old, wanted, removed, added);
     const auto rename = [this](const std::string& name) { return physical(name); };
     for (Set* part : {&removed, &added}) {
       part->name = physical(wanted.name);
@@ -147,9 +181,10 @@ class Replacement {
     auto& result = *std::find_if(plan_.result.sets.begin(), plan_.result.sets.end(),
                                  [&](const Set& set) { return set.name == removed.name; });
     result.elements = wanted.elements;
+    result.intervals = wanted.intervals;
     rename_references(result, rename);
-    if (!removed.elements.empty()) plan_.changes.emplace_back(DeleteElements{std::move(removed)});
-    if (!added.elements.empty()) plan_.changes.emplace_back(AddElements{std::move(added)});
+    if (!removed.empty()) plan_.changes.emplace_back(DeleteElements{std::move(removed)});
+    if (!added.empty()) plan_.changes.emplace_back(AddElements{std::move(added)});
   }
 
   std::string physical(const std::string& plain) const {
@@ -217,7 +252,7 @@ class Replacement {
           AddChain{{.name = chain.name, .comment = chain.comment, .rules = {}}});
     for (const auto& set : sets) plan_.changes.emplace_back(AddSet{definition(set)});
     for (const auto& set : sets)
-      if (!set.elements.empty()) plan_.changes.emplace_back(AddElements{set});
+      if (!set.empty()) plan_.changes.emplace_back(AddElements{set});
     for (const auto& chain : chains)
       for (const auto& rule : chain.rules) plan_.changes.emplace_back(AddRule{chain.name, rule});
     for (auto& chain : chains) plan_.result.chains.push_back(std::move(chain));

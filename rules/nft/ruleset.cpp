@@ -83,6 +83,32 @@ const Chain* Ruleset::find_chain(std::string_view name) const {
   return find_named(chains, name);
 }
 
+std::vector<Element> all_elements(const Set& set) {
+  std::vector<Element> out = set.elements;
+  out.reserve(out.size() + set.intervals.size());
+  for (std::size_t index = 0; index < set.intervals.size(); ++index) {
+    const auto first = set.intervals.first(index);
+    const auto last = set.intervals.last(index);
+    out.push_back({.key = Bytes(first), .key_end = first == last ? Bytes() : Bytes(last)});
+  }
+  return out;
+}
+
+void pack(Set& set) {
+  const bool plain = set.interval && set.key.size() == 1 && !set.map && !set.counters && !set.ends;
+  const auto bare = [](const Element& element) {
+    return element.comment.empty() && element.until == no_end;
+  };
+  if (!plain || set.elements.empty() || !std::ranges::all_of(set.elements, bare)) return;
+  std::string bytes;
+  bytes.reserve(set.elements.size() * 2 * width(set.key.front()));
+  for (const auto& element : set.elements)
+    bytes.append(element.key).append(element.key_end.empty() ? element.key : element.key_end);
+  set.intervals = Intervals(width(set.key.front()), std::move(bytes));
+  set.elements.clear();
+  set.elements.shrink_to_fit();
+}
+
 std::string end_comment(Time until) {
   return std::string(end_word) + time_text(until);
 }

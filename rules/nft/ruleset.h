@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "rules/moment.h"
+#include "rules/nft/intervals.h"
 
 namespace fwctl::nft {
 
@@ -266,12 +267,15 @@ struct Set {
   bool counters = false;          // every element carries a counter
   bool ends = false;              // elements may end; with neither verdicts nor counters
   std::vector<Element> elements;  // sorted by key
+  // Instead of `elements`, where each is an interval of one field and nothing else; see pack().
+  Intervals intervals;
   // Above 0: a dynamic set, whose elements go when nothing has updated them for so long.
   std::uint32_t timeout_seconds = 0;
   std::uint32_t size = 0;  // of a dynamic set, above 0: the most elements it takes
   bool operator==(const Set&) const = default;
 
   bool dynamic() const { return timeout_seconds > 0; }
+  bool empty() const { return elements.empty() && intervals.empty(); }
 
   bool same_definition(const Set& other) const {
     return name == other.name && key == other.key && map == other.map &&
@@ -290,6 +294,13 @@ struct Ruleset {
   const Set* find_set(std::string_view name) const;
   const Chain* find_chain(std::string_view name) const;
 };
+
+// Those in `intervals` too.
+std::vector<Element> all_elements(const Set& set);
+
+// Moves the elements to `intervals` where they have what that can hold. A set that is read or made
+// is packed, so that equal ones compare equal.
+void pack(Set& set);
 
 // The comment of an element that ends: "until 2026-11-22T18:00:00Z".
 std::string end_comment(Time until);

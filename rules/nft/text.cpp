@@ -69,9 +69,9 @@ void print(std::string& out, const Set& set, std::optional<Time> now) {
     out += "\t\tflags dynamic,timeout\n\t\ttimeout " + std::to_string(set.timeout_seconds) +
            "s\n\t\tsize " + std::to_string(set.size) + '\n';
   if (set.counters) out += "\t\tcounter\n";
-  if (!set.elements.empty()) {
+  if (!set.empty()) {
     out += "\t\telements = {\n";
-    for (const Element& element : set.elements)
+    for (const Element& element : all_elements(set))
       out += "\t\t\t" + element_text(set, element, now) + ",\n";
     out += "\t\t}\n";
   }
@@ -117,8 +117,8 @@ struct ChangeText {
 
   static std::string elements(std::string_view verb, const Set& set) {
     std::string all = std::string(verb) + " element inet fwctl " + set.name + " {";
-    for (const Element& element : set.elements) all += ' ' + element_text(set, element) + ',';
-    if (!set.elements.empty()) all.back() = ' ';
+    for (const Element& element : all_elements(set)) all += ' ' + element_text(set, element) + ',';
+    if (!set.empty()) all.back() = ' ';
     return all + '}';
   }
 

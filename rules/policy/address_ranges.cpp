@@ -43,28 +43,12 @@ std::vector<TemporaryRange> disjoint(const std::vector<TemporaryRange>& temporar
 
 }  // namespace
 
-std::vector<AddressRange> merged(std::vector<AddressRange> ranges) {
-  std::sort(ranges.begin(), ranges.end());
-  std::vector<AddressRange> out;
-  for (const auto& range : ranges) {
-    const auto after = out.empty() ? std::nullopt : successor(out.back().last);
-    const bool touches =
-        !out.empty() && out.back().family() == range.family() && (!after || range.first <= *after);
-    if (touches)
-      out.back().last = std::max(out.back().last, range.last);
-    else
-      out.push_back(range);
-  }
-  return out;
-}
-
-std::vector<AddressRange> complement(const std::vector<AddressRange>& ranges) {
+std::vector<AddressRange> complement(const AddressRanges& ranges) {
   std::vector<AddressRange> out;
   for (const auto family : {Family::ipv4, Family::ipv6}) {
     const AddressRange all = everything(family);
     std::optional<Address> next = all.first;
-    for (const auto& range : ranges) {
-      if (range.family() != family) continue;
+    for (const auto range : ranges.of(family)) {
       if (*next < range.first) out.push_back({*next, *predecessor(range.first)});
       next = successor(range.last);
     }
@@ -74,15 +58,16 @@ std::vector<AddressRange> complement(const std::vector<AddressRange>& ranges) {
 }
 
 std::vector<TemporaryRange> left_of(const std::vector<TemporaryRange>& temporary,
-                                    const std::vector<AddressRange>& ranges) {
+                                    const PackedRanges& ranges) {
   std::vector<TemporaryRange> out;
   auto next = ranges.begin();
   for (const auto& [range, until] : disjoint(temporary)) {
-    while (next != ranges.end() && next->last < range.first) ++next;
+    while (next != ranges.end() && (*next).last < range.first) ++next;
     std::optional<Address> first = range.first;
-    for (auto in = next; first && in != ranges.end() && in->first <= range.last; ++in) {
-      if (*first < in->first) out.push_back({{*first, *predecessor(in->first)}, until});
-      first = in->last < range.last ? successor(in->last) : std::nullopt;
+    for (auto at = next; first && at != ranges.end() && (*at).first <= range.last; ++at) {
+      const AddressRange taken = *at;
+      if (*first < taken.first) out.push_back({{*first, *predecessor(taken.first)}, until});
+      first = taken.last < range.last ? successor(taken.last) : std::nullopt;
     }
     if (first) out.push_back({{*first, range.last}, until});
   }

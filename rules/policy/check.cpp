@@ -19,14 +19,16 @@ namespace {
 constexpr std::string_view no_wan =
     "matches nothing while there is no default route: 'wan' is the interfaces of default routes";
 
-// The one of them, sorted and disjoint, that has the address; nullptr: none.
-template <typename Item, typename RangeOf>
-const Item* find_in(const std::vector<Item>& items, const Address& address, RangeOf range_of) {
-  const auto after = std::upper_bound(
-      items.begin(), items.end(), address,
-      [&](const Address& wanted, const Item& item) { return wanted < range_of(item).first; });
-  if (after == items.begin() || !range_of(*std::prev(after)).contains(address)) return nullptr;
-  return &*std::prev(after);
+// The one of them, sorted and disjoint, that has the address; the end: none.
+template <typename Items, typename RangeOf>
+auto find_in(const Items& items, const Address& address, RangeOf range_of) {
+  const auto after = std::upper_bound(items.begin(), items.end(), address,
+                                      [&](const Address& wanted, const auto& item) {
+                                        return wanted < std::invoke(range_of, item).first;
+                                      });
+  const bool none =
+      after == items.begin() || !std::invoke(range_of, *std::prev(after)).contains(address);
+  return none ? items.end() : std::prev(after);
 }
 
 template <typename T>
@@ -41,10 +43,11 @@ std::vector<Protocol> protocols(const PortItem& item) {
 }  // namespace
 
 bool CheckedSet::contains(const Address& address, Time time) const {
-  if (find_in(ranges(address.family()), address, std::identity()) != nullptr) return true;
-  const auto* ending = find_in(temporary(address.family()), address,
-                               [](const TemporaryRange& one) { return one.range; });
-  return ending != nullptr && time < ending->until;
+  const auto& lasting_ones = ranges(address.family());
+  if (find_in(lasting_ones, address, std::identity()) != lasting_ones.end()) return true;
+  const auto& ending_ones = temporary(address.family());
+  const auto ending = find_in(ending_ones, address, &TemporaryRange::range);
+  return ending != ending_ones.end() && time < ending->until;
 }
 
 std::optional<std::size_t> CheckedPolicy::find(std::string_view id) const {
@@ -151,17 +154,15 @@ class Checker {
 
   void check_sets() {
     for (const auto& set : checked_.policy_.sets) {
-      CheckedSet checked{.name = set.name};
-      for (const auto& range : set.ranges)
-        (range.family() == Family::ipv4 ? checked.ipv4 : checked.ipv6).push_back(range);
-      checked.ipv4 = merged(std::move(checked.ipv4));
-      checked.ipv6 = merged(std::move(checked.ipv6));
+      CheckedSet checked{.name = set.name, .lasting = set.from_file};
+      for (const auto& range : set.ranges) checked.lasting.push_back(range);
+      checked.lasting = checked.lasting.merged();
       std::vector<TemporaryRange> ipv4;
       std::vector<TemporaryRange> ipv6;
       for (const auto& entry : set.temporary)
         (entry.range.family() == Family::ipv4 ? ipv4 : ipv6).push_back(entry);
-      checked.temporary_ipv4 = left_of(ipv4, checked.ipv4);
-      checked.temporary_ipv6 = left_of(ipv6, checked.ipv6);
+      checked.temporary_ipv4 = left_of(ipv4, checked.lasting.ipv4);
+      checked.temporary_ipv6 = left_of(ipv6, checked.lasting.ipv6);
       set_numbers_[set.name] = checked_.sets_.size();
       checked_.sets_.push_back(std::move(checked));
     }
@@ -388,7 +389,7 @@ class Checker {
 
   // Of one set or suffix, or the addresses between those that are named.
   std::vector<AddressMatch> all_but(const Rule& rule, const std::vector<AddressItem>& items) {
-    std::vector<AddressRange> named;
+    AddressRanges named;
     for (const auto& item : items) {
       if (const auto* range = std::get_if<AddressRange>(&item.what)) {
         named.push_back(*range);
@@ -408,7 +409,7 @@ class Checker {
       return {};
     }
     std::vector<AddressMatch> out;
-    for (const auto& range : complement(merged(std::move(named)))) out.emplace_back(range);
+    for (const auto& range : complement(named.merged())) out.emplace_back(range);
     if (out.empty()) complain(rule, items.front().at, "no address is left: no packet can match");
     return out;
   }
@@ -424,10 +425,9 @@ class Checker {
                                             "is resolved"));
     const auto [number, fresh] = host_numbers_.emplace(name, checked_.sets_.size());
     if (!fresh) return number->second;
-    CheckedSet set{.name = name, .host = true, .ipv4 = {}, .ipv6 = {}};
+    CheckedSet set{.name = name, .host = true, .lasting = {}};
     if (found != known.end())
-      for (const auto& address : found->second)
-        (address.family() == Family::ipv4 ? set.ipv4 : set.ipv6).push_back({address, address});
+      for (const auto& address : found->second) set.lasting.push_back({address, address});
     checked_.sets_.push_back(std::move(set));
     return number->second;
   }

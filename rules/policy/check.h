@@ -98,15 +98,12 @@ struct CheckedRule {
 struct CheckedSet {
   std::string name;
   bool host = false;  // of a host name, not of a set that the policy defines
-  std::vector<AddressRange> ipv4;
-  std::vector<AddressRange> ipv6;
+  AddressRanges lasting;
   // Which none of those above contains: each address with the last of its ends.
   std::vector<TemporaryRange> temporary_ipv4;
   std::vector<TemporaryRange> temporary_ipv6;
 
-  const std::vector<AddressRange>& ranges(Family family) const {
-    return family == Family::ipv4 ? ipv4 : ipv6;
-  }
+  const PackedRanges& ranges(Family family) const { return lasting.of(family); }
   const std::vector<TemporaryRange>& temporary(Family family) const {
     return family == Family::ipv4 ? temporary_ipv4 : temporary_ipv6;
   }

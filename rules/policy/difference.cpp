@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <map>
 
 #include "rules/policy/items.h"
 #include "rules/policy/print.h"
+#include "rules/policy/set_difference.h"
 #include "rules/policy/translation.h"
 #include "rules/yaml.h"
 
@@ -23,7 +25,7 @@ std::string with_comment(const Item& item) {
   return command_text(item) + (item.comment.empty() ? "" : " comment '" + item.comment + "'");
 }
 
-Lines lines(const Policy& policy) {
+Lines settings(const Policy& policy) {
   Lines out;
   for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed})
     out.push_back("default " + std::string(text(policy.default_for(traffic))) + " " +
@@ -31,13 +33,11 @@ Lines lines(const Policy& policy) {
   out.push_back("logging " + std::string(text(policy.logging)));
   for (const auto& off : policy.switched_off) out.push_back("baseline without " + off.item);
   out.emplace_back(policy.containers ? "containers allow" : "containers deny");
-  for (const auto& set : policy.sets) {
-    const std::string start = "set " + set.name + " ";
-    if (set.ranges.empty() && set.temporary.empty()) out.push_back(start + "without addresses");
-    for (const auto& range : set.ranges) out.push_back(start + range.text());
-    for (const auto& [range, until] : set.temporary)
-      out.push_back(start + range.text() + " until " + time_text(until));
-  }
+  return out;
+}
+
+Lines items(const Policy& policy) {
+  Lines out;
   for (const auto& service : policy.services)
     for (const auto& item : service.ports)
       out.push_back("service " + service.name + " " + text(item));
@@ -89,11 +89,7 @@ void aligned(const Lines& before, const Lines& after, Lines& out) {
   }
 }
 
-}  // namespace
-
-std::vector<std::string> difference(const Policy& before, const Policy& after) {
-  Lines old_lines = lines(before);
-  Lines new_lines = lines(after);
+void compare(Lines old_lines, Lines new_lines, Lines& out) {
   const auto first =
       std::mismatch(old_lines.begin(), old_lines.end(), new_lines.begin(), new_lines.end());
   new_lines.erase(new_lines.begin(), first.second);
@@ -102,11 +98,19 @@ std::vector<std::string> difference(const Policy& before, const Policy& after) {
     old_lines.pop_back();
     new_lines.pop_back();
   }
-  Lines out;
   if (old_lines.size() > most_aligned || new_lines.size() > most_aligned)
     unordered(old_lines, new_lines, out);
   else
     aligned(old_lines, new_lines, out);
+}
+
+}  // namespace
+
+std::vector<std::string> difference(const Policy& before, const Policy& after) {
+  Lines out;
+  compare(settings(before), settings(after), out);
+  std::ranges::move(difference_of_sets(before, after), std::back_inserter(out));
+  compare(items(before), items(after), out);
   return out;
 }
 

@@ -72,7 +72,10 @@ struct Entries {
 };
 
 Entries entries(const AddressSet* set) {
-  return set == nullptr ? Entries() : Entries{set->ranges, set->temporary};
+  if (set == nullptr) return {};
+  Entries out{set->ranges, set->temporary};
+  set->from_file.each([&](const AddressRange& range) { out.ranges.push_back(range); });
+  return out;
 }
 
 // Puts in what is not there for good already.

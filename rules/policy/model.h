@@ -13,6 +13,7 @@
 #include "rules/diagnostic.h"
 #include "rules/mac.h"
 #include "rules/moment.h"
+#include "rules/packed_ranges.h"
 #include "rules/port.h"
 
 namespace fwctl::policy {
@@ -184,10 +185,14 @@ struct AddressSet {
   std::string name;
   std::vector<AddressRange> ranges;       // that stay; as written, unsorted
   std::vector<TemporaryRange> temporary;  // likewise
-  // Where they are read from, from the configuration folder on; empty: they stand in the policy.
+  // Where the addresses are read from, from the configuration folder on; empty: they stand in the
+  // policy, above. Those of a file may be a million.
   std::string file;
+  AddressRanges from_file;  // unsorted
   std::size_t source = 0;
   Span at;
+
+  std::size_t size() const { return ranges.size() + temporary.size() + from_file.size(); }
 };
 
 struct Service {

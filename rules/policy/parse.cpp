@@ -354,7 +354,7 @@ class FileReader {
     const auto found = std::find_if(sources_.set_files.begin(), sources_.set_files.end(),
                                     [&](const Source& source) { return source.name == full; });
     if (found == sources_.set_files.end()) return complain(named->at, "there is no file " + full);
-    set.ranges = parse_set_file(*found, diagnostics_);
+    set.from_file = parse_set_file(*found, diagnostics_);
   }
 
   void read_services(const Node& value) {

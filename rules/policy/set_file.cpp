@@ -29,8 +29,8 @@ Parsed<AddressRange> parse_entry(std::string_view line, std::size_t begin, std::
 
 }  // namespace
 
-std::vector<AddressRange> parse_set_file(const Source& file, Diagnostics& diagnostics) {
-  std::vector<AddressRange> out;
+AddressRanges parse_set_file(const Source& file, Diagnostics& diagnostics) {
+  AddressRanges out;
   const std::string_view text = file.text;
   std::size_t wrong = 0;
   std::uint32_t number = 1;

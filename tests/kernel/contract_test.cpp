@@ -127,6 +127,7 @@ nft::Set nets(const std::vector<std::pair<std::string, std::string>>& intervals)
   nft::Set set{.name = "nets", .key = {Field::ip_saddr}, .interval = true};
   for (const auto& [low, high] : intervals)
     set.elements.push_back({ip(low), high.empty() ? nft::Bytes() : ip(high), {}, {}, {}});
+  nft::pack(set);
   return set;
 }
 

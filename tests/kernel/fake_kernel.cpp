@@ -116,6 +116,7 @@ class FakeKernel::Transaction {
     if (!table_) return ENOENT;
     StoredSet stored{change.set, {}};
     stored.definition.elements.clear();
+    stored.definition.intervals = {};
     return table_->sets.emplace(change.set.name, std::move(stored)).second ? 0 : EEXIST;
   }
 
@@ -132,10 +133,10 @@ class FakeKernel::Transaction {
   }
 
   int operator()(const nft::AddElements& change) {
-    if (change.set.elements.empty()) return 0;
+    if (change.set.empty()) return 0;
     StoredSet* set = find_set(change.set.name);
     if (set == nullptr) return ENOENT;
-    for (const Element& element : change.set.elements) {
+    for (const Element& element : nft::all_elements(change.set)) {
       if (element.verdict)
         if (const int code = check_target(*element.verdict)) return code;
       if (taken(*set, element)) return EEXIST;
@@ -145,10 +146,10 @@ class FakeKernel::Transaction {
   }
 
   int operator()(const nft::DeleteElements& change) {
-    if (change.set.elements.empty()) return 0;
+    if (change.set.empty()) return 0;
     StoredSet* set = find_set(change.set.name);
     if (set == nullptr) return ENOENT;
-    for (const Element& element : change.set.elements) {
+    for (const Element& element : nft::all_elements(change.set)) {
       const auto found = set->elements.find(element.key);
       if (found == set->elements.end() || last(found->second) != last(element)) return ENOENT;
       set->elements.erase(found);
@@ -227,6 +228,7 @@ Result<std::optional<nft::Ruleset>> FakeKernel::read() {
   for (const auto& [name, set] : table_->sets) {
     ruleset.sets.push_back(set.definition);
     for (const auto& [key, element] : set.elements) ruleset.sets.back().elements.push_back(element);
+    nft::pack(ruleset.sets.back());
   }
   for (const auto& [name, chain] : table_->chains) ruleset.chains.push_back(chain);
   return ruleset;

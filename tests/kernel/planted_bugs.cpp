@@ -27,6 +27,8 @@ Bytes next(Bytes value) {
 
 // In a concatenation, the last field ends late.
 void end_elements_late(nft::Set& set) {
+  set.elements = nft::all_elements(set);
+  set.intervals = {};
   for (std::size_t index = 0; index < set.elements.size(); ++index) {
     auto& element = set.elements[index];
     if (element.key_end.empty()) continue;
@@ -34,6 +36,7 @@ void end_elements_late(nft::Set& set) {
     const bool room = index + 1 == set.elements.size() || later < set.elements[index + 1].key;
     if (room && later > element.key_end) element.key_end = later;
   }
+  nft::pack(set);
 }
 
 void end_late(nft::Ruleset& ruleset, bool (*concerns)(Field)) {

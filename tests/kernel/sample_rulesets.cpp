@@ -482,6 +482,7 @@ std::vector<Sample> sample_rulesets() {
                               {"concatenated_intervals", concatenated_intervals()}};
   for (Sample& sample : samples) {
     std::ranges::sort(sample.ruleset.sets, {}, &Set::name);
+    std::ranges::for_each(sample.ruleset.sets, nft::pack);
     std::ranges::sort(sample.ruleset.chains, {}, &nft::Chain::name);
   }
   return samples;

@@ -8,6 +8,7 @@
 #include "rules/policy/shadow.h"
 #include "tests/unit/policies.h"
 #include "tests/unit/random_policy.h"
+#include "tests/unit/rounds.h"
 
 namespace fwctl::testing {
 namespace {
@@ -143,7 +144,7 @@ TEST(Shadows, TheFirstThatHidesARuleIsFoundAmongAll) {
       "@office", "10.0.0.1-10.0.0.9", "10.0.0.1,10.0.0.2"};
   const std::vector<std::string> ports{"", " port 22", " port 22,23", " port 20:30"};
   std::size_t hidden = 0;
-  for (int count = 0; count < 200; ++count) {
+  for (int count = 0; count < rounds(200); ++count) {
     std::string text = "sets: {office: [10.0.0.0/8]}\nrules:\n";
     for (int rule = 0; rule < 12; ++rule)
       text += "  - allow proto tcp from " + random.pick(sources) + " to any" + random.pick(ports) +
@@ -159,14 +160,14 @@ TEST(Shadows, TheFirstThatHidesARuleIsFoundAmongAll) {
     EXPECT_EQ(found, expected) << text;
     hidden += found.size();
   }
-  EXPECT_GT(hidden, 500U);
+  EXPECT_GT(hidden, rounds(500U));
 }
 
 // What is found to be hidden decides nothing.
 TEST(Check, AHiddenRuleNeverDecides) {
   RandomPolicy random(8);
   int found = 0;
-  for (int count = 0; count < 300; ++count) {
+  for (int count = 0; count < rounds(300); ++count) {
     const auto policy = load(random.policy());
     for (const auto traffic : {Traffic::incoming, Traffic::outgoing}) {
       std::set<const policy::CheckedRule*> hidden;
@@ -286,10 +287,10 @@ TEST(Check, ResolvesNames) {
       "rules:\n  - allow: [domain, app]\n    from: \"@a\"\n");
   ASSERT_EQ(policy.sets().size(), 1U);
   const auto& set = policy.sets()[0];
-  ASSERT_EQ(set.ipv4.size(), 2U) << "sorted, and merged where they touch";
-  EXPECT_EQ(set.ipv4[0].text(), "10.0.0.1-10.0.0.9");
-  EXPECT_EQ(set.ipv4[1].text(), "10.0.1.0/24");
-  EXPECT_EQ(set.ipv6.size(), 1U);
+  ASSERT_EQ(set.lasting.ipv4.size(), 2U) << "sorted, and merged where they touch";
+  EXPECT_EQ(set.lasting.ipv4[0].text(), "10.0.0.1-10.0.0.9");
+  EXPECT_EQ(set.lasting.ipv4[1].text(), "10.0.1.0/24");
+  EXPECT_EQ(set.lasting.ipv6.size(), 1U);
   EXPECT_TRUE(set.contains(address("10.0.0.9"), {}));
   EXPECT_FALSE(set.contains(address("10.0.0.10"), {}));
   EXPECT_FALSE(set.contains(address("10.0.0.0"), {}));
@@ -405,7 +406,7 @@ TEST(UsedServices, AreKeptUnderTheNameOfTheRule) {
 
 TEST(Check, SetsAreWhatTheirRangesAre) {
   RandomPolicy random(12);
-  for (int count = 0; count < 200; ++count) {
+  for (int count = 0; count < rounds(200); ++count) {
     const auto policy = load(random.policy(0));
     // Those of hosts come behind.
     for (std::size_t index = 0; index < policy.policy().sets.size(); ++index)

@@ -11,6 +11,7 @@
 #include "tests/unit/judge.h"
 #include "tests/unit/policies.h"
 #include "tests/unit/random_policy.h"
+#include "tests/unit/rounds.h"
 
 namespace fwctl::testing {
 namespace {
@@ -25,7 +26,7 @@ std::string elements(const Ruleset& ruleset, const std::string& name) {
   const auto* set = ruleset.find_set(name);
   if (set == nullptr) return "no set " + name;
   std::string out;
-  for (const auto& element : set->elements) {
+  for (const auto& element : nft::all_elements(*set)) {
     nft::Set one = *set;
     one.elements = {element};
     one.elements[0].comment.clear();
@@ -211,7 +212,7 @@ TEST(Compile, EstablishedTrafficPaysTwoRules) {
 // All that refers to anything finds it, and all is sorted as nft/ruleset.h asks.
 TEST(Compile, IsWellFormed) {
   RandomPolicy random(40);
-  for (int count = 0; count < 300; ++count) {
+  for (int count = 0; count < rounds(300); ++count) {
     const auto ruleset = compile::compile(load(random.policy()), units());
     const auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };
     EXPECT_TRUE(std::is_sorted(ruleset.sets.begin(), ruleset.sets.end(), by_name));
@@ -221,14 +222,15 @@ TEST(Compile, IsWellFormed) {
     std::set<std::string> chains;
     for (const auto& set : ruleset.sets) {
       sets.insert(set.name);
-      for (std::size_t index = 0; index < set.elements.size(); ++index) {
-        const auto& element = set.elements[index];
+      const auto elements = nft::all_elements(set);
+      for (std::size_t index = 0; index < elements.size(); ++index) {
+        const auto& element = elements[index];
         EXPECT_NE(element.key, element.key_end);
         EXPECT_EQ(element.verdict.has_value(), set.map);
         EXPECT_TRUE(set.interval || element.key_end.empty());
         EXPECT_LE(element.comment.size(), 127U);
         if (index > 0) {
-          EXPECT_LT(set.elements[index - 1].key, element.key);
+          EXPECT_LT(elements[index - 1].key, element.key);
         }
       }
     }
@@ -269,7 +271,7 @@ std::vector<std::string> logged(const policy::CheckedPolicy& policy, const Packe
 // The evaluator is the meaning; the compiler never looked at it.
 TEST(Compile, NoPacketGetsAnotherVerdict) {
   RandomPolicy random(41);
-  for (int count = 0; count < 150; ++count) {
+  for (int count = 0; count < rounds(150); ++count) {
     const auto policy = load(random.policy());
     const auto ruleset = compile::compile(policy, units());
     for (int packets = 0; packets < 300; ++packets) {

@@ -6,6 +6,7 @@
 
 #include "tests/unit/policies.h"
 #include "tests/unit/random_policy.h"
+#include "tests/unit/rounds.h"
 
 namespace fwctl::testing {
 namespace {
@@ -33,7 +34,7 @@ TEST(Difference, CoversDefaultsLoggingSetsAndServices) {
                        "logging: off\ndefaults: {incoming: reject}\nsets: {a: [10.0.0.1, "
                        "\"::1\"]}\nservices: {s: {ports: 1/tcp}}\n"),
             (Lines{"- default deny incoming", "+ default reject incoming", "- logging low",
-                   "+ logging off", "- service s 1", "+ set a ::1", "+ service s 1/tcp"}));
+                   "+ logging off", "+ set a ::1", "- service s 1", "+ service s 1/tcp"}));
 }
 
 TEST(Difference, CoversEmptySetsAndDescriptions) {
@@ -46,6 +47,22 @@ TEST(Difference, CoversEmptySetsAndDescriptions) {
             (Lines{"- service s description \"x\"", "+ service s description \"y\""}));
 }
 
+// Of a block list that was exchanged, nobody reads all.
+TEST(Difference, OfBigSetsSaysHowManyMore) {
+  std::string few;
+  std::string many;
+  for (int number = 0; number < 25; ++number)
+    (number < 2 ? few : many) += "10.0.0." + std::to_string(number * 2) + ", ";
+  const auto lines =
+      difference("sets: {a: [" + few + "]}\n", "sets: {a: [" + few + many + "\"::1\"]}\n");
+  ASSERT_EQ(lines.size(), 21U);
+  EXPECT_EQ(lines.front(), "+ set a 10.0.0.4");
+  EXPECT_EQ(lines.back(), "+ set a: 4 more");
+  EXPECT_EQ(difference("sets: {a: [10.0.0.1, 10.0.0.2]}\n", "sets: {a: [10.0.0.2, 10.0.0.1]}\n"),
+            Lines{})
+      << "an order means nothing";
+}
+
 TEST(Difference, ProtocolsOfOneSideCount) {
   EXPECT_EQ(difference("rules: [\"allow from any port 53 to any port 22/tcp\"]\n",
                        "rules: [\"allow from any port 53 to any port 22\"]\n")
@@ -55,7 +72,7 @@ TEST(Difference, ProtocolsOfOneSideCount) {
 
 TEST(Difference, IsEmptyExactlyForTheSame) {
   RandomPolicy random(4);
-  for (int count = 0; count < 200; ++count) {
+  for (int count = 0; count < rounds(200); ++count) {
     const auto before = random.policy();
     EXPECT_EQ(policy::difference(before, before), Lines{});
     auto after = before;

@@ -1221,10 +1221,11 @@ TEST_F(FirewallTest, WhatHasEndedInTheKernelIsNoDrift) {
   const auto take_out = [&](const std::string& address) {
     const auto loaded = in_kernel();
     for (const auto& set : loaded->sets)
-      for (const auto& element : set.elements)
+      for (const auto& element : nft::all_elements(set))
         if (set.name.starts_with("black") &&
             element.key == Address::parse(address)->network_order()) {
           nft::Set one = set;
+          one.intervals = {};
           one.elements = {element};
           ASSERT_TRUE(kernel_.apply({nft::DeleteElements{one}}));
         }

@@ -172,21 +172,21 @@ class Judge {
       result_.misread = "no set " + name + " of this type";
       return nullptr;
     }
-    const auto found =
-        std::find_if(set->elements.begin(), set->elements.end(), [&](const auto& element) {
-          if (element.until <= packet_.time) return false;
-          std::size_t from = 0;
-          for (const auto one : key) {
-            const auto width = nft::width(one);
-            const Bytes value = field(one);
-            const auto& last = element.key_end.empty() ? element.key : element.key_end;
-            if (value < element.key.substr(from, width) || last.substr(from, width) < value)
-              return false;
-            from += width;
-          }
-          return true;
-        });
-    return found == set->elements.end() ? nullptr : &*found;
+    elements_ = nft::all_elements(*set);
+    const auto found = std::find_if(elements_.begin(), elements_.end(), [&](const auto& element) {
+      if (element.until <= packet_.time) return false;
+      std::size_t from = 0;
+      for (const auto one : key) {
+        const auto width = nft::width(one);
+        const Bytes value = field(one);
+        const auto& last = element.key_end.empty() ? element.key : element.key_end;
+        if (value < element.key.substr(from, width) || last.substr(from, width) < value)
+          return false;
+        from += width;
+      }
+      return true;
+    });
+    return found == elements_.end() ? nullptr : &*found;
   }
 
   Bytes of_family(Family family, const Address& address) {
@@ -276,6 +276,7 @@ class Judge {
   }
 
   const nft::Ruleset& ruleset_;
+  std::vector<nft::Element> elements_;  // of the set that was looked into last
   const Packet& packet_;
   bool ethernet_ = false;  // the packet is known to have an Ethernet source
   Judgement result_;

@@ -13,6 +13,7 @@
 #include "tests/kernel/fake_kernel.h"
 #include "tests/unit/policies.h"
 #include "tests/unit/random_policy.h"
+#include "tests/unit/rounds.h"
 
 namespace fwctl::nft {
 
@@ -177,7 +178,7 @@ TEST(Plan, OneMorePortIsOneElement) {
   ASSERT_EQ(plan.changes.size(), 3U) << nft::text(plan.changes);
   const auto* added = std::get_if<nft::AddElements>(&plan.changes[0]);
   ASSERT_NE(added, nullptr) << nft::text(plan.changes);
-  EXPECT_EQ(added->set.elements.size(), 1U);
+  EXPECT_EQ(nft::all_elements(added->set).size(), 1U);
   EXPECT_TRUE(std::holds_alternative<nft::DeleteChain>(plan.changes[1])) << "the marker";
   EXPECT_TRUE(std::holds_alternative<nft::AddChain>(plan.changes[2]));
 }
@@ -188,7 +189,7 @@ TEST(Plan, ASetLookedIntoTwiceIsNotEditedInPlace) {
   kernel.load(wanted("sets: {s: [10.0.0.1]}\n" + rules, "1"), 1);
   const Plan plan = kernel.load(wanted("sets: {s: [10.0.0.1, 10.0.0.3]}\n" + rules, "2"), 2);
   EXPECT_NE(kernel.now()->find_set("s-ipv4.2"), nullptr);
-  EXPECT_EQ(kernel.now()->find_set("s-ipv4")->elements.size(), 1U)
+  EXPECT_EQ(nft::all_elements(*kernel.now()->find_set("s-ipv4")).size(), 1U)
       << "left as it was for packets under way";
 }
 
@@ -200,9 +201,10 @@ TEST(Plan, AnElementThatEndsIsAddedInPlaceButNotTakenOut) {
   Loaded kernel;
   kernel.load(with(one, "1"), 1);
   kernel.load(with(one + ", {address: 10.0.0.9, until: 2100-01-01T00:00:00Z}, 10.0.0.5", "2"), 2);
-  EXPECT_EQ(kernel.now()->find_set("s-ipv4")->elements.size(), 3U) << "in place";
+  EXPECT_EQ(nft::all_elements(*kernel.now()->find_set("s-ipv4")).size(), 3U) << "in place";
   kernel.load(with(one + ", {address: 10.0.0.9, until: 2100-01-01T00:00:00Z}", "3"), 3);
-  EXPECT_EQ(kernel.now()->find_set("s-ipv4")->elements.size(), 2U) << "one that stays, in place";
+  EXPECT_EQ(nft::all_elements(*kernel.now()->find_set("s-ipv4")).size(), 2U)
+      << "one that stays, in place";
   kernel.load(with(one, "4"), 4);
   EXPECT_NE(kernel.now()->find_set("s-ipv4.4"), nullptr) << "the kernel may have been faster";
   kernel.load(with("{address: 10.0.0.1, until: 2100-01-02T00:00:00Z}", "5"), 5);
@@ -252,7 +254,7 @@ TEST(Plan, TwoSetsThatDifferAreExchangedTogether) {
   const std::string rules = "rules: [\"allow from @a\", \"deny from @b\"]\n";
   kernel.load(wanted("sets: {a: [10.0.0.1], b: [10.0.0.2]}\n" + rules, "1"), 1);
   kernel.load(wanted("sets: {a: [10.0.0.2], b: [10.0.0.1]}\n" + rules, "2"), 2);
-  EXPECT_EQ(kernel.now()->find_set("a-ipv4")->elements.size(), 1U);
+  EXPECT_EQ(nft::all_elements(*kernel.now()->find_set("a-ipv4")).size(), 1U);
   EXPECT_NE(kernel.now()->find_set("a-ipv4.2"), nullptr);
 }
 
@@ -358,7 +360,7 @@ void expect_unchanged_dynamic_sets_to_stay(const Ruleset& before, const Ruleset&
 // From any policy to any other, over and over on one kernel.
 TEST(Plan, WalksFromAnyPolicyToAnyOther) {
   RandomPolicy random(50);
-  for (int walk = 0; walk < 15; ++walk) {
+  for (int walk = 0; walk < rounds(15); ++walk) {
     Loaded kernel;
     for (std::uint64_t step = 1; step <= 12; ++step) {
       const auto target = wanted(load(random.policy(20)), std::to_string(step));
@@ -377,7 +379,7 @@ TEST(Plan, WalksFromAnyPolicyToAnyOther) {
 TEST(Plan, WalksBySmallSteps) {
   RandomPolicy random(51);
   int in_place = 0;
-  for (int walk = 0; walk < 15; ++walk) {
+  for (int walk = 0; walk < rounds(15); ++walk) {
     Loaded kernel;
     auto policy = random.policy(10);
     for (std::uint64_t step = 1; step <= 25; ++step) {
@@ -510,6 +512,7 @@ class RandomRuleset {
       if (set.interval) element.key_end = {10, 0, last, 9};
       set.elements.push_back(std::move(element));
     }
+    nft::pack(set);
     return set;
   }
 
@@ -555,7 +558,7 @@ class RandomRuleset {
 TEST(Plan, WalksFromAnyRulesetToAnyOther) {
   RandomRuleset random(52);
   RandomPolicy when(53);
-  for (int walk = 0; walk < 100; ++walk) {
+  for (int walk = 0; walk < rounds(100); ++walk) {
     Loaded kernel;
     for (std::uint64_t step = 1; step <= 10; ++step) {
       const auto before = kernel.now();

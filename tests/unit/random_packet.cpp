@@ -36,8 +36,8 @@ std::vector<AddressRange> ranges(const CheckedPolicy& policy, const AddressMatch
     return out;
   }
   const auto& set = policy.sets()[std::get<policy::SetIndex>(match).index];
-  auto all = set.ipv4;
-  all.insert(all.end(), set.ipv6.begin(), set.ipv6.end());
+  std::vector<AddressRange> all;
+  set.lasting.each([&](const AddressRange& range) { all.push_back(range); });
   for (const auto* entries : {&set.temporary_ipv4, &set.temporary_ipv6})
     for (const auto& entry : *entries) all.push_back(entry.range);
   return all;

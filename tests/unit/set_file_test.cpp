@@ -17,8 +17,8 @@ struct Read {
 Read read(std::string text) {
   Diagnostics diagnostics;
   Read out;
-  for (const auto& range : policy::parse_set_file({"drop.txt", std::move(text)}, diagnostics))
-    out.ranges.push_back(range.text());
+  const auto found = policy::parse_set_file({"drop.txt", std::move(text)}, diagnostics);
+  found.each([&](const AddressRange& range) { out.ranges.push_back(range.text()); });
   out.said = render(diagnostics);
   return out;
 }
@@ -53,7 +53,7 @@ TEST(SetFile, TellsTheFirstOfManyMistakes) {
   std::string text;
   for (int line = 0; line < 100; ++line) text += "nonsense\n";
   Diagnostics diagnostics;
-  EXPECT_TRUE(policy::parse_set_file({"drop.txt", text}, diagnostics).empty());
+  EXPECT_EQ(policy::parse_set_file({"drop.txt", text}, diagnostics).size(), 0U);
   ASSERT_EQ(diagnostics.size(), 21U);
   EXPECT_EQ(diagnostics[19].at.line, 20U);
   EXPECT_EQ(diagnostics[20].message, "80 more lines are wrong in this file");
@@ -81,7 +81,7 @@ TEST(SetFile, IsReadIntoTheSetThatNamesIt) {
   const auto& sets = loaded.policy().sets;
   ASSERT_EQ(sets.size(), 2U);
   EXPECT_EQ(sets[0].file, "sets/drop.txt");
-  EXPECT_EQ(sets[0].ranges.size(), 2U);
+  EXPECT_EQ(sets[0].size(), 2U);
   EXPECT_TRUE(loaded.sets()[0].contains(address("::1"), {}));
   EXPECT_EQ(sets[1].file, "");
 }

@@ -1,0 +1,122 @@
+// Many ranges of addresses in little memory.
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "rules/address.h"
+
+namespace fwctl {
+
+// Ranges of one family, in any order: 8 bytes each of IPv4, 32 of IPv6. Copies share them.
+class PackedRanges {
+ public:
+  // By value, in place: for algorithms over sorted ranges.
+  class Iterator {
+   public:
+    using iterator_category = std::random_access_iterator_tag;
+    using value_type = AddressRange;
+    using difference_type = std::ptrdiff_t;
+    using pointer = void;
+    using reference = AddressRange;
+
+    Iterator() = default;
+    Iterator(const PackedRanges* of, std::size_t index) : of_(of), index_(index) {}
+
+    AddressRange operator*() const { return (*of_)[index_]; }
+    AddressRange operator[](difference_type offset) const { return *(*this + offset); }
+    Iterator& operator+=(difference_type offset) {
+      index_ += static_cast<std::size_t>(offset);
+      return *this;
+    }
+    Iterator& operator-=(difference_type offset) { return *this += -offset; }
+    Iterator& operator++() { return *this += 1; }
+    Iterator& operator--() { return *this -= 1; }
+    Iterator operator++(int) { return {of_, index_++}; }
+    Iterator operator--(int) { return {of_, index_--}; }
+    friend Iterator operator+(Iterator at, difference_type offset) { return at += offset; }
+    friend Iterator operator+(difference_type offset, Iterator at) { return at += offset; }
+    friend Iterator operator-(Iterator at, difference_type offset) { return at -= offset; }
+    friend difference_type operator-(const Iterator& a, const Iterator& b) {
+      return static_cast<difference_type>(a.index_) - static_cast<difference_type>(b.index_);
+    }
+    auto operator<=>(const Iterator& other) const { return index_ <=> other.index_; }
+    bool operator==(const Iterator& other) const { return index_ == other.index_; }
+
+   private:
+    const PackedRanges* of_ = nullptr;
+    std::size_t index_ = 0;
+  };
+
+  PackedRanges() = default;
+  explicit PackedRanges(Family family) : family_(family) {}
+
+  Family family() const { return family_; }
+  std::size_t size() const { return bytes().size() / (2 * width()); }
+  bool empty() const { return bytes_ == nullptr || bytes_->empty(); }
+  AddressRange operator[](std::size_t index) const;
+  Iterator begin() const { return {this, 0}; }
+  Iterator end() const { return {this, size()}; }
+
+  // Of this family. Others that share what is here do not see it.
+  void push_back(const AddressRange& range);
+
+  // As they are, sorted. Shares what is here where it is so already.
+  PackedRanges sorted() const;
+  // Sorted, and one where they overlap or touch. Shares what is here where that is so already.
+  PackedRanges merged() const;
+
+  // The first and the last address of each range, one after the other, in network order; nullptr:
+  // there are none.
+  std::shared_ptr<const std::string> shared() const { return bytes_; }
+
+  bool operator==(const PackedRanges& other) const {
+    return family_ == other.family_ && (bytes_ == other.bytes_ || bytes() == other.bytes());
+  }
+
+ private:
+  PackedRanges(Family family, std::string bytes);
+
+  std::size_t width() const { return family_ == Family::ipv4 ? 4 : 16; }
+  std::string_view bytes() const { return bytes_ == nullptr ? std::string_view() : *bytes_; }
+  std::string_view first(std::size_t index) const {
+    return bytes().substr(index * 2 * width(), width());
+  }
+  std::string_view last(std::size_t index) const {
+    return bytes().substr((index * 2 + 1) * width(), width());
+  }
+  std::string_view at(std::size_t index) const {
+    return bytes().substr(index * 2 * width(), 2 * width());
+  }
+  // Whether range `index + 1` begins behind `index`, with an address between them.
+  bool apart(std::size_t index) const;
+
+  Family family_ = Family::ipv4;
+  std::shared_ptr<std::string> bytes_;  // changed only while nobody shares it
+};
+
+// Of both families.
+struct AddressRanges {
+  PackedRanges ipv4{Family::ipv4};
+  PackedRanges ipv6{Family::ipv6};
+
+  PackedRanges& of(Family family) { return family == Family::ipv4 ? ipv4 : ipv6; }
+  const PackedRanges& of(Family family) const { return family == Family::ipv4 ? ipv4 : ipv6; }
+  std::size_t size() const { return ipv4.size() + ipv6.size(); }
+  void push_back(const AddressRange& range) { of(range.family()).push_back(range); }
+  // Calls `visit` for each range, those of IPv4 first.
+  template <typename Visit>
+  void each(Visit visit) const {
+    for (const auto* family : {&ipv4, &ipv6})
+      for (const auto range : *family) visit(range);
+  }
+  AddressRanges sorted() const { return {ipv4.sorted(), ipv6.sorted()}; }
+  AddressRanges merged() const { return {ipv4.merged(), ipv6.merged()}; }
+  bool operator==(const AddressRanges&) const = default;
+};
+
+}  // namespace fwctl

@@ -1,0 +1,87 @@
+#include "rules/policy/set_difference.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace fwctl::policy {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+struct Entries {
+  AddressRanges lasting;                  // sorted
+  std::vector<TemporaryRange> temporary;  // sorted
+
+  bool empty() const { return lasting.size() + temporary.size() == 0; }
+};
+
+bool earlier(const TemporaryRange& a, const TemporaryRange& b) {
+  return std::tie(a.range, a.until) < std::tie(b.range, b.until);
+}
+
+Entries entries(const AddressSet& set) {
+  Entries out{.lasting = set.from_file, .temporary = set.temporary};
+  for (const auto& range : set.ranges) out.lasting.push_back(range);
+  out.lasting = out.lasting.sorted();
+  std::ranges::sort(out.temporary, earlier);
+  return out;
+}
+
+// Calls `visit` for each item that `some`, sorted, has and `others`, sorted, has not.
+template <typename Items, typename Less, typename Visit>
+void each_only_in(const Items& some, const Items& others, Less less, Visit visit) {
+  auto other = others.begin();
+  for (auto one = some.begin(); one != some.end(); ++one) {
+    while (other != others.end() && less(*other, *one)) ++other;
+    if (other == others.end() || less(*one, *other))
+      visit(*one);
+    else
+      ++other;
+  }
+}
+
+void tell(const std::string& start, const Entries& some, const Entries& others, Lines& out) {
+  std::size_t count = 0;
+  const auto shown = [&] { return ++count <= most_entries; };
+  for (const auto family : {Family::ipv4, Family::ipv6}) {
+    if (some.lasting.of(family) == others.lasting.of(family)) continue;
+    each_only_in(some.lasting.of(family), others.lasting.of(family), std::less<AddressRange>(),
+                 [&](const AddressRange& range) {
+                   if (shown()) out.push_back(start + ' ' + range.text());
+                 });
+  }
+  each_only_in(some.temporary, others.temporary, earlier, [&](const TemporaryRange& one) {
+    if (shown()) out.push_back(start + ' ' + one.range.text() + " until " + time_text(one.until));
+  });
+  if (count > most_entries)
+    out.push_back(start + ": " + std::to_string(count - most_entries) + " more");
+}
+
+const AddressSet* find(const Policy& policy, const std::string& name) {
+  const auto found = std::ranges::find(policy.sets, name, &AddressSet::name);
+  return found == policy.sets.end() ? nullptr : &*found;
+}
+
+void compare(const AddressSet* before, const AddressSet* after, const std::string& name,
+             Lines& out) {
+  const Entries old = before == nullptr ? Entries() : entries(*before);
+  const Entries fresh = after == nullptr ? Entries() : entries(*after);
+  const bool was_empty = before != nullptr && old.empty();
+  const bool is_empty = after != nullptr && fresh.empty();
+  if (was_empty && !is_empty) out.push_back("- set " + name + " without addresses");
+  tell("- set " + name, old, fresh, out);
+  tell("+ set " + name, fresh, old, out);
+  if (is_empty && !was_empty) out.push_back("+ set " + name + " without addresses");
+}
+
+}  // namespace
+
+std::vector<std::string> difference_of_sets(const Policy& before, const Policy& after) {
+  Lines out;
+  for (const auto& set : before.sets) compare(&set, find(after, set.name), set.name, out);
+  for (const auto& set : after.sets)
+    if (find(before, set.name) == nullptr) compare(nullptr, &set, set.name, out);
+  return out;
+}
+
+}  // namespace fwctl::policy
