@@ -21,6 +21,7 @@
 #include "rules/policy/edit_translation.h"
 #include "rules/policy/grammar.h"
 #include "rules/policy/parse.h"
+#include "rules/policy/set_difference.h"
 
 namespace fwctl {
 namespace {
@@ -659,18 +660,9 @@ std::optional<Change> Firewall::append(const policy::Addition& addition, const R
     return {};
   auto appended = policy::append(*policy_, current_.sources, addition.rule);
   if (!appended) return {};
-  if (appending_ == nullptr)
-    appending_ = std::make_unique<Appending>(
-        Appending{.printed = current_.sources.added.text == policy::yaml_text(added_),
-                  .sum = current_.sum(),
-                  .growth = {}});
-  if (!appending_->printed) return {};
-  Generation next = current_;
-  next.number = std::max(current_.number, store_.highest()) + 1;
+  if (!printed()) return {};
+  Generation next = next_generation(request);
   next.sources.added.text += appended->item;
-  next.created = time_text(now());
-  next.reason = request.reason;
-  next.refreshed = false;
   const auto sum = digest(appended->item, appending_->sum);
   if (current_.enabled && !appending_->growth) appending_->growth.emplace(*policy_);
   const auto traffic = policy::traffic(appended->rule.direction);
@@ -679,7 +671,10 @@ std::optional<Change> Firewall::append(const policy::Addition& addition, const R
     policy_->take_back();
     appending_->growth.reset();  // it may refer to the rule
   };
-  const auto changes = growing(traffic, Generation::marker(next.number, sum));
+  const auto more = [&] {
+    return appending_->growth->add(*policy_, policy_->rules(traffic).back(), traffic);
+  };
+  const auto changes = growing(more, Generation::marker(next.number, sum));
   if (!changes) {
     abandon();
     return {};
@@ -697,14 +692,68 @@ std::optional<Change> Firewall::append(const policy::Addition& addition, const R
                  .difference = {"+ " + policy::difference_text(rule)}};
 }
 
-// What the kernel needs for the last rule, which it has not yet; nullopt where that is more than
-// elements in sets that are there.
-std::optional<nft::Changes> Firewall::growing(policy::Traffic traffic, const std::string& marker) {
+// What edit_set() comes to where it is new entries, without going through everything: as append().
+std::optional<Change> Firewall::extend(const policy::SetEdit& wanted, const Request& request) {
+  if (request.dry_run || !printed()) return {};
+  auto extended = policy::extend(*policy_, current_.sources.added.text, wanted);
+  if (!extended || extended->entries.size() > policy::most_entries) return {};
+  const std::size_t set = extended->set;
+  Generation next = next_generation(request);
+  next.sources.added.text = std::move(extended->text);
+  const auto sum = next.sum();
+  const auto more = [&] {
+    AddressRanges entries;
+    for (const auto& range : extended->entries) entries.push_back(range);
+    return compile::more_elements(policy_->sets()[set], entries.merged());
+  };
+  const auto changes = growing(more, Generation::marker(next.number, sum));
+  if (!changes) return {};
+  const auto before = policy_->sets()[set].lasting;
+  policy_->extend(set, extended->entries, std::move(extended->lasting));
+  const auto abandon = [&] { policy_->take_back(set, extended->entries.size(), before); };
+  const auto enforce = [&] { return grow(*changes, next.sources); };
+  if (auto done = carry_out(next, {next.sources.added}, enforce, abandon); !done)
+    return tl::unexpected(std::move(done.error()));
+  auto& own = *std::ranges::find(added_.sets, wanted.name, &policy::AddressSet::name);
+  own.ranges.insert(own.ranges.end(), extended->entries.begin(), extended->entries.end());
+  current_ = std::move(next);
+  appending_->sum = sum;
+  Outcome outcome{
+      .changed = true, .generation = current_.number, .enabled = current_.enabled, .notes = {}};
+  for (const auto& range : extended->entries)
+    outcome.difference.push_back("+ set " + wanted.name + " " + range.text());
+  return outcome;
+}
+
+// Whether rules.yaml has the form that can be added to.
+bool Firewall::printed() {
+  if (appending_ == nullptr)
+    appending_ = std::make_unique<Appending>(
+        Appending{.printed = current_.sources.added.text == policy::yaml_text(added_),
+                  .sum = current_.sum(),
+                  .growth = {}});
+  return appending_->printed;
+}
+
+// The current one over again.
+Generation Firewall::next_generation(const Request& request) const {
+  Generation next = current_;
+  next.number = std::max(current_.number, store_.highest()) + 1;
+  next.created = time_text(now());
+  next.reason = request.reason;
+  next.refreshed = false;
+  return next;
+}
+
+// What the kernel needs for `more`, which it has not yet; nullopt where that is not just elements
+// in sets that are there.
+std::optional<nft::Changes> Firewall::growing(
+    const std::function<std::optional<std::vector<nft::Set>>()>& more, const std::string& marker) {
   if (!current_.enabled) return nft::Changes();
   if (!look_again() || drifted_ || foreign_ || !loaded_) return {};
-  const auto more = appending_->growth->add(*policy_, policy_->rules(traffic).back(), traffic);
-  if (!more) return {};
-  return nft::grow(*loaded_, *more,
+  const auto elements = more();
+  if (!elements) return {};
+  return nft::grow(*loaded_, *elements,
                    {.name = std::string(nft::marker_chain), .comment = marker, .rules = {}});
 }
 
@@ -819,6 +868,7 @@ Change Firewall::edit_set(policy::SetAction action, const std::string& name,
   const auto wanted = policy::parse_set_edit(action, name, words, request.now, diagnostics);
   if (!wanted) return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
   if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
+  if (auto done = extend(*wanted, request)) return *std::move(done);
   auto edit = policy::edit_set(policy_->policy(), current_.sources, added_, *wanted);
   if (!edit) return tl::unexpected(Failure(Refused{edit.error()}));
   Candidate candidate = same_as_now();

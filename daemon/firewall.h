@@ -205,7 +205,11 @@ class Firewall {
   Diagnostics check_typed(const std::vector<std::string>& words, const policy::Policy& typed) const;
   Change add_translation(const std::vector<std::string>& words, const Request& request);
   std::optional<Change> append(const policy::Addition& addition, const Request& request);
-  std::optional<nft::Changes> growing(policy::Traffic traffic, const std::string& marker);
+  std::optional<Change> extend(const policy::SetEdit& wanted, const Request& request);
+  bool printed();
+  Generation next_generation(const Request& request) const;
+  std::optional<nft::Changes> growing(
+      const std::function<std::optional<std::vector<nft::Set>>()>& more, const std::string& marker);
   std::optional<nft::Changes> exchanging(const std::vector<nft::Set>& sets);
   tl::expected<void, Failure> grow(const nft::Changes& changes, const policy::Sources& sources);
   tl::expected<void, Failure> carry_out(const Generation& next, const std::vector<Source>& written,

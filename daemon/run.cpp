@@ -1,5 +1,6 @@
 #include "daemon/run.h"
 
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
@@ -29,6 +30,8 @@ using Event = std::unique_ptr<sd_event, EventDeleter>;
 int on_collect(sd_event_source* /*source*/, std::uint64_t /*usec*/, void* data) noexcept {
   if (const auto done = static_cast<Firewall*>(data)->collect(); !done)
     spdlog::warn("what the last change left behind stays for now: {}", done.error().message());
+  // A big change took much more memory than what it brought in force needs.
+  ::malloc_trim(0);
   return 0;
 }
 

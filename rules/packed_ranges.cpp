@@ -35,13 +35,25 @@ AddressRange PackedRanges::operator[](std::size_t index) const {
   return {unpacked(family_, first(index)), unpacked(family_, last(index))};
 }
 
-void PackedRanges::push_back(const AddressRange& range) {
+std::string& PackedRanges::writable() {
   if (bytes_ == nullptr)
     bytes_ = std::make_shared<std::string>();
   else if (bytes_.use_count() > 1)
     bytes_ = std::make_shared<std::string>(*bytes_);
-  for (const auto& address : {range.first, range.last})
-    bytes_->append(reinterpret_cast<const char*>(address.bytes().data()), address.size());
+  return *bytes_;
+}
+
+void PackedRanges::push_back(const AddressRange& range) {
+  insert(size(), range);
+}
+
+void PackedRanges::insert(std::size_t index, const AddressRange& range) {
+  auto& bytes = writable();
+  std::size_t at = index * 2 * width();
+  for (const auto& address : {range.first, range.last}) {
+    bytes.insert(at, reinterpret_cast<const char*>(address.bytes().data()), address.size());
+    at += width();
+  }
 }
 
 bool PackedRanges::apart(std::size_t index) const {

@@ -65,6 +65,9 @@ class PackedRanges {
   // Of this family. Others that share what is here do not see it.
   void push_back(const AddressRange& range);
 
+  // Before the one at `index`.
+  void insert(std::size_t index, const AddressRange& range);
+
   // As they are, sorted. Shares what is here where it is so already.
   PackedRanges sorted() const;
   // Sorted, and one where they overlap or touch. Shares what is here where that is so already.
@@ -80,6 +83,7 @@ class PackedRanges {
 
  private:
   PackedRanges(Family family, std::string bytes);
+  std::string& writable();
 
   std::size_t width() const { return family_ == Family::ipv4 ? 4 : 16; }
   std::string_view bytes() const { return bytes_ == nullptr ? std::string_view() : *bytes_; }

@@ -134,6 +134,11 @@ void Batch::encode(const nft::Changes& changes, std::uint32_t sequence, Ending e
   clear();
   first_ = next_ = sequence;
   out_.begin(NFNL_MSG_BATCH_BEGIN, 0, next_++, NFPROTO_UNSPEC, NFNL_SUBSYS_NFTABLES);
+  std::size_t expected = 0;
+  for (const auto& change : changes)
+    if (const auto* add = std::get_if<nft::AddElements>(&change))
+      expected += size_of_intervals(add->set);
+  out_.expect(expected);
   for (change_ = 0; change_ < changes.size(); ++change_)
     std::visit(ChangeWriter{*this, out_}, changes[change_]);
   if (ending == Ending::commit)

@@ -1,6 +1,7 @@
 #include "daemon/netlink/encode_set.h"
 
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netlink.h>
 
 #include <algorithm>
 #include <cassert>
@@ -170,6 +171,14 @@ void put_set_definition(MessageWriter& out, const nft::Set& set, std::uint32_t i
     const Nest counter(out, NFTA_SET_EXPR);
     put_counter(out, {});
   }
+}
+
+std::size_t size_of_intervals(const nft::Set& set) {
+  // Of each its first key and the one behind its last: three attributes around a key, and a flag.
+  const std::size_t key = 3 * sizeof(nlattr) + set.intervals.width();
+  const std::size_t flag = sizeof(nlattr) + sizeof(std::uint32_t);
+  const std::size_t all = set.intervals.size() * (2 * key + flag);
+  return all + all / elements_limit * 64;  // the heads of their messages
 }
 
 void put_elements(MessageWriter& out, const nft::Set& set, Purpose purpose,

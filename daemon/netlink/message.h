@@ -38,6 +38,9 @@ class MessageWriter {
   void put_be32(std::uint16_t attribute, std::uint32_t value);
   void put_be64(std::uint16_t attribute, std::uint64_t value);
 
+  // That many bytes more will come, about: they are not copied while the buffer grows.
+  void expect(std::size_t bytes) { buffer_.reserve(buffer_.size() + bytes); }
+
   // All messages so far, the last one closed. Valid until the next call of begin() or clear().
   std::string_view finish();
 

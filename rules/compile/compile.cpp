@@ -422,6 +422,13 @@ void add_set(const policy::CheckedSet& set, Family family, nft::Ruleset& ruleset
 
 }  // namespace
 
+std::vector<nft::Set> more_elements(const policy::CheckedSet& set, const AddressRanges& entries) {
+  nft::Ruleset out;
+  for (const auto family : {Family::ipv4, Family::ipv6})
+    add_set({.name = set.name, .host = set.host, .lasting = entries}, family, out);
+  return std::move(out.sets);
+}
+
 std::vector<nft::Set> unit_sets(const CheckedPolicy& policy, const policy::Units& units) {
   std::vector<nft::Set> out;
   for (const auto& unit : policy::unit_names(policy.policy())) {

@@ -8,6 +8,8 @@
 // is judged by a copy of the incoming chain that looks at where it was sent (publish.h).
 #pragma once
 
+#include <vector>
+
 #include "rules/nft/ruleset.h"
 #include "rules/policy/check.h"
 #include "rules/policy/unit.h"
@@ -21,6 +23,10 @@ nft::Ruleset compile(const policy::CheckedPolicy& policy, const policy::Units& u
 
 // Those sets of units alone; of some the ruleset may have no use.
 std::vector<nft::Set> unit_sets(const policy::CheckedPolicy& policy, const policy::Units& units);
+
+// The elements that compile() has more of with `entries`, which are merged and meet no others, in
+// `set`, where rules name it: a set for each family that they have, and nothing else in it.
+std::vector<nft::Set> more_elements(const policy::CheckedSet& set, const AddressRanges& entries);
 
 // The NFLOG group of all that is logged: who reads it, gets it.
 constexpr std::uint16_t log_group = 7227;

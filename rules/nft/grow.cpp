@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "rules/nft/lookups.h"
 #include "rules/nft/plan.h"
 #include "rules/nft/references.h"
 
@@ -53,6 +54,19 @@ bool has(const Set& set, const Element& element) {
   return at != set.elements.end() && at->key == element.key;
 }
 
+// Of two that do not meet.
+Intervals together(const Intervals& some, const Intervals& others) {
+  std::string bytes;
+  bytes.reserve((some.size() + others.size()) * 2 * others.width());
+  std::size_t one = 0;
+  for (std::size_t other = 0; other < others.size(); ++other) {
+    while (one < some.size() && some[one] < others[other]) bytes += some[one++];
+    bytes += others[other];
+  }
+  while (one < some.size()) bytes += some[one++];
+  return {others.width(), std::move(bytes)};
+}
+
 }  // namespace
 
 std::optional<Changes> grow(const Ruleset& loaded, const std::vector<Set>& more,
@@ -65,6 +79,9 @@ std::optional<Changes> grow(const Ruleset& loaded, const std::vector<Set>& more,
     if (there == nullptr) return {};
     added.name = there->name;
     if (!there->same_definition(added)) return {};
+    // Of a set that a packet meets twice, it could meet the old elements first and the new ones
+    // then. Maps are not: compile() looks into each once.
+    if (!added.map && most_lookups(loaded, there->name) != 1) return {};
     bool known = true;
     rename_references(added, [&](const std::string& plain) {
       const Chain* chain = only(loaded.chains, plain);
@@ -111,7 +128,9 @@ void grown(Ruleset& loaded, const Changes& changes) {
     }
     const auto* add = std::get_if<AddElements>(&change);
     if (add == nullptr) continue;
-    auto& elements = std::ranges::find(loaded.sets, add->set.name, &Set::name)->elements;
+    auto& set = *std::ranges::find(loaded.sets, add->set.name, &Set::name);
+    if (!add->set.intervals.empty()) set.intervals = together(set.intervals, add->set.intervals);
+    auto& elements = set.elements;
     for (const auto& element : add->set.elements)
       elements.insert(std::ranges::lower_bound(elements, element.key, {}, &Element::key), element);
   }

@@ -68,6 +68,19 @@ void CheckedPolicy::take_back() {
   policy_.rules.pop_back();
 }
 
+void CheckedPolicy::extend(std::size_t set, const std::vector<AddressRange>& entries,
+                           AddressRanges lasting) {
+  auto& ranges = policy_.sets[set].ranges;
+  ranges.insert(ranges.end(), entries.begin(), entries.end());
+  sets_[set].lasting = std::move(lasting);
+}
+
+void CheckedPolicy::take_back(std::size_t set, std::size_t entries, AddressRanges lasting) {
+  auto& ranges = policy_.sets[set].ranges;
+  ranges.resize(ranges.size() - entries);
+  sets_[set].lasting = std::move(lasting);
+}
+
 std::string unknown_set(const Policy& policy, const std::string& name) {
   std::vector<std::string_view> names;
   names.reserve(policy.sets.size());

@@ -309,6 +309,23 @@ std::string yaml_text(const Added& added) {
          translations_text(added) + list_text("rules", added.rules);
 }
 
+std::optional<std::size_t> end_of_entries(std::string_view text, const std::string& set) {
+  const auto sets = text.find("\nsets:\n");
+  if (sets == std::string_view::npos) return {};
+  const std::string start = "\n  " + scalar(set) + ": [";
+  const auto line = text.find(start, sets);
+  const auto end = text.find('\n', line == std::string_view::npos ? line : line + 1);
+  // One entry alone has no brackets; what ends is a map.
+  if (end == std::string_view::npos || text[end - 1] != ']' || text[end - 2] == '[' ||
+      text[end - 2] == '}')
+    return {};
+  return end - 1;
+}
+
+std::string entry_text(const AddressRange& range) {
+  return scalar(range.text());
+}
+
 std::string yaml_text(const Policy& policy) {
   std::string out = "version: 1\ndefaults:\n";
   for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed})

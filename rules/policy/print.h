@@ -1,7 +1,9 @@
 // A policy as text again. What is printed parses to the same value: parse(print(x)) == x.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "rules/policy/model.h"
@@ -34,6 +36,11 @@ struct Added {
 };
 // The rules come last, so that one more is one more item at its end.
 std::string yaml_text(const Added& added);
+
+// Where, in a rules.yaml as yaml_text() makes it, entries of that set may come behind the others,
+// each as ", " and entry_text(). nullopt where it is not there, or no list of entries that stay.
+std::optional<std::size_t> end_of_entries(std::string_view text, const std::string& set);
+std::string entry_text(const AddressRange& range);
 
 // The policy in force as one file.
 std::string yaml_text(const Policy& policy);

@@ -226,6 +226,83 @@ TEST(AppendWithABug, InTheVerdictOfAnElement) {
   EXPECT_NE(run(allow).difference, "");
 }
 
+// Sets of rules.yaml, with a rule that looks into each; what is added is checked beside the whole.
+TEST(Extend, IsTheSameAsTheWholePolicyWithThoseEntries) {
+  RandomPolicy random(71);
+  const auto range = [&] {
+    const Family family = random.one_in(2) ? Family::ipv4 : Family::ipv6;
+    const auto one = random.address(family);
+    const auto other = random.one_in(3) ? random.address(family) : one;
+    return AddressRange{std::min(one, other), std::max(one, other)};
+  };
+  std::size_t extended = 0;
+  std::size_t in_place = 0;
+  for (int round = 0; round < rounds(40); ++round) {
+    Sources all = sources("");
+    Added added;
+    for (const auto* name : {"a", "null", "b"}) {
+      added.sets.push_back({.name = name});
+      for (auto left = 2 + random.below(4); left-- != 0;)
+        added.sets.back().ranges.push_back(range());
+      added.rules.push_back(rule("deny from @" + added.sets.back().name));
+    }
+    if (random.one_in(4)) added.rules.push_back(rule("deny from @a to any port 9"));
+    all.added.text = policy::yaml_text(added);
+    auto policy = load(all);
+    auto loaded = loaded_for(policy, 0);
+    for (std::size_t step = 1; step <= 12; ++step) {
+      policy::SetEdit wanted{.name = random.pick(added.sets).name};
+      for (auto left = 1 + random.below(3); left-- != 0;) wanted.ranges.push_back(range());
+      std::ranges::sort(wanted.ranges);
+      wanted.ranges.erase(std::unique(wanted.ranges.begin(), wanted.ranges.end()),
+                          wanted.ranges.end());
+      const auto what = policy::extend(policy, all.added.text, wanted);
+      auto edit = policy::edit_set(policy.policy(), all, added, wanted);
+      ASSERT_TRUE(edit);
+      added = edit->added;
+      all.added.text = policy::yaml_text(added);
+      const auto whole = load(all);
+      if (!what) {
+        policy = load(all);
+        loaded = loaded_for(policy, step);
+        continue;
+      }
+      ++extended;
+      ASSERT_EQ(what->text, all.added.text);
+      AddressRanges entries;
+      for (const auto& one : what->entries) entries.push_back(one);
+      const auto more = compile::more_elements(policy.sets()[what->set], entries.merged());
+      policy.extend(what->set, what->entries, what->lasting);
+      ASSERT_EQ(policy.policy().sets[what->set].ranges, whole.policy().sets[what->set].ranges);
+      ASSERT_EQ(nft::text(compile::compile(policy)), nft::text(compile::compile(whole)));
+      if (const auto changes = nft::grow(loaded, more, marker(step))) {
+        ++in_place;
+        nft::grown(loaded, *changes);
+        ASSERT_EQ(loaded, loaded_for(whole, step));
+      } else {
+        loaded = loaded_for(policy, step);
+      }
+    }
+  }
+  EXPECT_GT(extended, rounds(100U));
+  EXPECT_GT(in_place, rounds(70U));
+}
+
+// A set that one packet may meet twice is not edited under it.
+TEST(Extend, LeavesASetThatIsLookedIntoTwice) {
+  Sources all =
+      sources("",
+              "sets:\n  a: [10.0.0.1, 10.0.0.3]\nrules:\n  - deny: any\n    from: \"@a\"\n"
+              "  - deny: 22/tcp\n    from: \"@a\"\n    interface: eth0\n");
+  const auto policy = load(all);
+  const auto loaded = loaded_for(policy, 0);
+  AddressRanges entries;
+  entries.push_back(AddressRange{*Address::parse("10.0.0.7"), *Address::parse("10.0.0.7")});
+  const auto more = compile::more_elements(policy.sets()[0], entries);
+  ASSERT_EQ(more.size(), 1U);
+  EXPECT_FALSE(nft::grow(loaded, more, marker(1)));
+}
+
 // What needs more than a rule is left to those who look at everything.
 TEST(Append, LeavesTheRestAlone) {
   Sources all =

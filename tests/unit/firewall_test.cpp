@@ -213,6 +213,60 @@ TEST_F(FirewallTest, ARefusedPlainRuleLeavesNoTrace) {
   EXPECT_EQ(firewall_->policy().policy().rules.size(), 3U);
 }
 
+// As with a rule: new entries of a set are sent as elements, and a restart agrees.
+TEST_F(FirewallTest, EntriesMoreAreElementsMore) {
+  start();
+  ASSERT_TRUE(enable());
+  const auto put = [&](const Words& entries) {
+    return firewall_->edit_set(policy::SetAction::add, "black", entries, {});
+  };
+  ASSERT_TRUE(put({"10.0.0.1", "10.0.0.9", "2001:db8::/32"}));
+  ASSERT_TRUE(firewall_->add({"deny", "from", "@black"}, {}, {}));
+  for (const Words& entries :
+       {Words{"10.0.0.3"}, Words{"192.0.2.0/24", "2001:dba::/32"}, Words{"10.0.0.5-10.0.0.7"}}) {
+    const auto change = put(entries);
+    ASSERT_TRUE(change) << message(change.error());
+    EXPECT_TRUE(change->changed);
+    Words told;
+    for (const auto& entry : entries) told.push_back("+ set black " + entry);
+    EXPECT_EQ(change->difference, told);
+    const auto& sent = kernel_.applied().back();
+    ASSERT_EQ(sent.size(), entries.size() + 2) << nft::text(sent);
+    EXPECT_TRUE(std::holds_alternative<nft::AddElements>(sent[0]));
+    EXPECT_TRUE(marker().starts_with("generation " + std::to_string(change->generation) + " "));
+    EXPECT_FALSE(firewall_->look()->drifted);
+  }
+  EXPECT_FALSE(put({"10.0.0.3"})->changed);
+  const auto sent = kernel_.applied().size();
+  const auto before = everything();
+  start();
+  EXPECT_EQ(kernel_.applied().size(), sent);
+  EXPECT_EQ(everything(), before);
+  EXPECT_EQ(firewall_->policy().policy().sets.front().size(), 7U);
+  ASSERT_TRUE(put({"10.0.0.4"})) << "between two: they become one";
+  EXPECT_NE(kernel_text().find("10.0.0.3-10.0.0.7"), std::string::npos);
+}
+
+TEST_F(FirewallTest, RefusedEntriesLeaveNoTrace) {
+  start();
+  ASSERT_TRUE(enable());
+  const auto put = [&](const std::string& entry) {
+    return firewall_->edit_set(policy::SetAction::add, "black", {entry}, {});
+  };
+  for (const auto* entry : {"10.0.0.1", "10.0.0.3"}) ASSERT_TRUE(put(entry));
+  ASSERT_TRUE(firewall_->add({"deny", "from", "@black"}, {}, {}));
+  const auto before = everything();
+  kernel_.fail_next(EPERM);
+  EXPECT_FALSE(put("10.0.0.5"));
+  EXPECT_EQ(everything(), before);
+  ASSERT_TRUE(put("10.0.0.7"));
+  EXPECT_EQ(kernel_text().find("10.0.0.5"), std::string::npos);
+  const auto sent = kernel_.applied().size();
+  start();
+  EXPECT_EQ(kernel_.applied().size(), sent);
+  EXPECT_EQ(firewall_->policy().policy().sets.front().size(), 3U);
+}
+
 TEST_F(FirewallTest, DisableRemovesTheTableAndSurvivesARestart) {
   start();
   ASSERT_TRUE(enable());
