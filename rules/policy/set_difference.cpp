@@ -45,7 +45,7 @@ void tell(const std::string& start, const Entries& some, const Entries& others, 
   const auto shown = [&] { return ++count <= most_entries; };
   for (const auto family : {Family::ipv4, Family::ipv6}) {
     if (some.lasting.of(family) == others.lasting.of(family)) continue;
-    each_only_in(some.lasting.of(family), others.lasting.of(family), std::less<AddressRange>(),
+    each_only_in(some.lasting.of(family), others.lasting.of(family), std::less<>(),
                  [&](const AddressRange& range) {
                    if (shown()) out.push_back(start + ' ' + range.text());
                  });
