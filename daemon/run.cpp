@@ -4,9 +4,11 @@
 #include <spdlog/spdlog.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
+#include <fstream>
 #include <memory>
 
 #include "daemon/end_of_rules.h"
@@ -21,6 +23,23 @@ namespace {
 
 // Packets are under way for microseconds; by then those that met the old rules are long gone.
 constexpr auto collect_after = std::chrono::seconds(1);
+// Bytes more than after the last time, from which on memory is given back: small changes find
+// theirs warm.
+constexpr std::size_t spare_memory = std::size_t{16} << 20;
+
+struct Collector {
+  Firewall& firewall;
+  std::size_t resident = 0;  // bytes, when memory was given back last
+};
+
+// Bytes; 0 where the kernel doesn't say (proc_pid_statm(5)).
+std::size_t resident_memory() {
+  std::ifstream file("/proc/self/statm");
+  std::size_t all = 0;
+  std::size_t resident = 0;
+  file >> all >> resident;
+  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
 
 struct EventDeleter {
   void operator()(sd_event* event) const { sd_event_unref(event); }
@@ -28,10 +47,14 @@ struct EventDeleter {
 using Event = std::unique_ptr<sd_event, EventDeleter>;
 
 int on_collect(sd_event_source* /*source*/, std::uint64_t /*usec*/, void* data) noexcept {
-  if (const auto done = static_cast<Firewall*>(data)->collect(); !done)
+  auto& collector = *static_cast<Collector*>(data);
+  if (const auto done = collector.firewall.collect(); !done)
     spdlog::warn("what the last change left behind stays for now: {}", done.error().message());
   // A big change took much more memory than what it brought in force needs.
-  ::malloc_trim(0);
+  if (resident_memory() > collector.resident + spare_memory) {
+    ::malloc_trim(0);
+    collector.resident = resident_memory();
+  }
   return 0;
 }
 
@@ -82,9 +105,10 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
     return failed("start", "the event loop", -code);
   const Event event(raw_event);
   if (auto signals = stop_on_signals(event.get()); !signals) return signals;
-  const auto collector = make_timer(event.get(), on_collect, &firewall);
-  if (!collector) return tl::unexpected(collector.error());
-  const auto collect_later = [&] { arm(collector->get(), collect_after); };
+  Collector collector{.firewall = firewall};
+  const auto collecting = make_timer(event.get(), on_collect, &collector);
+  if (!collecting) return tl::unexpected(collecting.error());
+  const auto collect_later = [&] { arm(collecting->get(), collect_after); };
   collect_later();
   if (auto started = log.start(event.get()); !started) return started;
   if (auto started = trace.start(event.get()); !started) return started;
