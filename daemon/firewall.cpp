@@ -170,12 +170,16 @@ policy::Units Firewall::units(const policy::UnitNames& wanted) const {
   return wanted.empty() ? policy::Units() : places_.units(wanted);
 }
 
-// Said of each unit that the policy names and that does not run; `only_new`: unless the policy in
-// force names it too.
-std::vector<std::string> Firewall::idle_units(const policy::Policy& policy, bool only_new) const {
+policy::Units Firewall::units_of(const policy::CheckedPolicy& policy) const {
+  return units(policy::unit_names(policy.policy()));
+}
+
+// Said of each unit that the policy names and that is not among those `running`; `only_new`: unless
+// the policy in force names it too.
+std::vector<std::string> Firewall::idle_units(const policy::Policy& policy,
+                                              const policy::Units& running, bool only_new) const {
   const auto wanted = policy::unit_names(policy);
   const auto known = only_new ? policy::unit_names(policy_->policy()) : policy::UnitNames();
-  const auto running = units(wanted);
   std::vector<std::string> out;
   for (const auto& unit : wanted)
     if (!running.contains(unit) && !known.contains(unit)) out.push_back(idle_note(unit));
@@ -260,7 +264,7 @@ Result<Firewall::Look> Firewall::look() {
 }
 
 std::string Firewall::ruleset_text() const {
-  auto ruleset = compile::compile(*policy_, units(policy::unit_names(policy_->policy())));
+  auto ruleset = compile::compile(*policy_, units_of(*policy_));
   nft::remove_ended(ruleset, now());
   return nft::text(ruleset, now());
 }
@@ -290,9 +294,10 @@ tl::expected<Firewall::Checked, Failure> Firewall::check(Candidate& candidate,
 }
 
 std::optional<nft::Ruleset> Firewall::wanted(const policy::CheckedPolicy& policy,
-                                             const Generation& generation) const {
+                                             const policy::Units& units,
+                                             const Generation& generation) {
   if (!generation.enabled) return {};
-  nft::Ruleset ruleset = compile::compile(policy, units(policy::unit_names(policy.policy())));
+  nft::Ruleset ruleset = compile::compile(policy, units);
   nft::remove_ended(ruleset, now());
   nft::Chain marker{
       .name = std::string(nft::marker_chain), .comment = generation.marker(), .rules = {}};
@@ -449,7 +454,8 @@ void Firewall::note(const Result<void>& done) {
 
 // Behind the commit point a file could not take its place: back to the old generation, everywhere.
 void Firewall::undo(const Generation& next, const std::vector<Replaced>& files) {
-  if (auto back = load(wanted(*policy_, current_), next.number + 1, *policy_, current_.sources);
+  if (auto back = load(wanted(*policy_, units_of(*policy_), current_), next.number + 1, *policy_,
+                       current_.sources);
       !back)
     problems_.push_back("the kernel holds generation " + std::to_string(next.number) +
                         ", which could not be stored, and refuses the one before: 'fwctl reload'");
@@ -509,8 +515,9 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
       if (std::ranges::find(known, problem) == known.end())
         outcome.notes.push_back(std::move(problem));
   }
+  const auto running = units_of(policy);
   if (!request.refresh)
-    for (auto& note : idle_units(policy.policy(), candidate.only_news))
+    for (auto& note : idle_units(policy.policy(), running, candidate.only_news))
       outcome.notes.push_back(std::move(note));
   if (candidate.sources == current_.sources && candidate.enabled == current_.enabled) {
     outcome.warnings.clear();
@@ -524,13 +531,8 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
   const auto names =
       policy::difference(current_.sources.surroundings, candidate.sources.surroundings);
   outcome.difference.insert(outcome.difference.end(), names.begin(), names.end());
-  Generation next{.number = std::max(current_.number, store_.highest()) + 1,
-                  .enabled = candidate.enabled,
-                  .sources = std::move(candidate.sources),
-                  .created = time_text(now()),
-                  .reason = request.reason,
-                  .refreshed = request.refresh};
-  const auto ruleset = wanted(policy, next);
+  Generation next = next_generation(std::move(candidate.sources), candidate.enabled, request);
+  const auto ruleset = wanted(policy, running, next);
   if (request.dry_run) {
     auto plan = plan_for(ruleset, next.number);
     plan.changes.insert(plan.changes.begin(), plan.prepare.begin(), plan.prepare.end());
@@ -661,7 +663,7 @@ std::optional<Change> Firewall::append(const policy::Addition& addition, const R
   auto appended = policy::append(*policy_, current_.sources, addition.rule);
   if (!appended) return {};
   if (!printed()) return {};
-  Generation next = next_generation(request);
+  Generation next = next_generation(current_.sources, current_.enabled, request);
   next.sources.added.text += appended->item;
   const auto sum = digest(appended->item, appending_->sum);
   if (current_.enabled && !appending_->growth) appending_->growth.emplace(*policy_);
@@ -679,50 +681,56 @@ std::optional<Change> Firewall::append(const policy::Addition& addition, const R
     abandon();
     return {};
   }
-  const auto enforce = [&] { return grow(*changes, next.sources); };
-  if (auto done = carry_out(next, {next.sources.added}, enforce, abandon); !done)
-    return tl::unexpected(std::move(done.error()));
-  const auto& rule = added_.rules.emplace_back(std::move(appended->rule));
-  current_ = std::move(next);
-  appending_->sum = sum;
-  return Outcome{.changed = true,
-                 .generation = current_.number,
-                 .enabled = current_.enabled,
-                 .notes = addition.notes,
-                 .difference = {"+ " + policy::difference_text(rule)}};
+  auto change = grow_to(std::move(next), sum, *changes, abandon);
+  if (!change) return change;
+  change->notes = addition.notes;
+  change->difference = {"+ " + policy::difference_text(appended->rule)};
+  added_.rules.push_back(std::move(appended->rule));
+  return change;
 }
 
 // What edit_set() comes to where it is new entries, without going through everything: as append().
 std::optional<Change> Firewall::extend(const policy::SetEdit& wanted, const Request& request) {
-  if (request.dry_run || !printed()) return {};
-  auto extended = policy::extend(*policy_, current_.sources.added.text, wanted);
-  if (!extended || extended->entries.size() > policy::most_entries) return {};
+  const auto& entries = wanted.ranges;
+  if (wanted.action != policy::SetAction::add || wanted.until ||
+      entries.size() > policy::most_entries || request.dry_run || !printed())
+    return {};
+  auto extended = policy::extend(*policy_, current_.sources.added.text, wanted.name, entries);
+  if (!extended) return {};
   const std::size_t set = extended->set;
-  Generation next = next_generation(request);
+  Generation next = next_generation(current_.sources, current_.enabled, request);
   next.sources.added.text = std::move(extended->text);
   const auto sum = next.sum();
   const auto more = [&] {
-    AddressRanges entries;
-    for (const auto& range : extended->entries) entries.push_back(range);
-    return compile::more_elements(policy_->sets()[set], entries.merged());
+    AddressRanges ranges;
+    for (const auto& range : entries) ranges.push_back(range);
+    return compile::more_elements(policy_->sets()[set], ranges.merged());
   };
   const auto changes = growing(more, Generation::marker(next.number, sum));
   if (!changes) return {};
   const auto before = policy_->sets()[set].lasting;
-  policy_->extend(set, extended->entries, std::move(extended->lasting));
-  const auto abandon = [&] { policy_->take_back(set, extended->entries.size(), before); };
-  const auto enforce = [&] { return grow(*changes, next.sources); };
+  policy_->extend(set, entries, std::move(extended->lasting));
+  const auto abandon = [&] { policy_->take_back(set, entries.size(), before); };
+  auto change = grow_to(std::move(next), sum, *changes, abandon);
+  if (!change) return change;
+  auto& own = *std::ranges::find(added_.sets, wanted.name, &policy::AddressSet::name);
+  own.ranges.insert(own.ranges.end(), entries.begin(), entries.end());
+  for (const auto& range : entries)
+    change->difference.push_back("+ set " + wanted.name + " " + range.text());
+  return change;
+}
+
+// Brings `next`, whose sum() is `sum`, in force by what growing() said of it; `abandon` as of
+// carry_out(). policy_ has what is new already.
+Change Firewall::grow_to(Generation next, std::uint64_t sum, const nft::Changes& changes,
+                         const std::function<void()>& abandon) {
+  const auto enforce = [&] { return grow(changes, next.sources); };
   if (auto done = carry_out(next, {next.sources.added}, enforce, abandon); !done)
     return tl::unexpected(std::move(done.error()));
-  auto& own = *std::ranges::find(added_.sets, wanted.name, &policy::AddressSet::name);
-  own.ranges.insert(own.ranges.end(), extended->entries.begin(), extended->entries.end());
   current_ = std::move(next);
   appending_->sum = sum;
-  Outcome outcome{
+  return Outcome{
       .changed = true, .generation = current_.number, .enabled = current_.enabled, .notes = {}};
-  for (const auto& range : extended->entries)
-    outcome.difference.push_back("+ set " + wanted.name + " " + range.text());
-  return outcome;
 }
 
 // Whether rules.yaml has the form that can be added to.
@@ -735,14 +743,14 @@ bool Firewall::printed() {
   return appending_->printed;
 }
 
-// The current one over again.
-Generation Firewall::next_generation(const Request& request) const {
-  Generation next = current_;
-  next.number = std::max(current_.number, store_.highest()) + 1;
-  next.created = time_text(now());
-  next.reason = request.reason;
-  next.refreshed = false;
-  return next;
+Generation Firewall::next_generation(policy::Sources sources, bool enabled,
+                                     const Request& request) const {
+  return {.number = std::max(current_.number, store_.highest()) + 1,
+          .enabled = enabled,
+          .sources = std::move(sources),
+          .created = time_text(now()),
+          .reason = request.reason,
+          .refreshed = request.refresh};
 }
 
 // What the kernel needs for `more`, which it has not yet; nullopt where that is not just elements
@@ -750,11 +758,16 @@ Generation Firewall::next_generation(const Request& request) const {
 std::optional<nft::Changes> Firewall::growing(
     const std::function<std::optional<std::vector<nft::Set>>()>& more, const std::string& marker) {
   if (!current_.enabled) return nft::Changes();
-  if (!look_again() || drifted_ || foreign_ || !loaded_) return {};
+  if (!table_is_known()) return {};
   const auto elements = more();
   if (!elements) return {};
   return nft::grow(*loaded_, *elements,
                    {.name = std::string(nft::marker_chain), .comment = marker, .rules = {}});
+}
+
+// Whether loaded_ is what the kernel has, and as it was left.
+bool Firewall::table_is_known() {
+  return look_again() && !drifted_ && !foreign_ && loaded_;
 }
 
 tl::expected<void, Failure> Firewall::grow(const nft::Changes& changes,
@@ -952,20 +965,15 @@ Change Firewall::refresh() {
 }
 
 Result<void> Firewall::follow_units() {
-  const auto names = policy::unit_names(policy_->policy());
-  if (!current_.enabled || names.empty()) return {};
-  const auto changes = exchanging(compile::unit_sets(*policy_, units(names)));
+  if (!current_.enabled || policy::unit_names(policy_->policy()).empty()) return {};
+  const auto changes =
+      table_is_known() ? nft::exchange(*loaded_, compile::unit_sets(*policy_, units_of(*policy_)))
+                       : std::nullopt;
   if (!changes) return force(*policy_, current_);
   if (changes->empty()) return {};
   if (auto done = grow(*changes, current_.sources); !done)
     return failed("load", "where units run", 0, message(done.error()));
   return {};
-}
-
-// What the kernel needs for these sets, as growing().
-std::optional<nft::Changes> Firewall::exchanging(const std::vector<nft::Set>& sets) {
-  if (!look_again() || drifted_ || foreign_ || !loaded_) return {};
-  return nft::exchange(*loaded_, sets);
 }
 
 // A change that turned out to be none is the moment to look whether what should be in force is.
@@ -1127,7 +1135,8 @@ void Firewall::finish_added_file(const std::vector<Generation>& kept) {
 }
 
 Result<void> Firewall::force(const policy::CheckedPolicy& policy, const Generation& generation) {
-  auto loaded = load(wanted(policy, generation), generation.number, policy, generation.sources);
+  auto loaded = load(wanted(policy, units_of(policy), generation), generation.number, policy,
+                     generation.sources);
   if (loaded) return {};
   const auto* refused = std::get_if<KernelRefused>(&loaded.error());
   return failed("load", "generation " + std::to_string(generation.number), 0,

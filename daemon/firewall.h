@@ -207,10 +207,12 @@ class Firewall {
   std::optional<Change> append(const policy::Addition& addition, const Request& request);
   std::optional<Change> extend(const policy::SetEdit& wanted, const Request& request);
   bool printed();
-  Generation next_generation(const Request& request) const;
+  Generation next_generation(policy::Sources sources, bool enabled, const Request& request) const;
   std::optional<nft::Changes> growing(
       const std::function<std::optional<std::vector<nft::Set>>()>& more, const std::string& marker);
-  std::optional<nft::Changes> exchanging(const std::vector<nft::Set>& sets);
+  Change grow_to(Generation next, std::uint64_t sum, const nft::Changes& changes,
+                 const std::function<void()>& abandon);
+  bool table_is_known();
   tl::expected<void, Failure> grow(const nft::Changes& changes, const policy::Sources& sources);
   tl::expected<void, Failure> carry_out(const Generation& next, const std::vector<Source>& written,
                                         const std::function<tl::expected<void, Failure>()>& enforce,
@@ -224,9 +226,12 @@ class Firewall {
   Change commit(Candidate candidate, const Request& request);
   // Also notes in the candidate which services and other names it relies on.
   tl::expected<Checked, Failure> check(Candidate& candidate, Diagnostics& diagnostics) const;
-  std::optional<nft::Ruleset> wanted(const policy::CheckedPolicy& policy,
-                                     const Generation& generation) const;
-  std::vector<std::string> idle_units(const policy::Policy& policy, bool only_new) const;
+  static std::optional<nft::Ruleset> wanted(const policy::CheckedPolicy& policy,
+                                            const policy::Units& units,
+                                            const Generation& generation);
+  policy::Units units_of(const policy::CheckedPolicy& policy) const;
+  std::vector<std::string> idle_units(const policy::Policy& policy, const policy::Units& running,
+                                      bool only_new) const;
   nft::Plan plan_for(const std::optional<nft::Ruleset>& wanted, std::uint64_t version) const;
   tl::expected<void, Failure> load(const std::optional<nft::Ruleset>& wanted, std::uint64_t version,
                                    const policy::CheckedPolicy& policy,

@@ -1,4 +1,5 @@
 #include "daemon/serve.h"
+#include "daemon/cgroups.h"
 
 #include <spdlog/spdlog.h>
 
@@ -7,7 +8,6 @@
 #include "daemon/run.h"
 #include "daemon/settings.h"
 #include "daemon/surroundings.h"
-#include "daemon/units.h"
 
 namespace fwctl {
 

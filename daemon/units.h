@@ -1,5 +1,4 @@
-// Where systemd runs units: in the tree of cgroups (version 2), and word of it when they start and
-// stop there.
+// Word of it when systemd starts and stops units.
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -13,11 +12,6 @@
 #include "rules/policy/unit.h"
 
 namespace fwctl {
-
-// As Firewall::Places wants it. Only slices are looked into, so that nothing below a service, which
-// may be a container's own systemd or a user's, passes for a unit of this host. None where there is
-// no such tree.
-policy::Units find_units(const policy::UnitNames& wanted);
 
 // Calls `changed` when a wanted unit was started or stopped. When it returns false it is called
 // again some time later, whatever happens.

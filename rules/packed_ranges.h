@@ -4,11 +4,10 @@
 #include <compare>
 #include <cstddef>
 #include <iterator>
-#include <memory>
-#include <string>
-#include <string_view>
+#include <utility>
 
 #include "rules/address.h"
+#include "rules/intervals.h"
 
 namespace fwctl {
 
@@ -52,55 +51,37 @@ class PackedRanges {
     std::size_t index_ = 0;
   };
 
-  PackedRanges() = default;
-  explicit PackedRanges(Family family) : family_(family) {}
+  PackedRanges() : PackedRanges(Family::ipv4) {}
+  explicit PackedRanges(Family family) : PackedRanges(family, Intervals(width(family))) {}
 
   Family family() const { return family_; }
-  std::size_t size() const { return bytes().size() / (2 * width()); }
-  bool empty() const { return bytes_ == nullptr || bytes_->empty(); }
+  std::size_t size() const { return intervals_.size(); }
+  bool empty() const { return intervals_.empty(); }
   AddressRange operator[](std::size_t index) const;
   Iterator begin() const { return {this, 0}; }
   Iterator end() const { return {this, size()}; }
 
-  // Of this family. Others that share what is here do not see it.
-  void push_back(const AddressRange& range);
-
+  // Of this family.
+  void push_back(const AddressRange& range) { insert(size(), range); }
   // Before the one at `index`.
   void insert(std::size_t index, const AddressRange& range);
 
-  // As they are, sorted. Shares what is here where it is so already.
-  PackedRanges sorted() const;
-  // Sorted, and one where they overlap or touch. Shares what is here where that is so already.
-  PackedRanges merged() const;
+  // As Intervals has them.
+  PackedRanges sorted() const { return {family_, intervals_.sorted()}; }
+  PackedRanges merged() const { return {family_, intervals_.merged()}; }
 
-  // The first and the last address of each range, one after the other, in network order; nullptr:
-  // there are none.
-  std::shared_ptr<const std::string> shared() const { return bytes_; }
+  // Of their addresses.
+  const Intervals& intervals() const { return intervals_; }
 
-  bool operator==(const PackedRanges& other) const {
-    return family_ == other.family_ && (bytes_ == other.bytes_ || bytes() == other.bytes());
-  }
+  bool operator==(const PackedRanges&) const = default;
 
  private:
-  PackedRanges(Family family, std::string bytes);
-  std::string& writable();
+  PackedRanges(Family family, Intervals intervals)
+      : family_(family), intervals_(std::move(intervals)) {}
+  static std::size_t width(Family family) { return family == Family::ipv4 ? 4 : 16; }
 
-  std::size_t width() const { return family_ == Family::ipv4 ? 4 : 16; }
-  std::string_view bytes() const { return bytes_ == nullptr ? std::string_view() : *bytes_; }
-  std::string_view first(std::size_t index) const {
-    return bytes().substr(index * 2 * width(), width());
-  }
-  std::string_view last(std::size_t index) const {
-    return bytes().substr((index * 2 + 1) * width(), width());
-  }
-  std::string_view at(std::size_t index) const {
-    return bytes().substr(index * 2 * width(), 2 * width());
-  }
-  // Whether range `index + 1` begins behind `index`, with an address between them.
-  bool apart(std::size_t index) const;
-
-  Family family_ = Family::ipv4;
-  std::shared_ptr<std::string> bytes_;  // changed only while nobody shares it
+  Family family_;
+  Intervals intervals_;
 };
 
 // Of both families.

@@ -43,14 +43,14 @@ constexpr std::array layouts{
     FieldLayout{Field::pkttype, "pkttype", Source::meta, NFT_META_PKTTYPE, 31, false},
     FieldLayout{Field::time, "time", Source::meta, NFT_META_TIME_NS, 43, true},
     FieldLayout{Field::tcp_flags, "tcp_flags", Source::transport_header, 13, 15, false},
-    FieldLayout{Field::cgroup_1, "cgroup_1", Source::cgroup, 1, 46, true},
-    FieldLayout{Field::cgroup_2, "cgroup_2", Source::cgroup, 2, 46, true},
-    FieldLayout{Field::cgroup_3, "cgroup_3", Source::cgroup, 3, 46, true},
-    FieldLayout{Field::cgroup_4, "cgroup_4", Source::cgroup, 4, 46, true},
-    FieldLayout{Field::cgroup_5, "cgroup_5", Source::cgroup, 5, 46, true},
-    FieldLayout{Field::cgroup_6, "cgroup_6", Source::cgroup, 6, 46, true},
-    FieldLayout{Field::cgroup_7, "cgroup_7", Source::cgroup, 7, 46, true},
-    FieldLayout{Field::cgroup_8, "cgroup_8", Source::cgroup, 8, 46, true},
+    FieldLayout{nft::cgroup_at(1), "cgroup_1", Source::cgroup, 1, 46, true},
+    FieldLayout{nft::cgroup_at(2), "cgroup_2", Source::cgroup, 2, 46, true},
+    FieldLayout{nft::cgroup_at(3), "cgroup_3", Source::cgroup, 3, 46, true},
+    FieldLayout{nft::cgroup_at(4), "cgroup_4", Source::cgroup, 4, 46, true},
+    FieldLayout{nft::cgroup_at(5), "cgroup_5", Source::cgroup, 5, 46, true},
+    FieldLayout{nft::cgroup_at(6), "cgroup_6", Source::cgroup, 6, 46, true},
+    FieldLayout{nft::cgroup_at(7), "cgroup_7", Source::cgroup, 7, 46, true},
+    FieldLayout{nft::cgroup_at(8), "cgroup_8", Source::cgroup, 8, 46, true},
 };
 
 constexpr std::uint8_t icmpv6 = 58;

@@ -402,7 +402,7 @@ void add_set(const policy::CheckedSet& set, Family family, nft::Ruleset& ruleset
                .ends = !set.temporary(family).empty(),
                .elements = {}};
   if (out.interval && !out.ends) {
-    out.intervals = {nft::width(out.key.front()), set.ranges(family).shared()};
+    out.intervals = set.ranges(family).intervals();
     ruleset.sets.push_back(std::move(out));
     return;
   }

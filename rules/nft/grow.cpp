@@ -1,11 +1,13 @@
 #include "rules/nft/grow.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "rules/nft/lookups.h"
 #include "rules/nft/plan.h"
 #include "rules/nft/references.h"
+#include "rules/sorted_walk.h"
 
 namespace fwctl::nft {
 namespace {
@@ -36,17 +38,26 @@ void add_verdicts(const Ruleset& ruleset, const Rule& rule, std::vector<Verdict>
   }
 }
 
-// Whether one rule alone looks into the set, or all that do have one verdict.
+bool looks_for_others(const Rule& rule, const std::string& set) {
+  return std::ranges::any_of(rule.statements, [&](const Statement& statement) {
+    const auto* lookup = std::get_if<SetLookup>(&statement);
+    return lookup != nullptr && lookup->set == set && lookup->negated;
+  });
+}
+
+// Whether one rule alone looks into the set, or all that do have one verdict for what is in it.
 bool decides_alike(const Ruleset& ruleset, const std::string& set) {
   std::size_t rules = 0;
+  bool negated = false;
   std::vector<Verdict> verdicts;
   for (const auto& chain : ruleset.chains)
     for (const auto& rule : chain.rules) {
       if (!references(rule).sets.contains(set)) continue;
       ++rules;
+      negated = negated || looks_for_others(rule, set);
       add_verdicts(ruleset, rule, verdicts);
     }
-  return rules <= 1 || verdicts.size() <= 1;
+  return rules <= 1 || (verdicts.size() <= 1 && !negated);
 }
 
 bool has(const Set& set, const Element& element) {
@@ -58,12 +69,9 @@ bool has(const Set& set, const Element& element) {
 Intervals together(const Intervals& some, const Intervals& others) {
   std::string bytes;
   bytes.reserve((some.size() + others.size()) * 2 * others.width());
-  std::size_t one = 0;
-  for (std::size_t other = 0; other < others.size(); ++other) {
-    while (one < some.size() && some[one] < others[other]) bytes += some[one++];
-    bytes += others[other];
-  }
-  while (one < some.size()) bytes += some[one++];
+  const auto add = [&](std::string_view one) { bytes += one; };
+  walk_sorted(some, others, std::less<>(), add, add,
+              [&](std::string_view one, std::string_view) { add(one); });
   return {others.width(), std::move(bytes)};
 }
 

@@ -3,8 +3,9 @@
 // What plan.h says against editing what is in use does not hold for elements that one rule brings,
 // all with one verdict: a packet that is under way finds some of them or none, and so meets the old
 // rules or the new one. Nor does it hold for new elements of a set that each packet looks into
-// once. Nor does it hold for a set that several rules look into which all have one verdict:
-// whichever of them finds the packet first, it gets what the old elements give it or the new ones.
+// once. Nor does it hold for a set that several rules look into which all have one verdict for what
+// is in it: whichever of them finds the packet first, it gets what the old elements give it or the
+// new ones.
 #pragma once
 
 #include <optional>

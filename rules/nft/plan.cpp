@@ -1,6 +1,7 @@
 #include "rules/nft/plan.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 #include <utility>
@@ -8,6 +9,7 @@
 #include "rules/nft/lookups.h"
 #include "rules/nft/references.h"
 #include "rules/number.h"
+#include "rules/sorted_walk.h"
 
 namespace fwctl::nft {
 namespace {
@@ -49,43 +51,24 @@ void compare_elements(const Set& old, const Set& wanted, Set& removed, Set& adde
   };
   const auto first = all_elements(old);
   const auto second = all_elements(wanted);
-  auto before = first.begin();
-  auto after = second.begin();
-  while (before != first.end() || after != second.end()) {
-    if (after == second.end() || (before != first.end() && less(*before, *after))) {
-      removed.elements.push_back(*before++);
-    } else if (before == first.end() || less(*after, *before)) {
-      added.elements.push_back(*after++);
-    } else {
-      if (!(*before == *after)) {
-        removed.elements.push_back(*before);
-        added.elements.push_back(*after);
-      }
-      ++before;
-      ++after;
-    }
-  }
+  walk_sorted(
+      first, second, less, [&](const Element& one) { removed.elements.push_back(one); },
+      [&](const Element& one) { added.elements.push_back(one); },
+      [&](const Element& before, const Element& after) {
+        if (before == after) return;
+        removed.elements.push_back(before);
+        added.elements.push_back(after);
+      });
   pack(removed);
   pack(added);
 }
 
 void compare_intervals(const Set& old, const Set& wanted, Set& removed, Set& added) {
-  const Intervals& first = old.intervals;
-  const Intervals& second = wanted.intervals;
   std::string gone;
   std::string come;
-  std::size_t before = 0;
-  std::size_t after = 0;
-  while (before < first.size() || after < second.size()) {
-    if (after == second.size() || (before < first.size() && first[before] < second[after])) {
-      gone += first[before++];
-    } else if (before == first.size() || second[after] < first[before]) {
-      come += second[after++];
-    } else {
-      ++before;
-      ++after;
-    }
-  }
+  walk_sorted(
+      old.intervals, wanted.intervals, std::less<>(), [&](std::string_view one) { gone += one; },
+      [&](std::string_view one) { come += one; }, [](std::string_view, std::string_view) {});
   const std::size_t width = nft::width(wanted.key.front());
   removed.intervals = Intervals(width, std::move(gone));
   added.intervals = Intervals(width, std::move(come));

@@ -130,7 +130,7 @@ class RuleText {
   // field what it is, the bytes at its place are all that can be said.
   std::string name(Field field) const {
     const bool known = !family_implied(field) || family_implied(field) == family_;
-    switch (field) {
+    switch (kind(field)) {
       case Field::iif:
         return "iif";
       case Field::iifname:
@@ -189,14 +189,7 @@ class RuleText {
         return "meta time";
       case Field::tcp_flags:
         return protocol_ == tcp ? "tcp flags" : "@th,104,8";
-      case Field::cgroup_1:
-      case Field::cgroup_2:
-      case Field::cgroup_3:
-      case Field::cgroup_4:
-      case Field::cgroup_5:
-      case Field::cgroup_6:
-      case Field::cgroup_7:
-      case Field::cgroup_8:
+      case Field::cgroup:
         return "socket cgroupv2 level " + std::to_string(*cgroup_level(field));
     }
     return {};

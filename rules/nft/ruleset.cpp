@@ -1,7 +1,6 @@
 #include "rules/nft/ruleset.h"
 
 #include <algorithm>
-#include <cassert>
 
 namespace fwctl::nft {
 namespace {
@@ -17,7 +16,7 @@ const T* find_named(const std::vector<T>& sorted, std::string_view name) {
 }  // namespace
 
 std::size_t width(Field field) {
-  switch (field) {
+  switch (kind(field)) {
     case Field::nfproto:
     case Field::l4proto:
     case Field::ip6_hoplimit:
@@ -46,14 +45,7 @@ std::size_t width(Field field) {
     case Field::ether_saddr:
       return 6;
     case Field::time:
-    case Field::cgroup_1:
-    case Field::cgroup_2:
-    case Field::cgroup_3:
-    case Field::cgroup_4:
-    case Field::cgroup_5:
-    case Field::cgroup_6:
-    case Field::cgroup_7:
-    case Field::cgroup_8:
+    case Field::cgroup:
       return 8;
     case Field::iifname:
     case Field::oifname:
@@ -66,13 +58,8 @@ std::size_t width(Field field) {
 }
 
 std::optional<std::uint8_t> cgroup_level(Field field) {
-  if (field < Field::cgroup_1 || field > Field::cgroup_8) return {};
-  return static_cast<std::uint8_t>(static_cast<int>(field) - static_cast<int>(Field::cgroup_1) + 1);
-}
-
-Field cgroup_at(std::uint8_t level) {
-  assert(level >= 1 && level <= deepest_cgroup);
-  return static_cast<Field>(static_cast<int>(Field::cgroup_1) + level - 1);
+  if (field < Field::cgroup) return {};
+  return static_cast<std::uint8_t>(static_cast<int>(field) - static_cast<int>(Field::cgroup) + 1);
 }
 
 const Set* Ruleset::find_set(std::string_view name) const {

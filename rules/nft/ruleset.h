@@ -2,6 +2,7 @@
 // over netlink. Whoever encodes or prints these decides nothing.
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,8 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "rules/intervals.h"
 #include "rules/moment.h"
-#include "rules/nft/intervals.h"
 
 namespace fwctl::nft {
 
@@ -53,24 +54,26 @@ enum class Field : std::uint8_t {
   tcp_flags,           // transport header + 13, bit mask, 1 byte, of TCP
   // socket cgroupv2 level N: of the cgroups (version 2) that the sending socket is in, the id of
   // the one so many below the root, 8 bytes, host order. What is in none of that level has none.
-  cgroup_1,
-  cgroup_2,
-  cgroup_3,
-  cgroup_4,
-  cgroup_5,
-  cgroup_6,
-  cgroup_7,
-  cgroup_8,
+  // The last: this one is of level 1, and those of the levels behind it have no names, see
+  // cgroup_at().
+  cgroup,
 };
 
 // Bytes the field occupies in a register before padding to 4.
 std::size_t width(Field field);
 
+constexpr std::uint8_t deepest_cgroup = 8;
+// `level`: 1 to deepest_cgroup.
+constexpr Field cgroup_at(std::uint8_t level) {
+  assert(level >= 1 && level <= deepest_cgroup);
+  return static_cast<Field>(static_cast<std::uint8_t>(Field::cgroup) + level - 1);
+}
 // nullopt: it is none of those.
 std::optional<std::uint8_t> cgroup_level(Field field);
-// 1 to deepest_cgroup.
-Field cgroup_at(std::uint8_t level);
-constexpr std::uint8_t deepest_cgroup = 8;
+// Of whatever level, `cgroup`: for a switch.
+constexpr Field kind(Field field) {
+  return field > Field::cgroup ? Field::cgroup : field;
+}
 
 // Bits of `ct state`, as linux/netfilter/nf_conntrack_common.h and nft number them.
 constexpr std::uint32_t ct_invalid = 1;
@@ -267,7 +270,8 @@ struct Set {
   bool counters = false;          // every element carries a counter
   bool ends = false;              // elements may end; with neither verdicts nor counters
   std::vector<Element> elements;  // sorted by key
-  // Instead of `elements`, where each is an interval of one field and nothing else; see pack().
+  // Instead of `elements`, where each is an interval of one field and nothing else; see pack(). A
+  // single value is its own end. Sorted and disjoint.
   Intervals intervals;
   // Above 0: a dynamic set, whose elements go when nothing has updated them for so long.
   std::uint32_t timeout_seconds = 0;

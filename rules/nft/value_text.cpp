@@ -185,7 +185,7 @@ std::optional<std::size_t> prefix_length(std::string_view low, std::string_view 
 }  // namespace
 
 std::string value_text(Field field, std::string_view value) {
-  switch (field) {
+  switch (kind(field)) {
     case Field::iif:
     case Field::oif:
       return interface_index(value);
@@ -234,14 +234,7 @@ std::string value_text(Field field, std::string_view value) {
       return utc(value);
     case Field::tcp_flags:
       return hexadecimal(static_cast<std::uint8_t>(value.front()));
-    case Field::cgroup_1:
-    case Field::cgroup_2:
-    case Field::cgroup_3:
-    case Field::cgroup_4:
-    case Field::cgroup_5:
-    case Field::cgroup_6:
-    case Field::cgroup_7:
-    case Field::cgroup_8:
+    case Field::cgroup:
       return std::to_string(host_double(value));
   }
   return {};
@@ -282,7 +275,7 @@ std::string masked_text(Field field, bool negated, std::string_view value, std::
 }
 
 std::string_view type_name(Field field) {
-  switch (field) {
+  switch (kind(field)) {
     case Field::iif:
     case Field::oif:
       return "iface_index";
@@ -333,14 +326,7 @@ std::string_view type_name(Field field) {
       return "time";
     case Field::tcp_flags:
       return "tcp_flag";
-    case Field::cgroup_1:
-    case Field::cgroup_2:
-    case Field::cgroup_3:
-    case Field::cgroup_4:
-    case Field::cgroup_5:
-    case Field::cgroup_6:
-    case Field::cgroup_7:
-    case Field::cgroup_8:
+    case Field::cgroup:
       return "cgroupsv2";
   }
   return {};

@@ -8,6 +8,25 @@
 #include "rules/policy/surroundings.h"
 
 namespace fwctl::policy {
+namespace {
+
+// What lasts with one more, where there is room around it.
+bool insert(AddressRanges& lasting, const AddressRange& range) {
+  const auto& others = lasting.of(range.family());
+  const auto behind = std::lower_bound(
+      others.begin(), others.end(), range,
+      [](const AddressRange& a, const AddressRange& b) { return a.first < b.first; });
+  const auto next = successor(range.last);
+  if (behind != others.end() && (!next || (*behind).first <= *next)) return false;
+  if (behind != others.begin()) {
+    const auto before = successor((*std::prev(behind)).last);
+    if (!before || range.first <= *before) return false;
+  }
+  lasting.of(range.family()).insert(static_cast<std::size_t>(behind - others.begin()), range);
+  return true;
+}
+
+}  // namespace
 
 std::optional<Appended> append(const CheckedPolicy& policy, const Sources& sources,
                                const Rule& rule) {
@@ -35,40 +54,18 @@ std::optional<Appended> append(const CheckedPolicy& policy, const Sources& sourc
   return out;
 }
 
-namespace {
-
-// What lasts with one more, where there is room around it.
-bool insert(AddressRanges& lasting, const AddressRange& range) {
-  const auto& others = lasting.of(range.family());
-  const auto behind = std::lower_bound(
-      others.begin(), others.end(), range,
-      [](const AddressRange& a, const AddressRange& b) { return a.first < b.first; });
-  const auto next = successor(range.last);
-  if (behind != others.end() && (!next || (*behind).first <= *next)) return false;
-  if (behind != others.begin()) {
-    const auto before = successor((*std::prev(behind)).last);
-    if (!before || range.first <= *before) return false;
-  }
-  lasting.of(range.family()).insert(static_cast<std::size_t>(behind - others.begin()), range);
-  return true;
-}
-
-}  // namespace
-
 std::optional<Extended> extend(const CheckedPolicy& policy, const std::string& text,
-                               const SetEdit& wanted) {
-  if (wanted.action != SetAction::add || wanted.until) return {};
+                               const std::string& name, const std::vector<AddressRange>& entries) {
   const auto& sets = policy.policy().sets;
-  const auto set = std::ranges::find(sets, wanted.name, &AddressSet::name);
+  const auto set = std::ranges::find(sets, name, &AddressSet::name);
   // Those of other files have no line in this one.
   if (set == sets.end() || !set->temporary.empty()) return {};
-  const auto line = end_of_entries(text, wanted.name);
+  const auto line = end_of_entries(text, name);
   if (!line) return {};
   Extended out{.text = text.substr(0, *line), .set = static_cast<std::size_t>(set - sets.begin())};
   out.lasting = policy.sets()[out.set].lasting;
-  for (const auto& range : wanted.ranges) {
+  for (const auto& range : entries) {
     if (out.lasting.of(range.family()).empty() || !insert(out.lasting, range)) return {};
-    out.entries.push_back(range);
     out.text += ", " + entry_text(range);
   }
   out.text += text.substr(*line);

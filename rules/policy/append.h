@@ -4,9 +4,9 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "rules/policy/check.h"
-#include "rules/policy/edit_set.h"
 
 namespace fwctl::policy {
 
@@ -24,16 +24,16 @@ std::optional<Appended> append(const CheckedPolicy& policy, const Sources& sourc
                                const Rule& rule);
 
 struct Extended {
-  std::string text;     // of rules.yaml
-  std::size_t set = 0;  // index into the policy's sets, and into those that are checked
-  std::vector<AddressRange> entries;  // as they were typed
-  AddressRanges lasting;              // what CheckedSet has with them
+  std::string text;       // of rules.yaml
+  std::size_t set = 0;    // index into the policy's sets, and into those that are checked
+  AddressRanges lasting;  // what CheckedSet has with the new entries
 };
 
-// As edit_set() and check() would have it, `text` being what yaml_text() made of rules.yaml.
-// nullopt where `wanted` is more than new entries that stay, in a set that has some of their
-// family, with room around each; or where some are there already.
+// As edit_set() and check() would have it when these entries, which stay, are added to the set of
+// that name, `text` being what yaml_text() made of rules.yaml. nullopt where that is more than new
+// entries of a family that the set has some of, with room around each; or where some are there
+// already.
 std::optional<Extended> extend(const CheckedPolicy& policy, const std::string& text,
-                               const SetEdit& wanted);
+                               const std::string& name, const std::vector<AddressRange>& entries);
 
 }  // namespace fwctl::policy

@@ -1,7 +1,10 @@
 #include "rules/policy/set_difference.h"
 
 #include <algorithm>
+#include <functional>
 #include <tuple>
+
+#include "rules/sorted_walk.h"
 
 namespace fwctl::policy {
 namespace {
@@ -27,32 +30,27 @@ Entries entries(const AddressSet& set) {
   return out;
 }
 
-// Calls `visit` for each item that `some`, sorted, has and `others`, sorted, has not.
-template <typename Items, typename Less, typename Visit>
-void each_only_in(const Items& some, const Items& others, Less less, Visit visit) {
-  auto other = others.begin();
-  for (auto one = some.begin(); one != some.end(); ++one) {
-    while (other != others.end() && less(*other, *one)) ++other;
-    if (other == others.end() || less(*one, *other))
-      visit(*one);
-    else
-      ++other;
-  }
-}
+constexpr auto skip = [](const auto&...) {};
 
 void tell(const std::string& start, const Entries& some, const Entries& others, Lines& out) {
   std::size_t count = 0;
   const auto shown = [&] { return ++count <= most_entries; };
   for (const auto family : {Family::ipv4, Family::ipv6}) {
     if (some.lasting.of(family) == others.lasting.of(family)) continue;
-    each_only_in(some.lasting.of(family), others.lasting.of(family), std::less<>(),
-                 [&](const AddressRange& range) {
-                   if (shown()) out.push_back(start + ' ' + range.text());
-                 });
+    walk_sorted(
+        some.lasting.of(family), others.lasting.of(family), std::less<>(),
+        [&](const AddressRange& range) {
+          if (shown()) out.push_back(start + ' ' + range.text());
+        },
+        skip, skip);
   }
-  each_only_in(some.temporary, others.temporary, earlier, [&](const TemporaryRange& one) {
-    if (shown()) out.push_back(start + ' ' + one.range.text() + " until " + time_text(one.until));
-  });
+  walk_sorted(
+      some.temporary, others.temporary, earlier,
+      [&](const TemporaryRange& one) {
+        if (shown())
+          out.push_back(start + ' ' + one.range.text() + " until " + time_text(one.until));
+      },
+      skip, skip);
   if (count > most_entries)
     out.push_back(start + ": " + std::to_string(count - most_entries) + " more");
 }
@@ -62,8 +60,15 @@ const AddressSet* find(const Policy& policy, const std::string& name) {
   return found == policy.sets.end() ? nullptr : &*found;
 }
 
+bool same(const AddressSet& one, const AddressSet& other) {
+  return one.ranges == other.ranges && one.temporary == other.temporary &&
+         one.from_file == other.from_file;
+}
+
 void compare(const AddressSet* before, const AddressSet* after, const std::string& name,
              Lines& out) {
+  // Of most sets nothing changes, and they may be big.
+  if (before != nullptr && after != nullptr && same(*before, *after)) return;
   const Entries old = before == nullptr ? Entries() : entries(*before);
   const Entries fresh = after == nullptr ? Entries() : entries(*after);
   const bool was_empty = before != nullptr && old.empty();

@@ -4,28 +4,14 @@
 #include <unistd.h>
 
 #include <fstream>
-#include <sstream>
 
+#include "daemon/cgroups.h"
 #include "tests/unit/policies.h"
 
 namespace fwctl::testing {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Where the whole tree is mounted; empty: nowhere.
-fs::path tree() {
-  std::ifstream mounts("/proc/self/mountinfo");
-  for (std::string line; std::getline(mounts, line);) {
-    std::istringstream words(line);
-    std::string skipped;
-    std::string root;
-    std::string place;
-    words >> skipped >> skipped >> skipped >> root >> place;
-    if (root == "/" && line.find(" - cgroup2 ") != std::string::npos) return place;
-  }
-  return {};
-}
 
 // Of this process, from the root of the tree on.
 fs::path own_place() {
@@ -48,10 +34,10 @@ Cgroups::Cgroups() {
 }
 
 bool Cgroups::make() {
-  const auto mounted = tree();
-  if (mounted.empty()) return false;
+  const auto mounted = cgroup_tree();
+  if (!mounted) return false;
   const auto place = own_place();
-  before_ = mounted / place;
+  before_ = *mounted / place;
   root_ = before_ / ("fwctl-lab-" + std::to_string(getpid()));
   const auto above = static_cast<std::size_t>(std::distance(place.begin(), place.end())) + 1;
   std::error_code refused;

@@ -404,9 +404,9 @@ TEST_P(KernelContract, SetWithElementsIsDeletedWhole) {
 
 TEST_P(KernelContract, CgroupsAreNumbers) {
   const auto id = [](char number) { return nft::Bytes{number, 0, 0, 0, 1, 0, 0, 0}; };
-  nft::Set units{.name = "units", .key = {Field::cgroup_2}, .elements = {{.key = id(7)}}};
-  const nft::Rule lookup = rule({nft::SetLookup{{Field::cgroup_2}, "units"}, accept()});
-  const nft::Rule match = rule({nft::Match{.field = Field::cgroup_8, .value = id(9)}, accept()});
+  nft::Set units{.name = "units", .key = {nft::cgroup_at(2)}, .elements = {{.key = id(7)}}};
+  const nft::Rule lookup = rule({nft::SetLookup{{nft::cgroup_at(2)}, "units"}, accept()});
+  const nft::Rule match = rule({nft::Match{.field = nft::cgroup_at(8), .value = id(9)}, accept()});
   const auto chain = input_chain({lookup, match});
   apply(creation({{units}, {chain}}));
   EXPECT_EQ(read(), (Ruleset{{units}, {chain}}));

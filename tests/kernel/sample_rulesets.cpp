@@ -265,7 +265,7 @@ nft::Ruleset links_and_sockets() {
   sets.push_back({.name = "pairs", .key = {Field::ether_saddr, Field::ip_saddr}});
   sets.back().elements = {single(mac + ip("192.0.2.1"))};
   // nft reads elements as paths: without any.
-  sets.push_back({.name = "services", .key = {Field::cgroup_3}});
+  sets.push_back({.name = "services", .key = {nft::cgroup_at(3)}});
   sets.push_back({.name = "users", .key = {Field::skuid}, .map = true});
   sets.back().elements = {mapped(single(host(5)), accept())};
   sets.push_back({.name = "who", .key = {Field::ether_saddr}, .timeout_seconds = 60, .size = 9});
@@ -302,7 +302,7 @@ nft::Ruleset links_and_sockets() {
           rule({RangeMatch{Field::skgid, host(4), host(0x10005)}, accept()}),
           rule({nft::SetLookup{{Field::skgid}, "groups"}, accept()}),
           rule({nft::MapLookup{{Field::skuid}, "users"}}),
-          rule({nft::SetLookup{{Field::cgroup_3}, "services"}, accept()}, "service"),
+          rule({nft::SetLookup{{nft::cgroup_at(3)}, "services"}, accept()}, "service"),
       })}};
 }
 

@@ -12,6 +12,7 @@
 #include "rules/nft/grow.h"
 #include "rules/nft/plan.h"
 #include "rules/nft/text.h"
+#include "rules/policy/edit_set.h"
 #include "tests/unit/policies.h"
 #include "tests/unit/random_policy.h"
 #include "tests/unit/rounds.h"
@@ -256,7 +257,7 @@ TEST(Extend, IsTheSameAsTheWholePolicyWithThoseEntries) {
       std::ranges::sort(wanted.ranges);
       wanted.ranges.erase(std::unique(wanted.ranges.begin(), wanted.ranges.end()),
                           wanted.ranges.end());
-      const auto what = policy::extend(policy, all.added.text, wanted);
+      const auto what = policy::extend(policy, all.added.text, wanted.name, wanted.ranges);
       auto edit = policy::edit_set(policy.policy(), all, added, wanted);
       ASSERT_TRUE(edit);
       added = edit->added;
@@ -270,9 +271,9 @@ TEST(Extend, IsTheSameAsTheWholePolicyWithThoseEntries) {
       ++extended;
       ASSERT_EQ(what->text, all.added.text);
       AddressRanges entries;
-      for (const auto& one : what->entries) entries.push_back(one);
+      for (const auto& one : wanted.ranges) entries.push_back(one);
       const auto more = compile::more_elements(policy.sets()[what->set], entries.merged());
-      policy.extend(what->set, what->entries, what->lasting);
+      policy.extend(what->set, wanted.ranges, what->lasting);
       ASSERT_EQ(policy.policy().sets[what->set].ranges, whole.policy().sets[what->set].ranges);
       ASSERT_EQ(nft::text(compile::compile(policy)), nft::text(compile::compile(whole)));
       if (const auto changes = nft::grow(loaded, more, marker(step))) {

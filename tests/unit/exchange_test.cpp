@@ -69,6 +69,19 @@ TEST(Exchange, ALookupDecidesOnce) {
   EXPECT_EQ(changes(ports("aaadaa") + ", allow out unit cron", {}, cron(1)), -1);
 }
 
+// One rule for what is in it and one for the rest: between the two, a packet could be in neither.
+TEST(Exchange, WhatIsNotInItIsDecidedToo) {
+  const auto policy =
+      load("logging: off\nrules: [deny out 80/tcp unit cron, deny out unit cron]\n");
+  auto there = loaded(policy, {});
+  EXPECT_TRUE(nft::exchange(there, compile::unit_sets(policy, cron(1))));
+  for (auto& chain : there.chains)
+    for (auto& rule : chain.rules)
+      for (auto& statement : rule.statements)
+        if (auto* lookup = std::get_if<nft::SetLookup>(&statement)) lookup->negated = true;
+  EXPECT_FALSE(nft::exchange(there, compile::unit_sets(policy, cron(1))));
+}
+
 TEST(Exchange, OnlyOneSetAtATime) {
   policy::Units both = cron(1);
   both["ssh.service"] = {.id = 2, .level = 2, .slices = {}};

@@ -24,19 +24,19 @@ TEST(PackedRanges, KeepWhatTheyAreGiven) {
   PackedRanges ranges(Family::ipv6);
   EXPECT_TRUE(ranges.empty());
   EXPECT_EQ(ranges.size(), 0U);
-  EXPECT_EQ(ranges.shared(), nullptr);
+  EXPECT_EQ(ranges.intervals().shared(), nullptr);
   const std::vector<AddressRange> wanted{range("2001:db8::", "2001:db8::ffff"),
                                          range("::1", "::1")};
   for (const auto& one : wanted) ranges.push_back(one);
   EXPECT_EQ(listed(ranges), wanted);
-  EXPECT_EQ(ranges.shared()->size(), 64U);
+  EXPECT_EQ(ranges.intervals().shared()->size(), 64U);
 }
 
 TEST(PackedRanges, CopiesDoNotSeeWhatComesLater) {
   PackedRanges ranges(Family::ipv4);
   ranges.push_back(range("10.0.0.1", "10.0.0.1"));
   const PackedRanges copy = ranges;
-  EXPECT_EQ(copy.shared(), ranges.shared());
+  EXPECT_EQ(copy.intervals().shared(), ranges.intervals().shared());
   ranges.push_back(range("10.0.0.2", "10.0.0.2"));
   EXPECT_EQ(copy.size(), 1U);
   EXPECT_EQ(ranges.size(), 2U);
@@ -62,8 +62,8 @@ TEST(PackedRanges, ShareWhatIsMergedAlready) {
   PackedRanges ranges(Family::ipv4);
   ranges.push_back(range("10.0.0.1", "10.0.0.1"));
   ranges.push_back(range("10.0.0.3", "10.0.0.4"));
-  EXPECT_EQ(ranges.merged().shared(), ranges.shared());
-  EXPECT_EQ(ranges.sorted().shared(), ranges.shared());
+  EXPECT_EQ(ranges.merged().intervals().shared(), ranges.intervals().shared());
+  EXPECT_EQ(ranges.sorted().intervals().shared(), ranges.intervals().shared());
 }
 
 // Beside a set of all the numbers: of few addresses, so that most ranges meet.

@@ -1,0 +1,78 @@
+#include "rules/intervals.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+namespace fwctl {
+namespace {
+
+// Whether there is a value between the two, which have at most 16 bytes.
+bool leaves_a_gap(std::string_view last, std::string_view first) {
+  std::array<char, 16> next{};
+  std::memcpy(next.data(), last.data(), last.size());
+  for (std::size_t at = last.size(); at-- != 0;) {
+    next[at] = static_cast<char>(static_cast<unsigned char>(next[at]) + 1);
+    if (next[at] != 0) return std::string_view(next.data(), last.size()) < first;
+  }
+  return false;  // nothing comes after the last
+}
+
+}  // namespace
+
+Intervals::Intervals(std::size_t width, std::string bytes)
+    : width_(width), bytes_(std::make_shared<std::string>(std::move(bytes))) {}
+
+std::string& Intervals::writable() {
+  if (bytes_ == nullptr)
+    bytes_ = std::make_shared<std::string>();
+  else if (bytes_.use_count() > 1)
+    bytes_ = std::make_shared<std::string>(*bytes_);
+  return *bytes_;
+}
+
+void Intervals::insert(std::size_t index, std::string_view first, std::string_view last) {
+  auto& bytes = writable();
+  const std::size_t at = index * 2 * width_;
+  bytes.insert(at, first);
+  bytes.insert(at + width_, last);
+}
+
+bool Intervals::apart(std::size_t index) const {
+  return leaves_a_gap(last(index), first(index + 1));
+}
+
+Intervals Intervals::sorted() const {
+  const std::size_t count = size();
+  std::size_t sound = 0;
+  while (sound + 1 < count && (*this)[sound] <= (*this)[sound + 1]) ++sound;
+  if (sound + 1 >= count) return *this;
+  std::vector<std::string_view> in_order(count);
+  for (std::size_t index = 0; index < count; ++index) in_order[index] = (*this)[index];
+  std::ranges::sort(in_order);
+  std::string out;
+  out.reserve(bytes().size());
+  for (const auto& one : in_order) out.append(one);
+  return {width_, std::move(out)};
+}
+
+Intervals Intervals::merged() const {
+  const std::size_t count = size();
+  std::size_t sound = 0;
+  while (sound + 1 < count && apart(sound)) ++sound;
+  if (sound + 1 >= count) return *this;
+  const Intervals all = sorted();
+  std::string out;
+  for (std::size_t index = 0; index < count; ++index) {
+    const std::size_t end = out.size() - std::min(out.size(), width_);
+    if (out.empty() || leaves_a_gap(std::string_view(out).substr(end), all.first(index)))
+      out.append(all[index]);
+    else if (std::string_view(out).substr(end) < all.last(index))
+      out.replace(end, width_, all.last(index));
+  }
+  return {width_, std::move(out)};
+}
+
+}  // namespace fwctl
