@@ -176,12 +176,24 @@ std::optional<std::uint8_t> request_of(const Packet& packet) {
   return {};
 }
 
+bool is_ipv6(std::string_view bytes) {
+  return read(bytes, 0, 1) >> 4 == 6;
+}
+
+// At `offset` of an IP packet.
+Address address_in(std::string_view bytes, std::size_t offset) {
+  const bool v6 = is_ipv6(bytes);
+  std::array<std::uint8_t, 16> address{};
+  std::ranges::copy(bytes.substr(offset, v6 ? 16 : 4), address.begin());
+  return {v6 ? Family::ipv6 : Family::ipv4, address};
+}
+
 Protocol protocol_in(std::string_view bytes) {
-  return {static_cast<std::uint8_t>(read(bytes, read(bytes, 0, 1) >> 4 == 6 ? 6 : 9, 1))};
+  return {static_cast<std::uint8_t>(read(bytes, is_ipv6(bytes) ? 6 : 9, 1))};
 }
 
 std::string_view addresses_in(std::string_view bytes) {
-  return read(bytes, 0, 1) >> 4 == 6 ? bytes.substr(8, 32) : bytes.substr(12, 8);
+  return is_ipv6(bytes) ? bytes.substr(8, 32) : bytes.substr(12, 8);
 }
 
 std::string_view word(State state) {
@@ -212,7 +224,7 @@ bool comes_in_fragments(const Packet& packet) {
 }
 
 std::vector<std::string> fragments_of(const std::string& bytes) {
-  const bool v6 = read(bytes, 0, 1) >> 4 == 6;
+  const bool v6 = is_ipv6(bytes);
   const std::string header = bytes.substr(0, v6 ? 40 : 20);
   const std::string payload = bytes.substr(header.size());
   // IPv6 wants all headers in the first.
@@ -257,32 +269,29 @@ std::optional<std::string> opener_of(const Packet& packet) {
 
 std::uint16_t id_of(std::string_view bytes) {
   if (bytes.size() < 20) return 0;
-  return static_cast<std::uint16_t>(read(bytes, read(bytes, 0, 1) >> 4 == 6 ? 2 : 4, 2));
+  return static_cast<std::uint16_t>(read(bytes, is_ipv6(bytes) ? 2 : 4, 2));
 }
 
 bool same_packet(std::string_view a, std::string_view b) {
   if (a.size() < 20 || b.size() < 20) return false;
-  return read(a, 0, 1) >> 4 == read(b, 0, 1) >> 4 && id_of(a) == id_of(b) &&
-         protocol_in(a) == protocol_in(b) && addresses_in(a) == addresses_in(b);
+  return is_ipv6(a) == is_ipv6(b) && id_of(a) == id_of(b) && protocol_in(a) == protocol_in(b) &&
+         addresses_in(a) == addresses_in(b);
 }
 
 bool same_origin(std::string_view a, std::string_view b) {
   if (a.size() < 20 || b.size() < 20) return false;
-  const bool v6 = read(a, 0, 1) >> 4 == 6;
-  const auto source = [&](std::string_view bytes) {
-    return v6 ? bytes.substr(8, 16) : bytes.substr(12, 4);
-  };
-  return read(a, 0, 1) >> 4 == read(b, 0, 1) >> 4 && id_of(a) == id_of(b) &&
-         protocol_in(a) == protocol_in(b) && source(a) == source(b);
+  return is_ipv6(a) == is_ipv6(b) && id_of(a) == id_of(b) && protocol_in(a) == protocol_in(b) &&
+         source_in(a) == source_in(b);
+}
+
+Address source_in(std::string_view bytes) {
+  return address_in(bytes, is_ipv6(bytes) ? 8 : 12);
 }
 
 Endpoint destination_in(std::string_view bytes, Protocol of) {
-  const bool v6 = read(bytes, 0, 1) >> 4 == 6;
-  const auto text = v6 ? bytes.substr(24, 16) : bytes.substr(16, 4);
-  std::array<std::uint8_t, 16> address{};
-  std::ranges::copy(text, address.begin());
+  const bool v6 = is_ipv6(bytes);
   const std::size_t port = v6 ? 42 : 22;
-  return {.address = {v6 ? Family::ipv6 : Family::ipv4, address},
+  return {.address = address_in(bytes, v6 ? 24 : 16),
           .port = of.has_ports() && bytes.size() >= port + 2
                       ? static_cast<std::uint16_t>(read(bytes, port, 2))
                       : std::uint16_t{0}};
@@ -290,7 +299,7 @@ Endpoint destination_in(std::string_view bytes, Protocol of) {
 
 std::optional<Answer> answer_in(std::string_view bytes) {
   if (bytes.size() < 20) return {};
-  const bool v6 = read(bytes, 0, 1) >> 4 == 6;
+  const bool v6 = is_ipv6(bytes);
   const auto protocol = protocol_in(bytes);
   bytes.remove_prefix(std::min<std::size_t>(bytes.size(), v6 ? 40 : 20));
   if (protocol == tcp) {

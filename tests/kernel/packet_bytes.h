@@ -34,6 +34,7 @@ bool same_packet(std::string_view a, std::string_view b);
 
 // The same but for where it goes: another destination may have taken the place of its own.
 bool same_origin(std::string_view a, std::string_view b);
+Address source_in(std::string_view bytes);
 // Of an IP packet. The port is 0 where the protocol, which is `of`'s, has none.
 Endpoint destination_in(std::string_view bytes, Protocol of);
 

@@ -106,9 +106,9 @@ std::string printed(const std::string& hardware_address) {
 }
 
 std::string link_batch(const std::vector<std::string>& interfaces) {
-  std::string out =
-      "link set lo up\naddress add 192.0.2.1/32 dev lo\n"
-      "address add 2001:db8:ffff::1/128 dev lo nodad\n";
+  std::string out = "link set lo up\naddress add " + PacketLab::own_address(Family::ipv4).text() +
+                    "/32 dev lo\naddress add " + PacketLab::own_address(Family::ipv6).text() +
+                    "/128 dev lo nodad\n";
   for (std::size_t number = 0; number < interfaces.size(); ++number) {
     const std::string peer = "outer" + std::to_string(number);
     out += "link add name " + interfaces[number] + " type veth peer name " + peer + "\nlink set " +
@@ -118,8 +118,7 @@ std::string link_batch(const std::vector<std::string>& interfaces) {
   return out;
 }
 
-// The same for both families.
-std::string route_batch(const std::vector<std::string>& interfaces) {
+std::string route_batch(const std::string& family, const std::vector<std::string>& interfaces) {
   std::string out = "route add local default dev lo table local\n";
   const auto rule = [&](std::size_t order, const std::string& what, const std::string& table) {
     out += "rule add pref " + std::to_string(order) + " " + what + " lookup " + table + "\n";
@@ -130,8 +129,13 @@ std::string route_batch(const std::vector<std::string>& interfaces) {
     out += "route add default dev " + interfaces[number] + " table " + table + "\n";
     rule(11 + number, "fwmark " + std::to_string(first_route + number), table);
   }
-  // What the kernel sends of its own accord leaves the host, so that the firewall meets it.
-  rule(90, "iif lo", "100");
+  // What the kernel sends of its own accord leaves the host, so that the firewall meets it. With
+  // IPv6, nft's fib asks for routes in the same way, but without ports; what the kernel sends has
+  // some, or an ICMP type, which is in their place. Rules take no port 65535.
+  if (family == "-4") rule(90, "iif lo", "100");
+  if (family == "-6")
+    for (const auto* port : {"sport", "dport"})
+      rule(90, "iif lo " + std::string(port) + " 1-65534", "100");
   rule(91, "", "local");
   return out + "rule del pref 0\n";
 }
@@ -171,6 +175,10 @@ bool goes_back(std::string_view answer, std::string_view sent) {
 
 }  // namespace
 
+Address PacketLab::own_address(Family family) {
+  return *Address::parse(family == Family::ipv4 ? "192.0.2.1" : "2001:db8:ffff::1");
+}
+
 PacketLab::~PacketLab() {
   if (outside_ >= 0) close(outside_);
   for (const auto& [asked, sockets] : raw_)
@@ -197,7 +205,8 @@ std::string PacketLab::set_up(const std::vector<std::string>& interfaces) {
   if (problem = set_all(); !problem.empty()) return problem;
   if (problem = ip_command("", link_batch(interfaces)); !problem.empty()) return problem;
   for (const auto* family : {"-4", "-6"})
-    if (problem = ip_command(family, route_batch(interfaces)); !problem.empty()) return problem;
+    if (problem = ip_command(family, route_batch(family, interfaces)); !problem.empty())
+      return problem;
   lo_ = if_nametoindex("lo");
   for (std::size_t number = 0; number < interfaces.size(); ++number) {
     indices_.push_back(if_nametoindex(interfaces[number].c_str()));
@@ -368,7 +377,7 @@ void PacketLab::settle(const std::vector<std::string>& sent, const std::vector<P
                        std::vector<Fate>& fates) {
   // Queues keep the order: once this one is seen, the others have met their fate.
   const Packet last{.from = *Address::parse("192.0.2.2"),
-                    .to = *Address::parse("192.0.2.1"),
+                    .to = own_address(Family::ipv4),
                     .protocol = udp,
                     .interface = interfaces_.front()};
   last_marker_ = static_cast<std::uint16_t>(0x8000 | (last_marker_ + 1));
@@ -381,12 +390,19 @@ void PacketLab::settle(const std::vector<std::string>& sent, const std::vector<P
       return;
     }
     const std::size_t index = id_of(seen.bytes) - 1U;
+    if (seen.place == Place::leaving) {
+      // The next that leaves once a packet has passed is that packet.
+      if (index < sent.size() && fates[index].passed && !fates[index].left_from)
+        fates[index].left_from = source_in(seen.bytes);
+      return;
+    }
     if (index < sent.size() && same_origin(seen.bytes, sent[index])) {
       const auto& packet = packets[index];
       // What goes over lo is met twice.
       if (seen.traffic != packet.traffic || seen.interface != index_of(packet.interface)) return;
       if (seen.place == Place::before) {
         fates[index].state = seen.state;
+        fates[index].tracked = seen.tracked;
         fates[index].to = destination_in(seen.bytes, packet.protocol);
       }
       if (seen.place == Place::behind) fates[index].passed = true;

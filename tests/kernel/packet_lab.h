@@ -36,9 +36,11 @@ struct Fate {
   std::vector<std::string> units;
   std::optional<Endpoint> to;  // where it went, as the firewall met it; with `state`
   bool begun = false;          // its connection may be one that another packet began, over lo
+  bool tracked = true;         // by connection tracking; with `state`
   bool passed = false;
-  bool reset = false;        // a TCP reset went back
-  bool unreachable = false;  // ICMP "port unreachable" went back
+  std::optional<Address> left_from;  // its source as it left the host; nullopt: it did not
+  bool reset = false;                // a TCP reset went back
+  bool unreachable = false;          // ICMP "port unreachable" went back
 };
 
 class PacketLab {
@@ -54,6 +56,9 @@ class PacketLab {
   // Replaces what is loaded, as the daemon does. Empty, or what the kernel said; then packets go on
   // meeting what was loaded before.
   std::string load(const nft::Ruleset& ruleset);
+
+  // Of the host itself, on lo: what it takes where it needs an address.
+  static Address own_address(Family family);
 
   // Those that packets may be of: none where nobody may make cgroups.
   const policy::Units& units() const { return cgroups_.units(); }

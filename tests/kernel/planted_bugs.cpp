@@ -98,6 +98,12 @@ void redirect_one_port_further(nft::Ruleset& ruleset) {
           dnat->port = static_cast<std::uint16_t>(*dnat->port == 65535 ? 1 : *dnat->port + 1);
 }
 
+void lose_a_masquerade(nft::Ruleset& ruleset) {
+  for (auto& chain : ruleset.chains)
+    if (chain.name == "masquerades" && chain.rules.back().comment.starts_with('m'))
+      chain.rules.pop_back();
+}
+
 void claim_an_element_twice(nft::Ruleset& ruleset) {
   for (auto& set : ruleset.sets) {
     if (!set.map || !set.name.starts_with("incoming-ports")) continue;

@@ -15,6 +15,8 @@ void match_names_by_their_beginning(nft::Ruleset& ruleset);
 void swap_two_rules(nft::Ruleset& ruleset);
 // Every forward that names a port.
 void redirect_one_port_further(nft::Ruleset& ruleset);
+// The last of those that the policy has.
+void lose_a_masquerade(nft::Ruleset& ruleset);
 // An element of a map, with another verdict. The kernel takes no such thing.
 void claim_an_element_twice(nft::Ruleset& ruleset);
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "daemon/clock.h"
+#include "rules/compile/box.h"
 #include "rules/compile/compile.h"
 #include "rules/policy/print.h"
 #include "tests/kernel/packet_bytes.h"
@@ -36,7 +37,11 @@ bool answerable(const CheckedPolicy& policy, const Packet& packet) {
   if (!ordinary(packet.from) || !ordinary(packet.to)) return false;
   const auto type = packet.icmp_type;
   const bool v6 = packet.from.family() == Family::ipv6;
-  if (packet.protocol == tcp) return packet.state != policy::State::invalid;
+  // From one to the other of those ports, the laboratory has no way for the answer.
+  const auto edge = [](std::uint16_t port) { return port == 0 || port == 65535; };
+  if (packet.protocol == tcp)
+    return packet.state != policy::State::invalid &&
+           !(edge(packet.from_port) && edge(packet.to_port));
   const auto& off = policy.policy().switched_off;
   if (std::ranges::find(off, "icmp-errors", &policy::SwitchedOff::item) != off.end()) return false;
   if (v6 && packet.protocol == icmpv6) return type >= 128;
@@ -75,20 +80,27 @@ bool same(const Endpoint& one, const Endpoint& other) {
   return one.address == other.address && one.port == other.port;
 }
 
+// What translations are asked about this one.
+Packets alone(const Packet& packet) {
+  const bool outgoing = packet.traffic == policy::Traffic::outgoing;
+  return {.traffic = packet.traffic,
+          .from = {packet.from, packet.from},
+          .to = {packet.to, packet.to},
+          .protocol = packet.protocol,
+          .from_ports = {packet.from_port, packet.from_port},
+          .to_ports = {packet.to_port, packet.to_port},
+          .interface = packet.interface,
+          .out_interface = outgoing ? packet.interface : packet.out_interface,
+          .times = {now(), now()}};
+}
+
 // Where the policy sends it: to what the first forward leads to that is about it. Every ordinary
-// address of IPv4 is this host's own here, and to nft's fib none of IPv6: what the host itself
-// sends leaves it (packet_lab.cpp), and fib asks as if it were sent.
+// address is this host's own here.
 Endpoint meant_destination(const CheckedPolicy& policy, const Packet& packet, const Fate& fate) {
   if (packet.traffic == policy::Traffic::outgoing || *fate.state != policy::State::fresh ||
-      !packet.protocol.has_ports() || packet.to.family() == Family::ipv6)
+      !packet.protocol.has_ports())
     return destination(packet);
-  const Packets asked{.from = {packet.from, packet.from},
-                      .to = {packet.to, packet.to},
-                      .protocol = packet.protocol,
-                      .from_ports = {packet.from_port, packet.from_port},
-                      .to_ports = {packet.to_port, packet.to_port},
-                      .interface = packet.interface,
-                      .times = {now(), now()}};
+  const Packets asked = alone(packet);
   for (const auto& forward : policy.forwards())
     if (match(policy, forward, asked).share == Share::all)
       return {.address = forward.to, .port = forward.to_port.value_or(packet.to_port)};
@@ -100,6 +112,27 @@ Endpoint meant_destination(const CheckedPolicy& policy, const Packet& packet, co
 bool went_right(const CheckedPolicy& policy, const Packet& packet, const Fate& fate) {
   return !ordinary(packet.to) || fate.begun ||
          same(*fate.to, meant_destination(policy, packet, fate));
+}
+
+// From where it goes on by the policy.
+Address meant_source(const CheckedPolicy& policy, const Packet& packet, const Fate& fate) {
+  if (*fate.state != policy::State::fresh || !fate.tracked) return packet.from;
+  const Packets asked = alone(packet);
+  const auto is_about = [&](const policy::CheckedMasquerade& masquerade) {
+    return match(policy, masquerade.conditions, asked).share == Share::all;
+  };
+  return std::ranges::any_of(policy.masquerades(), is_about)
+             ? PacketLab::own_address(packet.from.family())
+             : packet.from;
+}
+
+// Whether it left as the policy says, where it left. What is for many, or of nobody, has no
+// address to come from, and where a connection comes from is decided once. `packet` as met.
+bool left_right(const CheckedPolicy& policy, const Packet& packet, const Fate& fate) {
+  if (packet.traffic == policy::Traffic::incoming || packet.interface == "lo" || !fate.passed ||
+      fate.begun || !ordinary(packet.to) || !ordinary(packet.from))
+    return true;
+  return fate.left_from == meant_source(policy, packet, fate);
 }
 
 // As the firewall met it.
@@ -170,8 +203,13 @@ class Comparison {
     ++findings_.verdicts[static_cast<std::size_t>(meant)];
     if (!fate.units.empty()) ++findings_.of_units;
     if (meant == Verdict::reject && (fate.reset || fate.unreachable)) ++findings_.answered;
-    if (!same(*fate.to, destination(packet))) ++findings_.redirected;
-    return went_right(policy, packet, fate) && is_as_meant(policy, meant, seen, fate);
+    const bool v6 = packet.from.family() == Family::ipv6;
+    if (!same(*fate.to, destination(packet)))
+      ++(v6 ? findings_.redirected_ipv6 : findings_.redirected_ipv4);
+    if (fate.left_from && *fate.left_from != packet.from)
+      ++(v6 ? findings_.masqueraded_ipv6 : findings_.masqueraded_ipv4);
+    return went_right(policy, packet, fate) && is_as_meant(policy, meant, seen, fate) &&
+           left_right(policy, seen, fate);
   }
 
   void found(std::uint64_t seed, const Policy& policy, const Packet& packet) {
@@ -198,6 +236,9 @@ class Comparison {
     if (!went_right(*right, packet, fate))
       return "the kernel sent it to " + fate.to->address.text() + " port " +
              std::to_string(fate.to->port) + "\nas met: " + in_words(seen);
+    if (!left_right(*right, seen, fate))
+      return "the kernel sent it on from " + (fate.left_from ? fate.left_from->text() : "nowhere") +
+             "\nas met: " + in_words(seen);
     if (is_as_meant(*right, meant.verdict, seen, fate)) return {};
     return "meant: " + std::string(text(meant.verdict)) + " by " +
            (meant.rule == nullptr ? "default" : meant.rule->id) + "\nthe kernel " +
@@ -214,10 +255,14 @@ class Comparison {
   std::string load(const CheckedPolicy& policy) {
     auto ruleset = compile::compile(policy, lab_.units());
     nft::remove_ended(ruleset, now());
-    // What goes out over lo keeps its source.
-    std::erase_if(ruleset.chains, [](const nft::Chain& chain) {
-      return chain.hook && chain.hook->point == nft::HookPoint::postrouting;
-    });
+    // What goes out over lo keeps its source: there connections begin that others belong to.
+    for (auto& chain : ruleset.chains)
+      if (chain.name == "masquerades")
+        chain.rules.insert(chain.rules.begin(),
+                           {.statements = {nft::Match{.field = nft::Field::oifname,
+                                                      .value = compile::interface_bytes("lo")},
+                                           nft::Verdict{nft::VerdictKind::accept, {}}},
+                            .comment = {}});
     if (alter_) alter_(ruleset);
     return lab_.load(ruleset);
   }

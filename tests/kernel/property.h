@@ -26,9 +26,12 @@ struct Findings {
   std::array<std::uint64_t, 4> verdicts{};  // meant, by policy::Verdict, of those that arrived
   std::uint64_t answered = 0;               // of those that were meant to be rejected
   std::uint64_t fragmented = 0;             // of those that arrived, came in fragments
-  std::uint64_t redirected = 0;             // of those that arrived, elsewhere
-  std::uint64_t of_units = 0;               // of those that arrived, sent by a unit
-  std::array<std::uint64_t, 9> states{};    // by policy::State, as connection tracking saw them
+  std::uint64_t redirected_ipv4 = 0;        // of those that arrived, elsewhere
+  std::uint64_t redirected_ipv6 = 0;
+  std::uint64_t masqueraded_ipv4 = 0;  // of those that left, with another source
+  std::uint64_t masqueraded_ipv6 = 0;
+  std::uint64_t of_units = 0;             // of those that arrived, sent by a unit
+  std::array<std::uint64_t, 9> states{};  // by policy::State, as connection tracking saw them
 
   struct Difference {
     policy::Policy policy;         // shrunk

@@ -65,7 +65,9 @@ TEST_F(Property, TheKernelDoesWhatThePolicyMeans) {
   EXPECT_GT(findings.answered,
             findings.verdicts[static_cast<std::size_t>(policy::Verdict::reject)] * 8 / 10);
   EXPECT_GT(share(findings.fragmented, findings), 0.05);
-  EXPECT_GT(share(findings.redirected, findings), 0.005);
+  for (const auto count : {findings.redirected_ipv4, findings.redirected_ipv6,
+                           findings.masqueraded_ipv4, findings.masqueraded_ipv6})
+    EXPECT_GT(share(count, findings), 0.005);
   if (!lab_->units().empty()) {
     EXPECT_GT(share(findings.of_units, findings), 0.05);
   }
@@ -124,6 +126,10 @@ TEST_F(PlantedBug, TwoRulesThatChangedPlaces) {
 
 TEST_F(PlantedBug, AForwardThatLeadsOnePortTooFar) {
   expect_found(redirect_one_port_further);
+}
+
+TEST_F(PlantedBug, AMasqueradeThatIsLost) {
+  expect_found(lose_a_masquerade);
 }
 
 TEST_F(PlantedBug, WhatTheKernelRefuses) {

@@ -44,8 +44,10 @@ std::string table(int routes) {
     out += "chain before-" + name + " {\ntype filter hook " + name +
            " priority -150\nmeta mark set 0\nct state vmap { " + states + "}\n}\n";
     out += "chain behind-" + name + " {\ntype filter hook " + name + " priority 300\n" +
-           log("behind") + (name == "output" ? "oifname lo accept\n" : "") + "drop\n}\n";
+           log("behind") + (name == "input" ? "drop\n" : "") + "}\n";
   }
+  out += "chain leaving {\ntype filter hook postrouting priority 300\noifname lo accept\n" +
+         log("leaving") + "drop\n}\n";
   // Before all else, the mark by which packets from outside are routed.
   out += "chain received {\ntype filter hook prerouting priority -350\niifname lo accept\n" +
          log("received");
@@ -97,8 +99,11 @@ Sighting sighting(const nlmsghdr* message) {
   seen.interface = in != 0 ? in : out;
   if (prefix == "behind") {
     seen.place = Place::behind;
+  } else if (prefix == "leaving") {
+    seen.place = Place::leaving;
   } else if (prefix != "received") {
     seen.place = Place::before;
+    seen.tracked = prefix != "untracked";
     seen.state = state_of(prefix);
   }
   return seen;

@@ -1,7 +1,7 @@
 // What the kernel says of packets before and behind the firewall: a table of the test's own, whose
-// chains log (NFLOG) what connection tracking found, ahead of the firewall's priority, and what is
-// left, behind it. There everything ends: nothing is delivered, sent or remembered by connection
-// tracking, except what goes over lo and what has id 0 (openers).
+// chains log (NFLOG) what connection tracking found, ahead of the firewall's priority, and what
+// passed, behind it, and of that what leaves the host, behind what nat did to it. There everything
+// ends: nothing is delivered, sent or remembered by connection tracking, except what goes over lo.
 #pragma once
 
 #include <chrono>
@@ -17,12 +17,13 @@ struct mnl_socket;
 
 namespace fwctl::testing {
 
-enum class Place : std::uint8_t { received, before, behind };
+enum class Place : std::uint8_t { received, before, behind, leaving };
 
 struct Sighting {
   Place place = Place::received;
-  policy::Traffic traffic = policy::Traffic::incoming;  // the hook; not of `received`
+  policy::Traffic traffic = policy::Traffic::incoming;  // the hook; of `before` and `behind`
   policy::State state = policy::State::fresh;           // of `before` only
+  bool tracked = true;                                  // the same
   unsigned interface = 0;                               // index of the one it is in on, else out on
   std::string_view bytes;                               // the beginning of the packet
 };
