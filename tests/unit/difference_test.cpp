@@ -49,18 +49,35 @@ TEST(Difference, CoversEmptySetsAndDescriptions) {
 
 // Of a block list that was exchanged, nobody reads all.
 TEST(Difference, OfBigSetsSaysHowManyMore) {
-  std::string few;
-  std::string many;
-  for (int number = 0; number < 25; ++number)
-    (number < 2 ? few : many) += "10.0.0." + std::to_string(number * 2) + ", ";
-  const auto lines =
-      difference("sets: {a: [" + few + "]}\n", "sets: {a: [" + few + many + "\"::1\"]}\n");
-  ASSERT_EQ(lines.size(), 21U);
-  EXPECT_EQ(lines.front(), "+ set a 10.0.0.4");
-  EXPECT_EQ(lines.back(), "+ set a: 4 more");
+  const auto last_line = [](int added) {
+    std::string many;
+    for (int number = 0; number < added; ++number) many += ", 10.0.1." + std::to_string(number * 2);
+    const auto lines = difference("sets: {a: [10.0.0.1]}\n", "sets: {a: [10.0.0.1" + many + "]}\n");
+    EXPECT_EQ(lines.front(), "+ set a 10.0.1.0");
+    EXPECT_EQ(lines.size(), std::min(added, 21));
+    return lines.back();
+  };
+  EXPECT_EQ(last_line(20), "+ set a 10.0.1.38");
+  EXPECT_EQ(last_line(21), "+ set a: 1 more");
+  EXPECT_EQ(last_line(24), "+ set a: 4 more");
   EXPECT_EQ(difference("sets: {a: [10.0.0.1, 10.0.0.2]}\n", "sets: {a: [10.0.0.2, 10.0.0.1]}\n"),
             Lines{})
       << "an order means nothing";
+}
+
+TEST(Difference, OfSetsNamesEntriesThatEndAndThoseOfFiles) {
+  const auto one = [](const char* text) { return AddressRange{address(text), address(text)}; };
+  const policy::AddressSet plain{.name = "a", .ranges = {one("10.0.0.1")}};
+  auto longer = plain;
+  longer.temporary.push_back(
+      {.range = one("10.0.0.2"), .until = *parse_time("2030-01-01T00:00:00Z")});
+  auto filled = plain;
+  filled.from_file.push_back(one("10.0.0.3"));
+  const auto lines = [](const policy::AddressSet& before, const policy::AddressSet& after) {
+    return policy::difference({.sets = {before}}, {.sets = {after}});
+  };
+  EXPECT_EQ(lines(plain, longer), Lines{"+ set a 10.0.0.2 until 2030-01-01T00:00:00Z"});
+  EXPECT_EQ(lines(plain, filled), Lines{"+ set a 10.0.0.3"});
 }
 
 TEST(Difference, ProtocolsOfOneSideCount) {
