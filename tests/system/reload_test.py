@@ -2,10 +2,11 @@
 
 import itertools
 import pathlib
+import shutil
 
 import lab
 
-EVERYTHING = pathlib.Path(__file__).resolve().parents[1] / "cases/every-feature/policy.yaml"
+EVERYTHING = pathlib.Path(__file__).resolve().parents[1] / "cases/every-feature"
 POLICY = """\
 version: 1
 defaults: {incoming: deny, outgoing: allow, routed: deny}
@@ -42,8 +43,10 @@ class Reload(lab.LabTest):
     def test_a_policy_of_every_feature_is_reloaded_without_losing_a_connection(self):
         """Connections that one policy let in go on under each of the others."""
         self.lab.listen(5001)
-        texts = [EVERYTHING.read_text(), "rules:\n  - allow: 5001/tcp\n", "rules: []\n",
-                 EVERYTHING.read_text().replace("incoming: deny", "incoming: reject")]
+        shutil.copytree(EVERYTHING / "sets", self.daemon.config / "sets")
+        everything = (EVERYTHING / "policy.yaml").read_text()
+        texts = [everything, "rules:\n  - allow: 5001/tcp\n", "rules: []\n",
+                 everything.replace("incoming: deny", "incoming: reject")]
         self.replace(texts[0])
         self.daemon.fwctl("reload")
         self.assertIn("limit rate 30/minute burst 10", self.lab.table())
