@@ -272,6 +272,10 @@ std::uint16_t id_of(std::string_view bytes) {
   return static_cast<std::uint16_t>(read(bytes, is_ipv6(bytes) ? 2 : 4, 2));
 }
 
+std::string ends_of(std::string_view bytes) {
+  return std::string(addresses_in(bytes)) + be(protocol_in(bytes).number, 1);
+}
+
 bool same_packet(std::string_view a, std::string_view b) {
   if (a.size() < 20 || b.size() < 20) return false;
   return is_ipv6(a) == is_ipv6(b) && id_of(a) == id_of(b) && protocol_in(a) == protocol_in(b) &&

@@ -29,6 +29,8 @@ std::optional<std::string> opener_of(const Packet& packet);
 
 // The id of a packet; of anything else, any number. 0 when it is none.
 std::uint16_t id_of(std::string_view bytes);
+// What connection tracking knows of it in any case; of protocols that it has no idea of, all.
+std::string ends_of(std::string_view bytes);
 // Same id, addresses and protocol.
 bool same_packet(std::string_view a, std::string_view b);
 

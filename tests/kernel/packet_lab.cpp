@@ -337,7 +337,7 @@ void PacketLab::emit(const Packet& packet, const std::string& bytes) {
 void PacketLab::open_flow(const Packet& packet) {
   const auto opener = opener_of(packet);
   if (!opener) return;
-  begun_.insert(*opener);
+  begun_.insert(ends_of(*opener));
   emit_from_host(local_route, packet, *opener);
 }
 
@@ -349,11 +349,9 @@ std::vector<Fate> PacketLab::send(const std::vector<Packet>& packets) {
     const auto id = static_cast<std::uint16_t>(sent.size() + 1);
     sent.push_back(bytes_of(packet, id, route_of(packet)));
     emit(packet, sent.back());
-    auto first = packet;
-    first.state = policy::State::fresh;
-    const auto key = bytes_of(first, 0);
-    fates[id - 1U].begun = begun_.contains(key);
-    if (packet.interface == "lo") begun_.insert(key);
+    const auto ends = ends_of(sent.back());
+    fates[id - 1U].begun = begun_.contains(ends);
+    if (packet.interface == "lo") begun_.insert(ends);
     if (packet.traffic == policy::Traffic::outgoing) {
       const auto& owner = sockets_of(packet).owner;
       fates[id - 1U].user = owner.user;

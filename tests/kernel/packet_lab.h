@@ -107,7 +107,7 @@ class PacketLab {
   std::unique_ptr<Witness> witness_;
   std::optional<nft::Ruleset> loaded_;
   std::uint64_t version_ = 0;
-  std::set<std::string> begun_;  // what went over lo, which connection tracking remembers
+  std::set<std::string> begun_;  // ends_of() what went over lo, which connection tracking remembers
   std::uint16_t last_marker_ = 0;
   Cgroups cgroups_;
   int outside_ = -1;                 // packet socket
