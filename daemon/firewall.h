@@ -5,6 +5,10 @@
 // and the new generation is stored, synced; one netlink batch is the commit point; the files take
 // their places; only then is this object's own state exchanged. What fails before the commit point
 // leaves everything as it was; what fails behind it is taken back.
+//
+// firewall.cpp has the transaction; firewall_changes.cpp what may be asked for; firewall_growth.cpp
+// the short way for one rule more; firewall_start.cpp the start; firewall_state.cpp what is looked
+// at.
 #pragma once
 
 #include <cstdint>
@@ -15,39 +19,23 @@
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
-#include <variant>
 #include <vector>
 
 #include "daemon/accounts.h"
 #include "daemon/config.h"
-#include "daemon/files.h"
+#include "daemon/failure.h"
 #include "daemon/forwarding.h"
 #include "daemon/kernel.h"
 #include "daemon/result.h"
+#include "daemon/staged_files.h"
 #include "daemon/store.h"
-#include "rules/nft/plan.h"
+#include "daemon/table.h"
 #include "rules/policy/check.h"
 #include "rules/policy/edit.h"
 #include "rules/policy/edit_set.h"
 #include "rules/policy/unit.h"
 
 namespace fwctl {
-
-// Why a change did not happen. Nothing changed, anywhere.
-struct InvalidPolicy {
-  Diagnostics diagnostics;
-};
-struct Refused {
-  std::string message;
-};
-struct KernelRefused {
-  std::string message;
-  Diagnostics
-      diagnostics;  // at the policy lines whose objects the kernel refused, where it said so
-};
-using Failure = std::variant<InvalidPolicy, Refused, Error, KernelRefused>;
-// All there is to say, for a log.
-std::string message(const Failure& failure);
 
 struct Outcome {
   bool changed = false;
@@ -65,11 +53,6 @@ struct Request {
   bool dry_run = false;  // do everything but change anything; the kernel checks the batch
   Time now;              // when it came: temporary rules last from then on
   bool refresh = false;  // nobody asked for another policy: only what names mean may change
-};
-
-struct Hits {
-  std::uint64_t packets = 0;
-  std::uint64_t bytes = 0;
 };
 
 class Firewall {
@@ -155,24 +138,17 @@ class Firewall {
   // What of the policy in force does nothing because the kernel passes no packets on; nothing while
   // the firewall is not in force.
   std::vector<std::string> forwarding_problems() const;
-  // What the kernel says now; empty while nothing is in force.
-  struct Look {
-    std::map<std::string, Hits> hits;  // by rule id
-    bool drifted = false;              // our table is not as it was left
-  };
-  Result<Look> look();
+  // What the kernel says now, by rule id; empty while nothing is in force.
+  Result<Table::Look> look();
   // The compiled policy as nftables text.
   std::string ruleset_text() const;
 
-  // A trace is a base chain of its own in our table that judges nothing and belongs to no
-  // generation: changes leave it where it is, and it is no change of the table by another program.
-  // It lasts until end_trace(), until the table goes or somebody else touches the chain, or until
-  // the next start(). One that is refused is refused whole.
+  // See Table. Refused while nothing is in force.
   tl::expected<void, Failure> begin_trace(const nft::Chain& chain);
-  void end_trace(const std::string& name);
-  bool tracing(const std::string& name) const;
+  void end_trace(const std::string& name) { table_.end_trace(name); }
+  bool tracing(const std::string& name) const { return table_.tracing(name); }
   // Our table as it was left, retired objects included, traces not; nullopt when there is none.
-  const std::optional<nft::Ruleset>& loaded() const { return loaded_; }
+  const std::optional<nft::Ruleset>& loaded() const { return table_.loaded(); }
 
   // Removes from the kernel what earlier changes left behind for packets then under way, and makes
   // rules.yaml safe from a power loss. Call it at the start and when some time has passed since a
@@ -180,6 +156,7 @@ class Firewall {
   Result<void> collect();
 
  private:
+  // Another policy, on its way to be the one in force.
   struct Candidate {
     policy::Sources sources;
     bool enabled = false;
@@ -188,102 +165,80 @@ class Firewall {
     std::string name_for_policy_file;  // in diagnostics; empty: its path
     bool only_news = false;            // warn only of what was not so before
   };
-  // A file about to be replaced, and what was there.
-  struct Replaced {
-    StagedFile file;
-    std::string path;
-    std::optional<std::string> before;
-  };
-
-  struct Appending;
   struct Checked {
     policy::CheckedPolicy policy;
     policy::Added added;  // what rules.yaml alone says
   };
+  struct Appending;
 
+  // The transaction.
   Candidate same_as_now() const;
+  Change commit(Candidate candidate, const Request& request);
+  // Also notes in the candidate which services and other names it relies on.
+  tl::expected<Checked, Failure> check(Candidate& candidate, Diagnostics& diagnostics) const;
+  policy::ServiceTable services(const std::string& relied_on) const;
+  policy::Surroundings surroundings(const policy::Names& wanted,
+                                    const policy::Surroundings& relied_on) const;
+  policy::Units units_of(const policy::CheckedPolicy& policy) const;
+  std::vector<std::string> idle_units(const policy::Policy& policy, const policy::Units& running,
+                                      bool only_new) const;
+  void leave_out_known(Diagnostics& warnings) const;
+  Generation next_generation(policy::Sources sources, bool enabled, const Request& request) const;
+  static std::optional<nft::Ruleset> wanted(const policy::CheckedPolicy& policy,
+                                            const policy::Units& units,
+                                            const Generation& generation);
+  tl::expected<void, Failure> carry_out(const Generation& next, const std::vector<Source>& written,
+                                        const std::function<tl::expected<void, Failure>()>& enforce,
+                                        const std::function<void()>& abandon);
+  tl::expected<void, Failure> load(const std::optional<nft::Ruleset>& wanted, std::uint64_t version,
+                                   const policy::CheckedPolicy& policy,
+                                   const policy::Sources& sources);
+  Result<void> force(const policy::CheckedPolicy& policy, const Generation& generation);
+  Result<bool> heal();
+  void undo(const Generation& next, const StagedFiles& files);
+  void take(Generation generation, Checked checked, Diagnostics warnings);
+  Result<void> settle();
+  void note(const Result<void>& done);
+  void note_restored();
+
+  // What is asked for.
+  // Why rules.yaml cannot be changed now, if so.
+  std::optional<Failure> not_editable() const;
   Diagnostics check_typed(const std::vector<std::string>& words, const policy::Policy& typed) const;
   Change add_translation(const std::vector<std::string>& words, const Request& request);
+  tl::expected<policy::Edit, Failure> edit_out(const std::vector<std::string>& selection) const;
+  void write_added(Candidate& candidate, const policy::Added& added) const;
+  Change healed(Outcome outcome, std::string_view already, const Request& request);
+
+  // The short way.
   std::optional<Change> append(const policy::Addition& addition, const Request& request);
   std::optional<Change> extend(const policy::SetEdit& wanted, const Request& request);
   bool printed();
-  Generation next_generation(policy::Sources sources, bool enabled, const Request& request) const;
   std::optional<nft::Changes> growing(
       const std::function<std::optional<std::vector<nft::Set>>()>& more, const std::string& marker);
   Change grow_to(Generation next, std::uint64_t sum, const nft::Changes& changes,
                  const std::function<void()>& abandon);
-  bool table_is_known();
   tl::expected<void, Failure> grow(const nft::Changes& changes, const policy::Sources& sources);
-  tl::expected<void, Failure> carry_out(const Generation& next, const std::vector<Source>& written,
-                                        const std::function<tl::expected<void, Failure>()>& enforce,
-                                        const std::function<void()>& abandon);
-  void take(Generation generation, Checked checked, Diagnostics warnings);
-  tl::expected<policy::Edit, Failure> edit_out(const std::vector<std::string>& selection) const;
-  void leave_out_known(Diagnostics& warnings) const;
-  policy::ServiceTable services(const std::string& relied_on) const;
-  policy::Surroundings surroundings(const policy::Names& wanted,
-                                    const policy::Surroundings& relied_on) const;
-  Change commit(Candidate candidate, const Request& request);
-  // Also notes in the candidate which services and other names it relies on.
-  tl::expected<Checked, Failure> check(Candidate& candidate, Diagnostics& diagnostics) const;
-  static std::optional<nft::Ruleset> wanted(const policy::CheckedPolicy& policy,
-                                            const policy::Units& units,
-                                            const Generation& generation);
-  policy::Units units_of(const policy::CheckedPolicy& policy) const;
-  std::vector<std::string> idle_units(const policy::Policy& policy, const policy::Units& running,
-                                      bool only_new) const;
-  nft::Plan plan_for(const std::optional<nft::Ruleset>& wanted, std::uint64_t version) const;
-  tl::expected<void, Failure> load(const std::optional<nft::Ruleset>& wanted, std::uint64_t version,
-                                   const policy::CheckedPolicy& policy,
-                                   const policy::Sources& sources);
-  static Failure explain(const TransactionError& error, const nft::Changes& changes,
-                         const policy::CheckedPolicy& policy, const policy::Sources& sources);
-  Result<std::vector<Replaced>> stage(const std::vector<Source>& files) const;
-  static Result<void> publish(std::vector<Replaced>& files);
-  void note(const Result<void>& done);
-  void undo(const Generation& next, const std::vector<Replaced>& files);
-  // Why rules.yaml cannot be changed now, if so.
-  std::optional<Failure> not_editable() const;
-  void write_added(Candidate& candidate, const policy::Added& added) const;
-  void note_restored();
-  void take_back();
-  // What the kernel holds besides our traces; forgets those that are not there as they were made.
-  Result<std::optional<nft::Ruleset>> read_kernel();
-  // Takes out of loaded_ what the kernel has taken out by itself.
-  void forget_ended();
-  // Whether that is what is loaded, but for what ends about now.
-  bool is_loaded(const std::optional<nft::Ruleset>& seen) const;
-  // Brings loaded_, foreign_ and drifted_ up to what is really there.
-  Result<void> look_again();
-  Result<bool> heal();
-  Change healed(Outcome outcome, std::string_view already, const Request& request);
 
+  // The start.
   bool adopt(const Generation& generation);
-  Result<void> start_minimal();
-  Result<void> force(const policy::CheckedPolicy& policy, const Generation& generation);
-  void finish_files(const std::vector<Generation>& kept);
-  void finish_added_file(const std::vector<Generation>& kept);
-  Result<void> settle();
   Result<void> first_start(bool was_in_force);
+  Result<void> start_minimal();
   Result<void> start_inert();
   Generation built_in(bool enabled) const;
+  void finish_files(const std::vector<Generation>& kept);
+  void finish_added_file(const std::vector<Generation>& kept);
 
   Places places_;
   ConfigFolder config_;
   Store store_;
-  Kernel& kernel_;
+  Table table_;
 
   Generation current_;
   std::optional<policy::CheckedPolicy> policy_;
   policy::Added added_;                   // what rules.yaml says of policy_
   std::unique_ptr<Appending> appending_;  // nullptr until a rule comes
   Diagnostics warnings_;                  // of policy_
-  std::optional<nft::Ruleset> loaded_;    // what is in the kernel, retired objects included
-  bool foreign_ = false;                  // what is in the kernel could not be read as ours
-  bool uncollected_ = true;               // there may be something for collect() to remove
-  bool drifted_ = false;            // another program changed our table and it is not yet restored
-  std::uint32_t revision_ = 0;      // of the kernel when loaded_ was last known to be true
-  std::vector<nft::Chain> traces_;  // in the kernel besides loaded_
   std::vector<std::string> problems_;
 };
 

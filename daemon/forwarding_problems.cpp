@@ -78,16 +78,17 @@ std::vector<std::string> needs(Family family, const CheckedPolicy& policy,
 }  // namespace
 
 std::vector<std::string> forwarding_problems(const CheckedPolicy& policy,
-                                             const Forwarding& kernel) {
+                                             const Result<Forwarding>& kernel) {
+  if (!kernel) return {"whether the kernel forwards cannot be asked: " + kernel.error().message()};
   std::vector<std::string> out;
   const auto complain = [&](Family family, const std::string& name, const std::string& setting) {
-    const auto found = needs(family, policy, kernel);
+    const auto found = needs(family, policy, *kernel);
     if (!found.empty())
       out.push_back("there are " + joined(found, " and ") + ", but the kernel passes no " + name +
                     " packets on: set " + setting + " to 1");
   };
-  if (!kernel.ipv4) complain(Family::ipv4, "IPv4", "net.ipv4.ip_forward");
-  if (!kernel.ipv6) complain(Family::ipv6, "IPv6", "net.ipv6.conf.all.forwarding");
+  if (!kernel->ipv4) complain(Family::ipv4, "IPv4", "net.ipv4.ip_forward");
+  if (!kernel->ipv6) complain(Family::ipv6, "IPv6", "net.ipv6.conf.all.forwarding");
   return out;
 }
 

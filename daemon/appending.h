@@ -1,0 +1,19 @@
+// What one rule more starts from, for as long as no other change comes. For the firewall's own
+// parts.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "daemon/firewall.h"
+#include "rules/compile/growth.h"
+
+namespace fwctl {
+
+struct Firewall::Appending {
+  bool printed;                           // rules.yaml has the form that yaml_text() gives it
+  std::uint64_t sum;                      // Generation::sum() of the current one
+  std::optional<compile::Growth> growth;  // of the policy in force
+};
+
+}  // namespace fwctl

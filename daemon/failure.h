@@ -1,0 +1,34 @@
+// Why a change did not happen. Nothing changed, anywhere.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "daemon/result.h"
+#include "daemon/table.h"
+#include "rules/diagnostic.h"
+#include "rules/policy/check.h"
+
+namespace fwctl {
+
+struct InvalidPolicy {
+  Diagnostics diagnostics;
+};
+struct Refused {
+  std::string message;
+};
+struct KernelRefused {
+  std::string message;
+  Diagnostics
+      diagnostics;  // at the policy lines whose objects the kernel refused, where it said so
+};
+using Failure = std::variant<InvalidPolicy, Refused, Error, KernelRefused>;
+
+// All there is to say, for a log.
+std::string message(const Failure& failure);
+
+// What the table's failure is in lines of `policy`, read from `sources`, from which it was made.
+Failure explain(const TableFailure& failure, const policy::CheckedPolicy& policy,
+                const policy::Sources& sources);
+
+}  // namespace fwctl

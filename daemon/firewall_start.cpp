@@ -1,0 +1,158 @@
+// How the firewall begins: with the newest generation that loads, and with what a crash left of the
+// files.
+#include <algorithm>
+#include <utility>
+
+#include "daemon/clock.h"
+#include "daemon/firewall.h"
+
+namespace fwctl {
+namespace {
+
+// When nothing on disk can be used and the firewall was on: what is always there, and a way in to
+// mend it. Nothing else.
+constexpr std::string_view minimal_policy =
+    "version: 1\n"
+    "defaults: {incoming: deny, outgoing: allow, routed: deny}\n"
+    "rules:\n"
+    "  - allow: 22/tcp\n"
+    "    comment: built-in fallback\n";
+
+std::optional<std::string> text_of(const policy::Sources& sources,
+                                   const std::filesystem::path& path) {
+  if (sources.added.name == path) return sources.added.text;
+  for (const auto& source : sources.managed)
+    if (source.name == path) return source.text;
+  return {};
+}
+
+}  // namespace
+
+Result<void> Firewall::start() {
+  if (auto taken = table_.take_over(); !taken) return taken;
+  const bool was_in_force = table_.exists();
+
+  auto kept = store_.kept();
+  const bool readable = kept.has_value() && store_.damaged().empty();
+  if (!kept) {
+    problems_.push_back(kept.error().message());
+    kept = std::vector<Generation>{};
+  }
+  for (const auto& path : store_.damaged())
+    problems_.push_back(path + " is damaged and was left out");
+  finish_files(*kept);
+  for (const auto& generation : *kept) {
+    if (!adopt(generation)) continue;
+    if (&generation != &kept->front())
+      problems_.push_back("generation " + std::to_string(generation.number) +
+                          ", an older one, is in force instead");
+    return {};
+  }
+  // A store that was in use and cannot be read may have said "enabled": never open, then.
+  if (!kept->empty() && !kept->front().enabled && !was_in_force) return start_inert();
+  if (!kept->empty() || !readable) return start_minimal();
+  return first_start(was_in_force);
+}
+
+bool Firewall::adopt(const Generation& generation) {
+  Diagnostics diagnostics;
+  auto parsed = policy::parse(generation.sources, diagnostics);
+  auto policy =
+      policy::check(parsed, generation.sources, services(generation.sources.services), diagnostics);
+  if (!policy) {
+    problems_.push_back("generation " + std::to_string(generation.number) +
+                        " no longer makes sense: " + render(diagnostics));
+    return false;
+  }
+  if (auto done = force(*policy, generation); !done) {
+    problems_.push_back(done.error().message());
+    return false;
+  }
+  take(generation, {*std::move(policy), std::move(parsed.added)}, std::move(diagnostics));
+  return true;
+}
+
+// What is in the kernel without a store behind it stays in force.
+Result<void> Firewall::first_start(bool was_in_force) {
+  Generation first{
+      .number = 1, .enabled = was_in_force, .created = time_text(now()), .reason = "first start"};
+  auto sources = config_.read();
+  if (!sources) {
+    problems_.push_back(sources.error().message());
+  } else {
+    first.sources = std::move(*sources);
+    Diagnostics ignored;
+    const auto written = policy::parse(first.sources, ignored);
+    first.sources.services = policy::used_services(written.policy, services({}));
+    const auto names = policy::names(written.policy);
+    first.sources.surroundings = surroundings(names, {}).only(names);
+    if (adopt(first)) {
+      note(store_.append(first, {}));
+      return {};
+    }
+  }
+  return was_in_force ? start_minimal() : start_inert();
+}
+
+Generation Firewall::built_in(bool enabled) const {
+  return {.number = 0,
+          .enabled = enabled,
+          .sources = {.managed = {{.name = "built-in", .text = std::string(minimal_policy)}},
+                      .added = {.name = config_.added_file().string(), .text = {}}},
+          .created = time_text(now()),
+          .reason = "fallback"};
+}
+
+Result<void> Firewall::start_minimal() {
+  const Generation minimal = built_in(true);
+  if (!adopt(minimal)) return failed("load", "the built-in policy", 0, problems_.back());
+  problems_.emplace_back(
+      "NO STORED POLICY COULD BE LOADED: a built-in one is in force that lets in SSH (port 22) and "
+      "nothing else. Mend the files and 'fwctl reload'");
+  return {};
+}
+
+// Until there is a policy that loads.
+Result<void> Firewall::start_inert() {
+  Diagnostics none;
+  Generation generation = built_in(false);
+  auto parsed = policy::parse(generation.sources, none);
+  auto policy = policy::check(parsed, generation.sources, policy::ServiceTable(), none);
+  take(std::move(generation), {*std::move(policy), std::move(parsed.added)}, {});
+  return {};
+}
+
+// What the newest generation says of files that were to take their places, and may not have.
+void Firewall::finish_files(const std::vector<Generation>& kept) {
+  for (const auto& path : {config_.added_file(), config_.policy_file()}) {
+    const auto staged = StagedFile::left_behind(path);
+    if (!staged) problems_.push_back(staged.error().message());
+    if (!staged || !*staged) continue;
+    StagedFile file = StagedFile::take_over(path);
+    // Any other belongs to a change that never was. Cut off at its very beginning, it would look
+    // like a generation that has no such file.
+    if (kept.empty() || (*staged)->empty() || text_of(kept.front().sources, path) != **staged)
+      continue;
+    note(file.publish());
+  }
+  if (!kept.empty() && !store_.settled()) finish_added_file(kept);
+}
+
+// It is not synced with a change: a power loss may leave an earlier one, or part of one. What
+// people made of it stays.
+void Firewall::finish_added_file(const std::vector<Generation>& kept) {
+  const auto path = config_.added_file();
+  const auto& wanted = kept.front().sources.added.text;
+  const auto read = read_file(path);
+  if (!read) return note(tl::unexpected(read.error()));
+  const std::string there = read->value_or("");
+  const bool ours = wanted.starts_with(there) || there.find('\0') != std::string::npos ||
+                    std::ranges::any_of(kept, [&](const Generation& one) {
+                      return one.sources.added.text == there;
+                    });
+  if (there == wanted || !ours) return;
+  auto staged = StagedFile::write(path, wanted);
+  note(staged ? staged->publish() : Result<void>(tl::unexpected(staged.error())));
+}
+
+}  // namespace fwctl

@@ -1,0 +1,47 @@
+#include "daemon/staged_files.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+namespace fwctl {
+
+Result<StagedFiles> StagedFiles::write(const std::vector<Source>& files,
+                                       const std::filesystem::path& unsynced) {
+  StagedFiles out;
+  for (const auto& [path, text] : files) {
+    auto before = read_file(path);
+    if (!before) return tl::unexpected(before.error());
+    auto staged =
+        StagedFile::write(path, text, path == unsynced ? Safety::unsynced : Safety::synced);
+    if (!staged) return tl::unexpected(staged.error());
+    out.files_.push_back({.file = std::move(*staged), .path = path, .before = std::move(*before)});
+  }
+  return out;
+}
+
+Result<void> StagedFiles::publish() {
+  for (auto& replaced : files_)
+    if (auto published = replaced.file.publish(); !published) return published;
+  return {};
+}
+
+std::vector<Error> StagedFiles::restore() const {
+  std::vector<Error> out;
+  for (const auto& replaced : files_)
+    if (const auto done = put_back(replaced); !done) out.push_back(done.error());
+  return out;
+}
+
+Result<void> StagedFiles::put_back(const Replaced& replaced) {
+  const auto there = read_file(replaced.path);
+  if (there && *there == replaced.before) return {};
+  if (!replaced.before) {
+    ::unlink(replaced.path.c_str());
+    return {};
+  }
+  auto staged = StagedFile::write(replaced.path, *replaced.before);
+  return staged ? staged->publish() : Result<void>(tl::unexpected(staged.error()));
+}
+
+}  // namespace fwctl

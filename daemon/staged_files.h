@@ -1,0 +1,41 @@
+// The files that a change of the policy writes: beside those that are there, then in their places,
+// and back.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/files.h"
+#include "daemon/result.h"
+#include "rules/diagnostic.h"
+
+namespace fwctl {
+
+class StagedFiles {
+ public:
+  // Writes the new content of each beside it; no file is changed. Destroyed without publish(), that
+  // is removed again. `unsynced` need not survive a power loss: another place has its text.
+  static Result<StagedFiles> write(const std::vector<Source>& files,
+                                   const std::filesystem::path& unsynced);
+
+  // After an error some are in their places, and some are not.
+  Result<void> publish();
+
+  // Puts what was there before back to where it is no longer. All of them are tried; what failed is
+  // returned.
+  std::vector<Error> restore() const;
+
+ private:
+  struct Replaced {
+    StagedFile file;
+    std::string path;
+    std::optional<std::string> before;
+  };
+  static Result<void> put_back(const Replaced& replaced);
+
+  std::vector<Replaced> files_;
+};
+
+}  // namespace fwctl

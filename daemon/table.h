@@ -1,0 +1,112 @@
+// Table inet fwctl as it was left in the kernel, and how it is brought to what is wanted. Knows
+// rulesets, and nothing of the policies and generations they come from.
+//
+// Another program may change the table at any time. What is known of it is true as of the kernel's
+// last revision that was looked at; what would be sent starts from what is really there.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <tl/expected.hpp>
+#include <variant>
+#include <vector>
+
+#include "daemon/kernel.h"
+#include "daemon/result.h"
+#include "rules/moment.h"
+#include "rules/nft/plan.h"
+
+namespace fwctl {
+
+// An element of a set ends in the kernel by a clock of its own: so much before and after, it may be
+// there or not.
+constexpr auto around_an_end = std::chrono::seconds(2);
+
+struct Hits {
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+};
+
+// A transaction that the kernel did not take. `error.refusals` count in `changes`.
+struct RefusedChanges {
+  TransactionError error;
+  nft::Changes changes;
+};
+// Error: the kernel could not be asked what there is.
+using TableFailure = std::variant<Error, RefusedChanges>;
+
+class Table {
+ public:
+  // `kernel` must outlive it. Nothing is known before take_over().
+  explicit Table(Kernel& kernel) : kernel_(kernel) {}
+
+  // Begins with what is there, whoever left it.
+  Result<void> take_over();
+  // Something is in the kernel, ours or not.
+  bool exists() const { return loaded_.has_value() || foreign_; }
+
+  // As it was left, retired objects included, traces not; nullopt when there is none.
+  const std::optional<nft::Ruleset>& loaded() const { return loaded_; }
+  // Another program changed it, and it is not yet restored.
+  bool drifted() const { return drifted_; }
+
+  // Finds out whether another program has changed it.
+  Result<void> look_again();
+  // Whether the kernel has, as of now, what loaded() says, and as it was left.
+  bool is_known();
+
+  // What the kernel says now. Changes nothing of what is known.
+  struct Look {
+    std::map<std::string, Hits> hits;  // by the comment of rule or element
+    bool drifted = false;              // it is not as it was left
+  };
+  Result<Look> look();
+
+  // Brings it to `wanted`; nullopt: it goes. `version`, higher with each call, tells new objects
+  // from those they replace. No packet is judged by anything but what was there or what is wanted.
+  // True: that put right what another program had changed.
+  tl::expected<bool, TableFailure> load(const std::optional<nft::Ruleset>& wanted,
+                                        std::uint64_t version);
+  // Whether the kernel would take it, as far as it can be told without loading anything.
+  tl::expected<void, TableFailure> check(const std::optional<nft::Ruleset>& wanted,
+                                         std::uint64_t version);
+  // Elements more or others in sets that are there, and another marker. To be called only when
+  // is_known().
+  tl::expected<void, TableFailure> edit(const nft::Changes& changes);
+  // Removes what load() left behind for packets then under way. Errors are harmless and it may be
+  // tried again.
+  Result<void> collect();
+
+  // A trace is a base chain of its own that judges nothing: load() leaves it where it is, and it is
+  // no change of the table by another program. It lasts until end_trace(), until the table goes or
+  // somebody else touches the chain, or until the next take_over(). One that is refused is refused
+  // whole.
+  tl::expected<void, TableFailure> begin_trace(const nft::Chain& chain);
+  void end_trace(const std::string& name);
+  bool tracing(const std::string& name) const;
+
+ private:
+  nft::Plan plan_for(const std::optional<nft::Ruleset>& wanted, std::uint64_t version) const;
+  // Removes what was loaded beside the rules in force, and now will not be used.
+  void take_back();
+  // What the kernel holds besides our traces; forgets those that are not there as they were made.
+  Result<std::optional<nft::Ruleset>> read();
+  // Takes out of loaded_ what the kernel has taken out by itself.
+  void forget_ended();
+  // Whether that is what is loaded, but for what ends about now.
+  bool is_loaded(const std::optional<nft::Ruleset>& seen) const;
+  // What the kernel has now is what this object says.
+  void note_revision();
+
+  Kernel& kernel_;
+  std::optional<nft::Ruleset> loaded_;
+  bool foreign_ = false;     // what is in the kernel could not be read as ours
+  bool uncollected_ = true;  // there may be something for collect() to remove
+  bool drifted_ = false;
+  std::uint32_t revision_ = 0;      // of the kernel when loaded_ was last known to be true
+  std::vector<nft::Chain> traces_;  // in the kernel besides loaded_
+};
+
+}  // namespace fwctl
