@@ -273,7 +273,10 @@ std::uint16_t id_of(std::string_view bytes) {
 }
 
 std::string ends_of(std::string_view bytes) {
-  return std::string(addresses_in(bytes)) + be(protocol_in(bytes).number, 1);
+  // AH of IPv6 is a header before another.
+  const bool before_another = is_ipv6(bytes) && protocol_in(bytes) == ah;
+  const auto protocol = before_another ? read(bytes, 40, 1) : protocol_in(bytes).number;
+  return std::string(addresses_in(bytes)) + be(protocol, 1);
 }
 
 bool same_packet(std::string_view a, std::string_view b) {
