@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <map>
 #include <string_view>
 
@@ -56,6 +57,21 @@ constexpr std::string_view trace_grammar =
     "            [from ADDRESS [port PORT]] [to ADDRESS]\n"
     "WHAT        3000/tcp   80   ssh   icmp echo   icmpv6 128   esp\n"
     "What is left out may be anything. No more than some packets a second are picked.";
+
+constexpr std::string_view selection_grammar =
+    "fwctl delete 3   fwctl delete 3 5-7   fwctl delete r1a2b3c4   fwctl delete allow 22/tcp\n"
+    "fwctl delete comment nginx";
+
+// What CLI11 says of a word that is not one.
+std::string not_a_number(const std::string& text) {
+  return parse_number(text, 1'000'000'000).value_or(0) > 0
+             ? std::string()
+             : "'" + text + "' is not the number of a rule";
+}
+
+std::string not_a_span(const std::string& text) {
+  return parse_span(text) ? std::string() : "'" + text + "' is no span of time, as 30s or 5m";
+}
 
 CLI::Validator one_of(std::vector<std::string> words) {
   return {[words = std::move(words)](const std::string& text) {
@@ -143,9 +159,20 @@ std::vector<std::string> options_first(int argc, char** argv) {
   return first;
 }
 
+// The command among such words; words.end() where there is none.
+std::vector<std::string>::const_iterator find_command(const std::vector<std::string>& words) {
+  auto first = words.begin();
+  while (first != words.end() && first->starts_with('-'))
+    first += (*first == "--socket" || *first == "--color") && first + 1 != words.end() ? 2 : 1;
+  return first;
+}
+
 class CommandLine {
  public:
-  CommandLine() {
+  // What each command takes is built for the one that is typed: of a short command, it is most of
+  // the time to build it for all. It is for all where that is none of them.
+  explicit CommandLine(std::vector<std::string> words)
+      : words_(std::move(words)), typed_(find_command(words_)) {
     app_.set_version_flag("--version", std::string("fwctl ") + FWCTL_VERSION);
     app_.require_subcommand(1);
     app_.get_formatter()->column_width(24);
@@ -157,19 +184,17 @@ class CommandLine {
         ->type_name("WHEN");
     arguments_.socket = protocol::default_socket;
     app_.add_option("--socket", arguments_.socket, "Where the daemon listens")->type_name("PATH");
-    add_rules();
-    add_policy();
-    add_state();
-    add_services();
-    add_sets();
+    add_commands();
+    if (app_.get_subcommands({}).empty()) {
+      typed_ = words_.end();
+      add_commands();
+    }
     app_.footer(std::string(examples));  // last: commands take over what is set when they are added
   }
 
-  std::optional<Arguments> parse(int argc, char** argv, int& exit_code) {
-    auto words = options_first(argc, argv);
-    std::reverse(words.begin(), words.end());  // as CLI11 wants them
+  std::optional<Arguments> parse(int& exit_code) {
     try {
-      app_.parse(std::move(words));
+      app_.parse(std::vector<std::string>(words_.rbegin(), words_.rend()));  // as CLI11 wants them
       if (color_ == "always") arguments_.color = ColorChoice::always;
       if (color_ == "never") arguments_.color = ColorChoice::never;
       exit_code = exit_done;
@@ -179,29 +204,50 @@ class CommandLine {
       exit_code = exit_done;
     } catch (const CLI::ParseError& mistake) {
       exit_code = exit_usage;
-      std::cerr << "fwctl: " << explain(mistake, argc, argv) << "\n";
+      std::cerr << "fwctl: " << explain(mistake) << "\n";
     }
     return {};
   }
 
  private:
-  CLI::App* command(const std::string& name, const std::string& description, Verb verb) {
+  // Adds to a command what it takes.
+  using More = std::function<void(CLI::App&)>;
+
+  void add_commands() {
+    add_rules();
+    add_policy();
+    add_state();
+    add_services();
+    add_sets();
+  }
+
+  bool is_built(const std::string& name) const { return typed_ == words_.end() || *typed_ == name; }
+
+  void group(const std::string& name, const std::string& description, const More& more) {
+    if (is_built(name)) more(*app_.add_subcommand(name, description)->require_subcommand(1));
+  }
+
+  void command(const std::string& name, const std::string& description, Verb verb,
+               const More& more = {}) {
+    if (!is_built(name)) return;
     CLI::App* added = app_.add_subcommand(name, description);
     added->callback([this, verb] { arguments_.verb = verb; });
-    return added;
+    if (more) more(*added);
   }
 
   // Everything behind the command's own arguments belongs to the rule or question.
-  CLI::App* rule_command(const std::string& name, const std::string& description, Verb verb) {
+  void rule_command(const std::string& name, const std::string& description, Verb verb,
+                    std::string_view grammar = rule_grammar, const More& more = {}) {
+    if (!is_built(name)) return;
     CLI::App* added = app_.add_subcommand(name, description);
     added->prefix_command();
-    added->footer(std::string(rule_grammar));
+    added->footer(std::string(grammar));
     added->callback([this, added, verb, name] {
       arguments_.verb = verb;
       arguments_.words = added->remaining();
       if (verb == Verb::rule) arguments_.words.insert(arguments_.words.begin(), name);
     });
-    return added;
+    if (more) more(*added);
   }
 
   void add_rules() {
@@ -211,189 +257,181 @@ class CommandLine {
     rule_command("limit", "Let each source begin a few connections, refuse more", Verb::rule);
     rule_command("route", "A rule for what passes through: route allow ...", Verb::rule);
     rule_command("forward", "Send connections to another machine: forward 80/tcp to 10.0.0.5",
-                 Verb::rule)
-        ->footer(std::string(translation_grammar));
+                 Verb::rule, translation_grammar);
     rule_command("masquerade", "Hide addresses behind an interface: masquerade out on eth0",
-                 Verb::rule)
-        ->footer(std::string(translation_grammar));
-    CLI::App* insert =
-        rule_command("insert", "Add a rule as number N: insert N allow ...", Verb::insert);
-    insert->add_option("N", arguments_.position, "Number the rule will have")
-        ->required()
-        ->check(CLI::Validator(
-            [](const std::string& text) {
-              return parse_number(text, 1'000'000'000).value_or(0) > 0
-                         ? std::string()
-                         : "'" + text + "' is not the number of a rule";
-            },
-            ""))
-        ->type_name("");
+                 Verb::rule, translation_grammar);
+    rule_command("insert", "Add a rule as number N: insert N allow ...", Verb::insert, rule_grammar,
+                 [this](CLI::App& insert) {
+                   insert.add_option("N", arguments_.position, "Number the rule will have")
+                       ->required()
+                       ->check(CLI::Validator(not_a_number, ""))
+                       ->type_name("");
+                 });
     rule_command("prepend", "Add a rule before all others: prepend deny ...", Verb::prepend);
-    CLI::App* remove = rule_command("delete", "Delete rules by number, id or text", Verb::remove);
-    remove->add_flag("-f,--force", arguments_.force, "Do not ask");
-    remove->footer(
-        "fwctl delete 3   fwctl delete 3 5-7   fwctl delete r1a2b3c4   fwctl delete allow 22/tcp\n"
-        "fwctl delete comment nginx");
-    CLI::App* defaults =
-        command("default", "Set the verdict for what no rule matches", Verb::set_default);
-    defaults->add_option("VERDICT", arguments_.what, "allow, deny or reject")
+    rule_command("delete", "Delete rules by number, id or text", Verb::remove, selection_grammar,
+                 [this](CLI::App& remove) { add_force(remove); });
+    command("default", "Set the verdict for what no rule matches", Verb::set_default,
+            [this](CLI::App& defaults) {
+              add_word(defaults, "VERDICT", "allow, deny or reject", {"allow", "deny", "reject"});
+              arguments_.direction = "incoming";
+              defaults
+                  .add_option("DIRECTION", arguments_.direction,
+                              "incoming (if left out), outgoing or routed")
+                  ->transform(direction)
+                  ->type_name("");
+            });
+    command("logging", "Set how much is written to the log", Verb::set_logging,
+            [this](CLI::App& logging) {
+              add_word(logging, "LEVEL", "on, off, low, medium, high or full",
+                       {"on", "off", "low", "medium", "high", "full"});
+            });
+  }
+
+  // One of those words, which must be there.
+  void add_word(CLI::App& to, const std::string& name, const std::string& description,
+                std::vector<std::string> words) {
+    to.add_option(name, arguments_.what, description)
         ->required()
-        ->check(one_of({"allow", "deny", "reject"}))
-        ->type_name("");
-    arguments_.direction = "incoming";
-    defaults
-        ->add_option("DIRECTION", arguments_.direction,
-                     "incoming (if left out), outgoing or routed")
-        ->transform(direction)
-        ->type_name("");
-    CLI::App* logging = command("logging", "Set how much is written to the log", Verb::set_logging);
-    logging->add_option("LEVEL", arguments_.what, "on, off, low, medium, high or full")
-        ->required()
-        ->check(one_of({"on", "off", "low", "medium", "high", "full"}))
+        ->check(one_of(std::move(words)))
         ->type_name("");
   }
 
+  CLI::Option* add_file(CLI::App& to, const std::string& name, const std::string& description) {
+    return to.add_option(name, arguments_.file, description)->type_name("");
+  }
+
+  void add_force(CLI::App& to) { to.add_flag("-f,--force", arguments_.force, "Do not ask"); }
+
   void add_policy() {
-    CLI::App* check = command("check", "Check policy files; needs no daemon", Verb::check);
-    check->add_option("PATH", arguments_.file, "A file, or a folder as /etc/fwctl (if left out)")
-        ->type_name("");
-    CLI::App* apply = command("apply", "Replace policy.yaml", Verb::apply);
-    apply->add_option("FILE", arguments_.file, "The new policy, - for standard input")
-        ->required()
-        ->type_name("");
-    CLI::App* diff = command("diff", "Show what apply FILE, or reload, would change", Verb::diff);
-    diff->add_option("FILE", arguments_.file, "As for apply; the files of reload if left out")
-        ->type_name("");
+    command("check", "Check policy files; needs no daemon", Verb::check, [this](CLI::App& check) {
+      add_file(check, "PATH", "A file, or a folder as /etc/fwctl (if left out)");
+    });
+    command("apply", "Replace policy.yaml", Verb::apply, [this](CLI::App& apply) {
+      add_file(apply, "FILE", "The new policy, - for standard input")->required();
+    });
+    command("diff", "Show what apply FILE, or reload, would change", Verb::diff,
+            [this](CLI::App& diff) {
+              add_file(diff, "FILE", "As for apply; the files of reload if left out");
+            });
     command("reload", "Read the policy files again", Verb::reload);
-    CLI::App* show =
-        command("show", "Print the policy, or the nftables ruleset made of it", Verb::show);
-    show->add_option("WHAT", arguments_.what,
-                     "policy, ruleset, or added: the commands that add fwctl's own rules")
-        ->required()
-        ->check(one_of({"policy", "ruleset", "added"}))
-        ->type_name("");
-    command("reset", "Disable and drop the rules fwctl added, keeping a copy", Verb::reset)
-        ->add_flag("-f,--force", arguments_.force, "Do not ask");
+    command("show", "Print the policy, or the nftables ruleset made of it", Verb::show,
+            [this](CLI::App& show) {
+              add_word(show, "WHAT",
+                       "policy, ruleset, or added: the commands that add fwctl's own rules",
+                       {"policy", "ruleset", "added"});
+            });
+    command("reset", "Disable and drop the rules fwctl added, keeping a copy", Verb::reset,
+            [this](CLI::App& reset) { add_force(reset); });
   }
 
   void add_state() {
     command("enable", "Put the policy in force, now and after a reboot", Verb::enable);
     command("disable", "Take it out of force, now and after a reboot", Verb::disable);
-    CLI::App* status = command("status", "Show the state and the rules", Verb::status);
-    status->add_option("DETAIL", arguments_.what, "verbose adds ids; numbered is as without")
-        ->check(one_of({"verbose", "numbered"}))
-        ->type_name("");
-    status->callback([this] {
-      arguments_.verb = Verb::status;
-      arguments_.verbose = arguments_.what == "verbose";
+    command("status", "Show the state and the rules", Verb::status, [this](CLI::App& status) {
+      status.add_option("DETAIL", arguments_.what, "verbose adds ids; numbered is as without")
+          ->check(one_of({"verbose", "numbered"}))
+          ->type_name("");
+      status.callback([this] {
+        arguments_.verb = Verb::status;
+        arguments_.verbose = arguments_.what == "verbose";
+      });
     });
     command("ports", "Show what listens here, and who can reach it", Verb::ports);
-    CLI::App* log = command("log", "Show what rules logged", Verb::log);
-    log->add_flag("-f,--follow", arguments_.follow, "Go on with what comes");
-    log->add_option("-n,--lines", arguments_.lines, "How many entries, the newest; 20 if left out")
-        ->check(CLI::NonNegativeNumber)
-        ->type_name("N");
-    add_trace();
-    rule_command("explain", "Say what becomes of a packet, and by which rule", Verb::explain)
-        ->footer(std::string(question_grammar));
+    command("log", "Show what rules logged", Verb::log, [this](CLI::App& log) {
+      log.add_flag("-f,--follow", arguments_.follow, "Go on with what comes");
+      log.add_option("-n,--lines", arguments_.lines, "How many entries, the newest; 20 if left out")
+          ->check(CLI::NonNegativeNumber)
+          ->type_name("N");
+    });
+    command("trace", "Show live packets, and what the kernel does with them", Verb::trace,
+            [this](CLI::App& trace) { add_to_trace(trace); });
+    rule_command("explain", "Say what becomes of a packet, and by which rule", Verb::explain,
+                 question_grammar);
   }
 
-  // Its options stand anywhere among the words.
-  void add_trace() {
-    CLI::App* trace =
-        command("trace", "Show live packets, and what the kernel does with them", Verb::trace);
-    trace->add_option("WHAT", arguments_.words, "As for explain; all that comes in if left out")
+  // Options stand anywhere among the words.
+  void add_to_trace(CLI::App& trace) {
+    trace.add_option("WHAT", arguments_.words, "As for explain; all that comes in if left out")
         ->type_name("");
-    trace->add_flag("-a,--all", arguments_.connections,
-                    "Of TCP not only what begins a connection, but all packets");
-    trace->add_option("-n,--count", arguments_.packets, "Stop after so many packets")
+    trace.add_flag("-a,--all", arguments_.connections,
+                   "Of TCP not only what begins a connection, but all packets");
+    trace.add_option("-n,--count", arguments_.packets, "Stop after so many packets")
         ->check(CLI::PositiveNumber)
         ->type_name("N");
     trace
-        ->add_option_function<std::string>(
+        .add_option_function<std::string>(
             "--for",
             [this](const std::string& text) { arguments_.seconds = parse_span(text)->count(); },
             "How long, as 30s or 5m: at most 10m, 60s if left out")
-        ->check(CLI::Validator(
-            [](const std::string& text) {
-              return parse_span(text) ? std::string()
-                                      : "'" + text + "' is no span of time, as 30s or 5m";
-            },
-            ""))
+        ->check(CLI::Validator(not_a_span, ""))
         ->type_name("TIME");
-    trace->footer(std::string(trace_grammar));
+    trace.footer(std::string(trace_grammar));
   }
 
   // ufw's words for what it calls applications.
   void add_services() {
-    CLI::App* app = app_.add_subcommand("app", "Services and application profiles");
-    app->require_subcommand(1);
-    const auto add = [&](const std::string& name, const std::string& description, Verb verb) {
-      CLI::App* added = app->add_subcommand(name, description)->ignore_case();
-      added->callback([this, verb] { arguments_.verb = verb; });
-      return added;
-    };
-    const auto add_name = [&](CLI::App* to) {
-      to->add_option("NAME", arguments_.name, "Of a service or profile, or all")
-          ->required()
-          ->type_name("");
-    };
-    add("list", "List what rules can name", Verb::app_list);
-    add_name(add("info", "Show all about one", Verb::app_info));
-    CLI::App* update =
-        add("update", "Put in force what one means on this host now", Verb::app_update);
-    add_name(update);
-    update->add_flag("--add-new", arguments_.add_new, "Accepted for ufw's sake; adds no rule");
-    add("default", "What becomes of new profiles: skip", Verb::app_default)
-        ->add_option("POLICY", arguments_.what, "skip; fwctl adds no rules by itself")
-        ->required()
-        ->check(one_of({"allow", "deny", "reject", "skip"}))
-        ->type_name("");
+    group("app", "Services and application profiles", [this](CLI::App& app) {
+      const auto add = [&](const std::string& name, const std::string& description, Verb verb) {
+        CLI::App* added = app.add_subcommand(name, description)->ignore_case();
+        added->callback([this, verb] { arguments_.verb = verb; });
+        return added;
+      };
+      const auto add_name = [&](CLI::App* to) {
+        to->add_option("NAME", arguments_.name, "Of a service or profile, or all")
+            ->required()
+            ->type_name("");
+      };
+      add("list", "List what rules can name", Verb::app_list);
+      add_name(add("info", "Show all about one", Verb::app_info));
+      CLI::App* update =
+          add("update", "Put in force what one means on this host now", Verb::app_update);
+      add_name(update);
+      update->add_flag("--add-new", arguments_.add_new, "Accepted for ufw's sake; adds no rule");
+      add_word(*add("default", "What becomes of new profiles: skip", Verb::app_default), "POLICY",
+               "skip; fwctl adds no rules by itself", {"allow", "deny", "reject", "skip"});
+    });
   }
 
   void add_sets() {
-    CLI::App* sets = app_.add_subcommand("set", "Sets of addresses, @NAME in rules");
-    sets->require_subcommand(1);
-    const auto add = [&](const std::string& name, const std::string& description, Verb verb) {
-      CLI::App* added = sets->add_subcommand(name, description);
-      added->callback([this, verb, name] {
-        arguments_.verb = verb;
-        if (verb == Verb::set_edit) arguments_.what = name;
-      });
-      if (verb != Verb::set_list)
-        added->add_option("NAME", arguments_.name, "Of a set, without the @")
-            ->required()
-            ->type_name("");
-      return added;
-    };
-    const auto add_addresses = [&](CLI::App* to, const std::string& description) {
-      to->add_option("ADDRESS", arguments_.words, description)->required()->type_name("");
-    };
-    const std::string address = "192.0.2.7, 10.0.0.0/8, 10.0.0.1-10.0.0.9, ...";
-    const std::string ending = "; behind them, 'for 2h' or 'until 2026-11-22T18:00:00Z'";
-    add("list", "List all sets", Verb::set_list);
-    add("show", "Show what is in one", Verb::set_show);
-    add_addresses(add("add", "Put addresses into a set, new or there", Verb::set_edit),
-                  address + ending);
-    add_addresses(add("remove", "Take addresses out of a set", Verb::set_edit), address);
-    add_addresses(add("replace", "Give a set new addresses for all it has", Verb::set_edit),
-                  "As for add, or a file with one a line, - for standard input" + ending);
-    add("delete", "Remove a set that no rule names", Verb::set_edit);
+    group("set", "Sets of addresses, @NAME in rules", [this](CLI::App& sets) {
+      const auto add = [&](const std::string& name, const std::string& description, Verb verb) {
+        CLI::App* added = sets.add_subcommand(name, description);
+        added->callback([this, verb, name] {
+          arguments_.verb = verb;
+          if (verb == Verb::set_edit) arguments_.what = name;
+        });
+        if (verb != Verb::set_list)
+          added->add_option("NAME", arguments_.name, "Of a set, without the @")
+              ->required()
+              ->type_name("");
+        return added;
+      };
+      const auto add_addresses = [&](CLI::App* to, const std::string& description) {
+        to->add_option("ADDRESS", arguments_.words, description)->required()->type_name("");
+      };
+      const std::string address = "192.0.2.7, 10.0.0.0/8, 10.0.0.1-10.0.0.9, ...";
+      const std::string ending = "; behind them, 'for 2h' or 'until 2026-11-22T18:00:00Z'";
+      add("list", "List all sets", Verb::set_list);
+      add("show", "Show what is in one", Verb::set_show);
+      add_addresses(add("add", "Put addresses into a set, new or there", Verb::set_edit),
+                    address + ending);
+      add_addresses(add("remove", "Take addresses out of a set", Verb::set_edit), address);
+      add_addresses(add("replace", "Give a set new addresses for all it has", Verb::set_edit),
+                    "As for add, or a file with one a line, - for standard input" + ending);
+      add("delete", "Remove a set that no rule names", Verb::set_edit);
+    });
   }
 
-  std::string explain(const CLI::ParseError& mistake, int argc, char** argv) const {
-    const auto words = options_first(argc, argv);
-    auto first = words.begin();
-    while (first != words.end() && first->starts_with('-'))
-      first += (*first == "--socket" || *first == "--color") && first + 1 != words.end() ? 2 : 1;
+  std::string explain(const CLI::ParseError& mistake) const {
+    const auto first = find_command(words_);
     const auto commands = app_.get_subcommands({});
-    const bool known = first != words.end() &&
+    const bool known = first != words_.end() &&
                        std::any_of(commands.begin(), commands.end(),
                                    [&](const auto* one) { return one->get_name() == *first; });
-    if (first == words.end() && mistake.get_name() == "RequiredError")
+    if (first == words_.end() && mistake.get_name() == "RequiredError")
       return "what is to be done? 'fwctl --help' lists the commands";
     if (known) return std::string(mistake.what()) + "\nTry 'fwctl " + *first + " --help'.";
-    if (first == words.end() || mistake.get_name() == "ConversionError" ||
+    if (first == words_.end() || mistake.get_name() == "ConversionError" ||
         mistake.get_name() == "ValidationError")
       return std::string(mistake.what()) + "\nTry 'fwctl --help'.";
     std::vector<std::string> names;
@@ -404,6 +442,8 @@ class CommandLine {
            "\nTry 'fwctl --help'.";
   }
 
+  std::vector<std::string> words_;
+  std::vector<std::string>::const_iterator typed_;  // whom to build; words_.end(): all
   Arguments arguments_;
   std::string color_;
   CLI::App app_{
@@ -414,7 +454,7 @@ class CommandLine {
 }  // namespace
 
 std::optional<Arguments> parse_arguments(int argc, char** argv, int& exit_code) {
-  return CommandLine().parse(argc, argv, exit_code);
+  return CommandLine(options_first(argc, argv)).parse(exit_code);
 }
 
 }  // namespace fwctl::cli
