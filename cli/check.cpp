@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "cli/arguments.h"
 #include "daemon/accounts.h"
 #include "daemon/clock.h"
 #include "daemon/config.h"
@@ -13,8 +14,6 @@
 
 namespace fwctl::cli {
 namespace {
-
-constexpr std::string_view default_folder = "/etc/fwctl";
 
 Result<policy::Sources> read(const std::string& path) {
   if (std::filesystem::is_directory(path)) return ConfigFolder(path).read();
@@ -39,8 +38,7 @@ std::vector<std::string> left_to_the_daemon(const policy::Names& names) {
 
 }  // namespace
 
-int check_files(const Arguments& arguments) {
-  const std::string path = arguments.file.empty() ? std::string(default_folder) : arguments.file;
+int check_files(const std::string& path, bool json) {
   auto sources = read(path);
   if (!sources) {
     std::cerr << "fwctl: " << sources.error().message() << "\n";
@@ -60,7 +58,7 @@ int check_files(const Arguments& arguments) {
     diagnostics.insert(diagnostics.end(), ended.begin(), ended.end());
   }
   diagnostics.insert(diagnostics.end(), services.warnings.begin(), services.warnings.end());
-  if (arguments.json) {
+  if (json) {
     std::cout << protocol::Json{{"valid", policy.has_value()},
                                 {"notLookedUp", left},
                                 {"diagnostics", protocol::to_json(diagnostics)}}

@@ -1,11 +1,13 @@
 // `fwctl check`: policy files checked here, without a daemon, by the same code.
 #pragma once
 
-#include "cli/arguments.h"
+#include <string>
 
 namespace fwctl::cli {
 
-// The exit code.
-int check_files(const Arguments& arguments);
+constexpr const char* default_folder = "/etc/fwctl";
+
+// `path`: a policy, or a folder as /etc/fwctl. Prints what it finds, and gives the exit code.
+int check_files(const std::string& path, bool json);
 
 }  // namespace fwctl::cli

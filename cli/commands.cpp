@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "cli/check.h"
+#include "cli/become_check.h"
 #include "cli/client.h"
 #include "cli/render.h"
 #include "daemon/files.h"
@@ -99,7 +99,7 @@ class Session {
           return text.empty() ? std::string("# fwctl has added no rules\n") : text;
         });
       case Verb::check:
-        return check_files(arguments_);
+        return become_check(arguments_);
       case Verb::app_list:
         return show("Services", Json::object(),
                     [this](const Json& reply) { return render_service_list(reply, style_); });

@@ -487,8 +487,9 @@ class Daemon:
         """Returns once the daemon said READY=1. `prefix` is put before its command line."""
         require_private()
         if not self.cli.exists():  # a copy that users without a right to the build directory can run
-            shutil.copy(FWCTL, self.cli)
-            self.cli.chmod(0o755)
+            for name in ("fwctl", "fwctl-check"):
+                shutil.copy(FWCTL.with_name(name), self.cli.with_name(name))
+                self.cli.with_name(name).chmod(0o755)
         path = self.lab.directory / "notify"
         path.unlink(missing_ok=True)
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -340,7 +340,7 @@ class Units(unittest.TestCase):
         self.assertEqual(policy.read_text(), "version: 1\n")
 
     def test_the_shipped_policy_is_accepted(self):
-        lab.run(lab.FWCTL, "check", self.root / "etc/fwctl/policy.yaml")
+        lab.run(self.root / "usr/bin/fwctl", "check", self.root / "etc/fwctl/policy.yaml")
 
 
 if __name__ == "__main__":
