@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -25,6 +26,12 @@ bool leaves_a_gap(std::string_view last, std::string_view first) {
 Intervals::Intervals(std::size_t width, std::string bytes)
     : width_(width), bytes_(std::make_shared<std::string>(std::move(bytes))) {}
 
+Intervals Intervals::of_values(std::size_t width, std::string bytes) {
+  Intervals out(width, std::move(bytes));
+  out.each_ = width;
+  return out;
+}
+
 std::string& Intervals::writable() {
   if (bytes_ == nullptr)
     bytes_ = std::make_shared<std::string>();
@@ -35,9 +42,9 @@ std::string& Intervals::writable() {
 
 void Intervals::insert(std::size_t index, std::string_view first, std::string_view last) {
   auto& bytes = writable();
-  const std::size_t at = index * 2 * width_;
+  const std::size_t at = index * each_;
   bytes.insert(at, first);
-  bytes.insert(at + width_, last);
+  if (each_ != width_) bytes.insert(at + width_, last);
 }
 
 bool Intervals::apart(std::size_t index) const {
@@ -55,10 +62,11 @@ Intervals Intervals::sorted() const {
   std::string out;
   out.reserve(bytes().size());
   for (const auto& one : in_order) out.append(one);
-  return {width_, std::move(out)};
+  return each_ == width_ ? of_values(width_, std::move(out)) : Intervals(width_, std::move(out));
 }
 
 Intervals Intervals::merged() const {
+  assert(each_ != width_);
   const std::size_t count = size();
   std::size_t sound = 0;
   while (sound + 1 < count && apart(sound)) ++sound;

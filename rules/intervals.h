@@ -1,4 +1,4 @@
-// Many intervals of values of one width in little memory.
+// Many intervals of values of one width, or many single values, in little memory.
 #pragma once
 
 #include <cstddef>
@@ -17,19 +17,19 @@ class Intervals {
   explicit Intervals(std::size_t width) : width_(width) {}
   // `bytes`: first and last of each, one after the other.
   Intervals(std::size_t width, std::string bytes);
+  // Of single values, one after the other: each is its own first and last, and takes half as much.
+  static Intervals of_values(std::size_t width, std::string bytes);
 
   std::size_t width() const { return width_; }
   bool empty() const { return bytes().empty(); }
-  std::size_t size() const { return bytes().size() / (2 * width_); }
-  std::string_view first(std::size_t index) const {
-    return bytes().substr(index * 2 * width_, width_);
-  }
+  std::size_t size() const { return bytes().size() / each_; }
+  std::string_view first(std::size_t index) const { return bytes().substr(index * each_, width_); }
   std::string_view last(std::size_t index) const {
-    return bytes().substr((index * 2 + 1) * width_, width_);
+    return bytes().substr((index + 1) * each_ - width_, width_);
   }
-  // Both.
+  // All that is kept of it.
   std::string_view operator[](std::size_t index) const {
-    return bytes().substr(index * 2 * width_, 2 * width_);
+    return bytes().substr(index * each_, each_);
   }
 
   // Before the one at `index`. Others that share what is here do not see it.
@@ -37,14 +37,16 @@ class Intervals {
 
   // As they are, sorted. Shares what is here where it is so already.
   Intervals sorted() const;
-  // Sorted, and one where they overlap or touch. Shares what is here where that is so already.
+  // Sorted, and one where they overlap or touch. Shares what is here where that is so already. Not
+  // of single values.
   Intervals merged() const;
 
   // All that they are in memory; nullptr: none.
   std::shared_ptr<const std::string> shared() const { return bytes_; }
 
   bool operator==(const Intervals& other) const {
-    return bytes_ == other.bytes_ || bytes() == other.bytes();
+    return bytes_ == other.bytes_ ||
+           (bytes() == other.bytes() && (empty() || each_ == other.each_));
   }
 
  private:
@@ -54,6 +56,7 @@ class Intervals {
   bool apart(std::size_t index) const;
 
   std::size_t width_ = 1;
+  std::size_t each_ = 2 * width_;       // bytes that one takes
   std::shared_ptr<std::string> bytes_;  // changed only while nobody shares it
 };
 

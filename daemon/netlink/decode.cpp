@@ -111,6 +111,8 @@ constexpr std::uint32_t dynamic_flags = NFT_SET_EVAL | NFT_SET_TIMEOUT;
 bool decode_dynamics(const nftnl_set& set, std::uint32_t flags, nft::Set& decoded) {
   if ((flags & NFT_SET_EVAL) == 0) {
     decoded.ends = (flags & NFT_SET_TIMEOUT) != 0;
+    if (nftnl_set_is_set(&set, NFTNL_SET_DESC_SIZE))
+      decoded.size = nftnl_set_get_u32(&set, NFTNL_SET_DESC_SIZE);
     return !nftnl_set_is_set(&set, NFTNL_SET_TIMEOUT) && !(decoded.ends && decoded.map);
   }
   if (flags != dynamic_flags || !nftnl_set_is_set(&set, NFTNL_SET_TIMEOUT) ||

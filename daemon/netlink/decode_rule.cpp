@@ -230,8 +230,7 @@ class RuleReader {
     std::size_t word = 0;
     for (const Load& loaded : loads_) {
       const auto field = field_of(loaded);
-      const bool changed = !loaded.mask.empty() || loaded.turned;
-      if (!field || changed || loaded.word != word) return false;
+      if (!field || loaded.turned || loaded.word != word) return false;
       if (!is_whole(loaded, *field)) return false;
       word += padded(nft::width(*field)) / 4;
       key.push_back(*field);
@@ -239,9 +238,11 @@ class RuleReader {
     if (key.empty() || word_of(data.u32(NFTNL_EXPR_LOOKUP_SREG)) != 0U) return false;
     const bool negated = (data.u32(NFTNL_EXPR_LOOKUP_FLAGS).value_or(0) & NFT_LOOKUP_F_INV) != 0;
     std::string set = data.text(NFTNL_EXPR_LOOKUP_SET);
+    const Bytes mask = loads_.front().mask;
+    if (!mask.empty() && key.size() > 1) return false;
     if (!data.has(NFTNL_EXPR_LOOKUP_DREG)) {
-      statements_.emplace_back(nft::SetLookup{std::move(key), std::move(set), negated});
-    } else if (data.u32(NFTNL_EXPR_LOOKUP_DREG) == NFT_REG_VERDICT && !negated) {
+      statements_.emplace_back(nft::SetLookup{std::move(key), std::move(set), negated, mask});
+    } else if (data.u32(NFTNL_EXPR_LOOKUP_DREG) == NFT_REG_VERDICT && !negated && mask.empty()) {
       statements_.emplace_back(nft::MapLookup{std::move(key), std::move(set)});
     } else {
       return false;

@@ -192,7 +192,9 @@ class StatementWriter {
   }
 
   void operator()(const nft::SetLookup& lookup) const {
+    assert(lookup.mask.empty() || lookup.key.size() == 1);
     put_key(out_, lookup.key);
+    if (!lookup.mask.empty()) put_mask(out_, lookup.mask);
     const Expression expression(out_, "lookup");
     out_.put_text(NFTA_LOOKUP_SET, lookup.set);
     out_.put_be32(NFTA_LOOKUP_SREG, NFT_REG_1);

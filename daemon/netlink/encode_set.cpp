@@ -41,11 +41,15 @@ void put_key_lengths(MessageWriter& out, const std::vector<nft::Field>& key) {
   }
 }
 
-void put_dynamics(MessageWriter& out, const nft::Set& set) {
-  assert(!set.map && !set.interval && !set.counters && set.empty() && set.size > 0);
-  out.put_be64(NFTA_SET_TIMEOUT, std::uint64_t{set.timeout_seconds} * milliseconds_per_second);
+void put_size(MessageWriter& out, const nft::Set& set) {
+  assert(!set.interval && set.key.size() == 1);
   const Nest description(out, NFTA_SET_DESC);
   out.put_be32(NFTA_SET_DESC_SIZE, set.size);
+}
+
+void put_dynamics(MessageWriter& out, const nft::Set& set) {
+  assert(!set.map && !set.counters && set.empty() && set.size > 0);
+  out.put_be64(NFTA_SET_TIMEOUT, std::uint64_t{set.timeout_seconds} * milliseconds_per_second);
 }
 
 // The fields of `key` at the places the kernel wants them.
@@ -160,8 +164,8 @@ void put_set_definition(MessageWriter& out, const nft::Set& set, std::uint32_t i
   out.put_be32(NFTA_SET_KEY_LEN, static_cast<std::uint32_t>(key_length(set.key)));
   if (set.map) out.put_be32(NFTA_SET_DATA_TYPE, NFT_DATA_VERDICT);
   out.put_be32(NFTA_SET_ID, id);
-  // Else no size: it would load a big hash set faster, but also be the most it can ever hold.
   if (set.dynamic()) put_dynamics(out, set);
+  if (set.size > 0) put_size(out, set);
   if ((flags & NFT_SET_CONCAT) != 0) put_key_lengths(out, set.key);
   std::string data;
   userdata::append_number(data, userdata::key_byteorder, byteorder(set.key));
@@ -174,10 +178,11 @@ void put_set_definition(MessageWriter& out, const nft::Set& set, std::uint32_t i
 }
 
 std::size_t size_of_intervals(const nft::Set& set) {
-  // Of each its first key and the one behind its last: three attributes around a key, and a flag.
+  // Three attributes around a key. Of an interval its first key and, with a flag, the one behind
+  // its last.
   const std::size_t key = 3 * sizeof(nlattr) + set.intervals.width();
   const std::size_t flag = sizeof(nlattr) + sizeof(std::uint32_t);
-  const std::size_t all = set.intervals.size() * (2 * key + flag);
+  const std::size_t all = set.intervals.size() * (set.interval ? 2 * key + flag : key);
   return all + all / elements_limit * 64;  // the heads of their messages
 }
 

@@ -394,6 +394,34 @@ bool refuses(const nft::Ruleset& ruleset) {
          std::ranges::any_of(ruleset.sets, goes_there);
 }
 
+// Addresses of a host come and go, and entries that end are kept where they can be told apart.
+bool may_have_parts(const policy::CheckedSet& set, Family family) {
+  return !set.host && set.temporary(family).empty();
+}
+
+// None: it is one set.
+Parts parts_of(const policy::CheckedSet& set, Family family, std::size_t big) {
+  if (!may_have_parts(set, family)) return {};
+  PrefixCounts counts{};
+  count_prefixes(set.ranges(family), counts);
+  return parts(counts, big);
+}
+
+// `ranges` as elements of these parts.
+void add_parts(const policy::CheckedSet& set, const PackedRanges& ranges, const Parts& parts,
+               nft::Ruleset& ruleset) {
+  const Family family = ranges.family();
+  auto keys = prefixes(ranges, parts);
+  for (std::size_t index = 0; index < parts.size(); ++index) {
+    nft::Set part{.name = nft::part_name(set_name(set, family), parts[index].length),
+                  .key = {family == Family::ipv4 ? Field::ip_saddr : Field::ip6_saddr},
+                  .elements = {},
+                  .size = parts[index].room()};
+    part.intervals = std::move(keys[index]);
+    ruleset.sets.push_back(std::move(part));
+  }
+}
+
 void add_set(const policy::CheckedSet& set, Family family, nft::Ruleset& ruleset) {
   if (!set.has(family)) return;
   nft::Set out{.name = set_name(set, family),
@@ -422,10 +450,27 @@ void add_set(const policy::CheckedSet& set, Family family, nft::Ruleset& ruleset
 
 }  // namespace
 
-std::vector<nft::Set> more_elements(const policy::CheckedSet& set, const AddressRanges& entries) {
+std::optional<std::vector<nft::Set>> more_elements(const policy::CheckedSet& set,
+                                                   const AddressRanges& entries, std::size_t big) {
   nft::Ruleset out;
-  for (const auto family : {Family::ipv4, Family::ipv6})
-    add_set({.name = set.name, .host = set.host, .lasting = entries}, family, out);
+  for (const auto family : {Family::ipv4, Family::ipv6}) {
+    const auto& more = entries.of(family);
+    if (more.empty()) continue;
+    Parts after;
+    if (may_have_parts(set, family)) {
+      PrefixCounts counts{};
+      count_prefixes(set.ranges(family), counts);
+      const auto before = parts(counts, big);
+      count_prefixes(more, counts);
+      after = parts(counts, big);
+      if (!same_lengths(before, after)) return {};
+    }
+    if (after.empty())
+      add_set({.name = set.name, .host = set.host, .lasting = entries}, family, out);
+    else
+      add_parts(set, more, after, out);
+  }
+  std::erase_if(out.sets, [](const nft::Set& part) { return part.empty(); });
   return std::move(out.sets);
 }
 
@@ -440,7 +485,7 @@ std::vector<nft::Set> unit_sets(const CheckedPolicy& policy, const policy::Units
   return out;
 }
 
-nft::Ruleset compile(const CheckedPolicy& policy, const policy::Units& units) {
+nft::Ruleset compile(const CheckedPolicy& policy, const policy::Units& units, std::size_t big) {
   nft::Ruleset ruleset;
   for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed}) {
     add_base_chain(policy, traffic, ruleset);
@@ -451,9 +496,20 @@ nft::Ruleset compile(const CheckedPolicy& policy, const policy::Units& units) {
   add_published(ruleset);
   if (refuses(ruleset)) add_refuse_chain(ruleset);
   const auto used = nft::referenced_sets(ruleset);
+  PartsByName held_in_parts;
   for (const auto& set : policy.sets())
-    for (const auto family : {Family::ipv4, Family::ipv6})
-      if (used.contains(set_name(set, family))) add_set(set, family, ruleset);
+    for (const auto family : {Family::ipv4, Family::ipv6}) {
+      const auto name = set_name(set, family);
+      if (!used.contains(name)) continue;
+      const auto parts = parts_of(set, family, big);
+      if (parts.empty()) {
+        add_set(set, family, ruleset);
+        continue;
+      }
+      add_parts(set, set.ranges(family), parts, ruleset);
+      held_in_parts.emplace(name, parts);
+    }
+  look_into_parts(held_in_parts, ruleset);
   for (auto& set : unit_sets(policy, units))
     if (used.contains(set.name)) ruleset.sets.push_back(std::move(set));
   const auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };

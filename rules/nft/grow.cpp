@@ -1,13 +1,11 @@
 #include "rules/nft/grow.h"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 #include "rules/nft/lookups.h"
 #include "rules/nft/plan.h"
 #include "rules/nft/references.h"
-#include "rules/sorted_walk.h"
 
 namespace fwctl::nft {
 namespace {
@@ -65,14 +63,22 @@ bool has(const Set& set, const Element& element) {
   return at != set.elements.end() && at->key == element.key;
 }
 
-// Of two that do not meet.
-Intervals together(const Intervals& some, const Intervals& others) {
-  std::string bytes;
-  bytes.reserve((some.size() + others.size()) * 2 * others.width());
-  const auto add = [&](std::string_view one) { bytes += one; };
-  walk_sorted(some, others, std::less<>(), add, add,
-              [&](std::string_view one, std::string_view) { add(one); });
-  return {others.width(), std::move(bytes)};
+// Puts in `more`, which are few and meet none of those there.
+void insert(const Intervals& more, Intervals& there) {
+  if (there.empty()) {
+    there = more;
+    return;
+  }
+  for (std::size_t index = 0; index < more.size(); ++index) {
+    std::size_t at = 0;
+    for (std::size_t left = there.size(); left != 0;) {
+      const std::size_t half = left / 2;
+      const bool behind = there.first(at + half) < more.first(index);
+      at += behind ? half + 1 : 0;
+      left = behind ? left - half - 1 : half;
+    }
+    there.insert(at, more.first(index), more.last(index));
+  }
 }
 
 }  // namespace
@@ -137,7 +143,7 @@ void grown(Ruleset& loaded, const Changes& changes) {
     const auto* add = std::get_if<AddElements>(&change);
     if (add == nullptr) continue;
     auto& set = *std::ranges::find(loaded.sets, add->set.name, &Set::name);
-    if (!add->set.intervals.empty()) set.intervals = together(set.intervals, add->set.intervals);
+    insert(add->set.intervals, set.intervals);
     auto& elements = set.elements;
     for (const auto& element : add->set.elements)
       elements.insert(std::ranges::lower_bound(elements, element.key, {}, &Element::key), element);

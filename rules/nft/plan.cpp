@@ -69,9 +69,60 @@ void compare_intervals(const Set& old, const Set& wanted, Set& removed, Set& add
   walk_sorted(
       old.intervals, wanted.intervals, std::less<>(), [&](std::string_view one) { gone += one; },
       [&](std::string_view one) { come += one; }, [](std::string_view, std::string_view) {});
-  const std::size_t width = nft::width(wanted.key.front());
-  removed.intervals = Intervals(width, std::move(gone));
-  added.intervals = Intervals(width, std::move(come));
+  const auto packed = [&](std::string bytes) {
+    const std::size_t width = nft::width(wanted.key.front());
+    return wanted.interval ? Intervals(width, std::move(bytes))
+                           : Intervals::of_values(width, std::move(bytes));
+  };
+  removed.intervals = packed(std::move(gone));
+  added.intervals = packed(std::move(come));
+}
+
+// What becomes other in one set, with its plain name.
+struct Edit {
+  const Set* wanted;
+  Set removed;
+  Set added;
+};
+
+Edit edit_of(const Set& old, const Set& wanted) {
+  Edit out{.wanted = &wanted, .removed = definition(wanted), .added = definition(wanted)};
+  if (old.elements.empty() && wanted.elements.empty())
+    compare_intervals(old, wanted, out.removed, out.added);
+  else
+    compare_elements(old, wanted, out.removed, out.added);
+  return out;
+}
+
+// Whether they are of parts of one set.
+bool of_one_whole(const std::vector<Edit>& edits) {
+  const auto first = part(*edits.front().wanted);
+  return first && std::ranges::all_of(edits, [&](const Edit& edit) {
+           const auto one = part(*edit.wanted);
+           return one && one->whole == first->whole;
+         });
+}
+
+// Whether any address is in what becomes other of two parts.
+bool moves_an_address(const std::vector<Edit>& edits) {
+  std::vector<std::pair<std::string_view, int>> changed;  // first address, length
+  for (const auto& edit : edits)
+    for (const auto* side : {&edit.removed, &edit.added})
+      for (std::size_t index = 0; index < side->intervals.size(); ++index)
+        changed.emplace_back(side->intervals.first(index), part(*edit.wanted)->length);
+  std::ranges::sort(changed);
+  // Prefixes lie in each other or apart: one that lies in another comes behind it, with nothing
+  // between them but what lies in that too.
+  const auto lies_in = [](const auto& outer, const auto& inner) {
+    for (std::size_t bit = 0; bit < static_cast<std::size_t>(outer.second); ++bit) {
+      const auto bit_of = [&](std::string_view bytes) {
+        return static_cast<unsigned char>(bytes[bit / 8]) >> (7 - bit % 8) & 1;
+      };
+      if (bit_of(outer.first) != bit_of(inner.first)) return false;
+    }
+    return true;
+  };
+  return std::ranges::adjacent_find(changed, lies_in) != changed.end();
 }
 
 // Plans on top of a table that is there.
@@ -94,8 +145,8 @@ class Replacement {
     Plan collected = collect(loaded_);
     plan_.changes = std::move(collected.changes);
     plan_.result = std::move(collected.result);
-    if (const auto* set = only_different_set()) {
-      change_elements(*set);
+    if (auto edits = edits_in_place(); !edits.empty()) {
+      change_elements(edits);
     } else {
       decide_what_is_new();
       load_new_objects();
@@ -114,27 +165,34 @@ class Replacement {
   }
 
  private:
-  // The set to edit in place, when everything else but the marker is as wanted.
-  const Set* only_different_set() const {
-    if (live_.sets.size() != wanted_.sets.size()) return nullptr;
-    const Set* different = nullptr;
+  // Of the set, or of its parts, to edit in place, when everything else but the marker is as
+  // wanted.
+  std::vector<Edit> edits_in_place() const {
+    if (live_.sets.size() != wanted_.sets.size()) return {};
+    std::vector<Edit> out;
     for (std::size_t index = 0; index < wanted_.sets.size(); ++index) {
       const Set& old = live_.sets[index];
       const Set& set = wanted_.sets[index];
       if (old == set) continue;
-      if (different != nullptr || !old.same_definition(set)) return nullptr;
-      different = &set;
+      if (!old.same_definition(set) || !may_be_edited(old, set)) return {};
+      out.push_back(edit_of(old, set));
+      if (!of_one_whole(out) && out.size() > 1) return {};
     }
     const auto without_marker = [](const Ruleset& ruleset) {
       auto chains = ruleset.chains;
       std::erase_if(chains, [](const Chain& chain) { return chain.name == marker_chain; });
       return chains;
     };
-    if (different == nullptr || without_marker(live_) != without_marker(wanted_)) return nullptr;
+    if (out.empty() || without_marker(live_) != without_marker(wanted_)) return {};
+    if (out.size() > 1 && moves_an_address(out)) return {};
+    return out;
+  }
+
+  bool may_be_edited(const Set& old, const Set& wanted) const {
     // The kernel may have taken it out a moment before, and would refuse to do so again.
-    if (takes_out_what_ends(*live_.find_set(different->name), *different)) return nullptr;
+    if (takes_out_what_ends(old, wanted)) return false;
     // Looked into twice, a packet could meet the old elements first and the new ones then.
-    return most_lookups(live_, different->name) == 1 ? different : nullptr;
+    return most_lookups(live_, wanted.name) == 1;
   }
 
   static bool takes_out_what_ends(const Set& old, const Set& wanted) {
@@ -147,27 +205,21 @@ class Replacement {
     });
   }
 
-  void change_elements(const Set& wanted) {
-    const Set& old = *live_.find_set(wanted.name);
-    Set removed = definition(wanted);
-    Set added = definition(wanted);
-    if (old.elements.empty() && wanted.elements.empty())
-      compare_intervals(old, wanted, removed, added);
-    else
-      compare_elements(old, wanted, removed, added);
+  void change_elements(std::vector<Edit>& edits) {
     const auto rename = [this](const std::string& name) { return physical(name); };
-    for (Set* part : {&removed, &added}) {
-      part->name = physical(wanted.name);
-      rename_references(*part, rename);
+    for (auto& [wanted, removed, added] : edits) {
+      for (Set* side : {&removed, &added}) {
+        side->name = physical(wanted->name);
+        rename_references(*side, rename);
+      }
+      auto& result = *std::ranges::find(plan_.result.sets, removed.name, &Set::name);
+      result.elements = wanted->elements;
+      result.intervals = wanted->intervals;
+      rename_references(result, rename);
+      // In a set of intervals the kernel refuses what overlaps an element still there.
+      if (!removed.empty()) plan_.changes.emplace_back(DeleteElements{std::move(removed)});
+      if (!added.empty()) plan_.changes.emplace_back(AddElements{std::move(added)});
     }
-    // In a set of intervals the kernel refuses what overlaps an element still there.
-    auto& result = *std::find_if(plan_.result.sets.begin(), plan_.result.sets.end(),
-                                 [&](const Set& set) { return set.name == removed.name; });
-    result.elements = wanted.elements;
-    result.intervals = wanted.intervals;
-    rename_references(result, rename);
-    if (!removed.empty()) plan_.changes.emplace_back(DeleteElements{std::move(removed)});
-    if (!added.empty()) plan_.changes.emplace_back(AddElements{std::move(added)});
   }
 
   std::string physical(const std::string& plain) const {

@@ -8,7 +8,9 @@
 // ("incoming.7"), the base chains are pointed at them, and what is no longer reached stays,
 // unedited, until a later transaction. The exception: when all that differs is the elements of one
 // set, they are edited in place, since one lookup sees the old set or the new one; but not to take
-// out one that ends, which the kernel may have done by itself.
+// out one that ends, which the kernel may have done by itself. So are those of several parts of one
+// set (nft::part), where no address moves from one part to another, which a packet could miss in
+// both.
 //
 // Base chains come and go in the transaction that counts. The kernel empties a base chain a moment
 // before it takes it off its hook, and meanwhile its policy judges: where that is to accept, the

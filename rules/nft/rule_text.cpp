@@ -227,7 +227,10 @@ class RuleText {
   }
 
   std::string print(const SetLookup& lookup) const {
-    return name(lookup.key) + (lookup.negated ? " != @" : " @") + lookup.set;
+    if (lookup.mask.empty())
+      return name(lookup.key) + (lookup.negated ? " != @" : " @") + lookup.set;
+    return name(lookup.key) + " & " + value_text(lookup.key.front(), lookup.mask) +
+           (lookup.negated ? " != @" : " == @") + lookup.set;
   }
 
   std::string print(const MapLookup& lookup) const {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "rules/number.h"
+
 namespace fwctl::nft {
 namespace {
 
@@ -70,6 +72,19 @@ const Chain* Ruleset::find_chain(std::string_view name) const {
   return find_named(chains, name);
 }
 
+std::string part_name(std::string_view whole, int length) {
+  return std::string(whole) + '/' + std::to_string(length);
+}
+
+std::optional<Part> part(const Set& set) {
+  const auto slash = set.name.rfind('/');
+  if (!set.sized() || set.map || slash == std::string::npos) return {};
+  const std::string_view name = set.name;
+  const auto length = parse_number(name.substr(slash + 1), 128);
+  if (!length) return {};
+  return Part{.whole = name.substr(0, slash), .length = static_cast<int>(*length)};
+}
+
 std::vector<Element> all_elements(const Set& set) {
   std::vector<Element> out = set.elements;
   out.reserve(out.size() + set.intervals.size());
@@ -82,16 +97,21 @@ std::vector<Element> all_elements(const Set& set) {
 }
 
 void pack(Set& set) {
-  const bool plain = set.interval && set.key.size() == 1 && !set.map && !set.counters && !set.ends;
+  const bool plain = (set.interval || set.sized()) && set.key.size() == 1 && !set.map &&
+                     !set.counters && !set.ends;
   const auto bare = [](const Element& element) {
     return element.comment.empty() && element.until == no_end;
   };
   if (!plain || set.elements.empty() || !std::ranges::all_of(set.elements, bare)) return;
+  const std::size_t width = nft::width(set.key.front());
   std::string bytes;
-  bytes.reserve(set.elements.size() * 2 * width(set.key.front()));
-  for (const auto& element : set.elements)
-    bytes.append(element.key).append(element.key_end.empty() ? element.key : element.key_end);
-  set.intervals = Intervals(width(set.key.front()), std::move(bytes));
+  bytes.reserve(set.elements.size() * 2 * width);
+  for (const auto& element : set.elements) {
+    bytes += element.key;
+    if (set.interval) bytes += element.key_end.empty() ? element.key : element.key_end;
+  }
+  set.intervals = set.interval ? Intervals(width, std::move(bytes))
+                               : Intervals::of_values(width, std::move(bytes));
   set.elements.clear();
   set.elements.shrink_to_fit();
 }

@@ -121,11 +121,13 @@ struct Before {
   bool operator==(const Before&) const = default;
 };
 
-// The concatenation of `key` is (not) an element of the set of that name.
+// The concatenation of `key` is (not) an element of the set of that name. A mask is of a key of one
+// field: `key & mask` is what is looked for.
 struct SetLookup {
   std::vector<Field> key;
   std::string set;
   bool negated = false;
+  Bytes mask;
   bool operator==(const SetLookup&) const = default;
 };
 
@@ -270,15 +272,19 @@ struct Set {
   bool counters = false;          // every element carries a counter
   bool ends = false;              // elements may end; with neither verdicts nor counters
   std::vector<Element> elements;  // sorted by key
-  // Instead of `elements`, where each is an interval of one field and nothing else; see pack(). A
-  // single value is its own end. Sorted and disjoint.
+  // Instead of `elements`, where each is an interval of one field, or a value of it in a set of a
+  // declared size, and nothing else; see pack(). Sorted and disjoint.
   Intervals intervals;
   // Above 0: a dynamic set, whose elements go when nothing has updated them for so long.
   std::uint32_t timeout_seconds = 0;
-  std::uint32_t size = 0;  // of a dynamic set, above 0: the most elements it takes
+  // The most elements it takes; above 0 of a dynamic set. Of another that has no intervals it is
+  // what makes loading many of them quick.
+  std::uint32_t size = 0;
   bool operator==(const Set&) const = default;
 
   bool dynamic() const { return timeout_seconds > 0; }
+  // It has a declared size, and nothing but values.
+  bool sized() const { return size > 0 && !dynamic() && !interval; }
   bool empty() const { return elements.empty() && intervals.empty(); }
 
   bool same_definition(const Set& other) const {
@@ -298,6 +304,16 @@ struct Ruleset {
   const Set* find_set(std::string_view name) const;
   const Chain* find_chain(std::string_view name) const;
 };
+
+// Where a set of addresses is held as one set for each length of prefix, one of these is called
+// "office-ipv4/24". Its elements are the prefixes of that length, by their first addresses.
+std::string part_name(std::string_view whole, int length);
+struct Part {
+  std::string_view whole;  // "office-ipv4"
+  int length;
+};
+// nullopt: it is none of these. The name is a plain one.
+std::optional<Part> part(const Set& set);
 
 // Those in `intervals` too.
 std::vector<Element> all_elements(const Set& set);

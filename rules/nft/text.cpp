@@ -64,6 +64,7 @@ std::string flags_text(const Set& set) {
 
 void print(std::string& out, const Set& set, std::optional<Time> now) {
   out += "\t" + std::string(kind(set)) + set.name + " {\n\t\t" + type_text(set) + '\n';
+  if (set.sized()) out += "\t\tsize " + std::to_string(set.size) + '\n';
   if (set.interval || set.ends) out += "\t\tflags " + flags_text(set) + '\n';
   if (set.dynamic())
     out += "\t\tflags dynamic,timeout\n\t\ttimeout " + std::to_string(set.timeout_seconds) +
@@ -141,7 +142,8 @@ struct ChangeText {
   std::string operator()(const AddSet& change) const {
     const Set& set = change.set;
     return "add " + std::string(kind(set)) + "inet fwctl " + set.name + " { " + type_text(set) +
-           ';' + (set.interval || set.ends ? " flags " + flags_text(set) + ";" : "") +
+           ';' + (set.sized() ? " size " + std::to_string(set.size) + ";" : "") +
+           (set.interval || set.ends ? " flags " + flags_text(set) + ";" : "") +
            (set.counters ? " counter;" : "") + dynamic(set) + " }";
   }
   std::string operator()(const DeleteSet& change) const {

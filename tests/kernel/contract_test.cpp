@@ -249,6 +249,26 @@ TEST_P(KernelContract, EveryRefusalIsReportedAndNothingChanges) {
       {{1, EEXIST}, {2, ENOENT}, {3, ENOENT}, {5, EEXIST}, {6, ENOENT}});
 }
 
+TEST_P(KernelContract, SetOfADeclaredSizeTakesNoMore) {
+  nft::Set ports{.name = "ports", .key = {Field::th_dport}, .size = 2};
+  ports.elements = {{port(22)}, {port(80)}};
+  nft::pack(ports);
+  apply(creation({{ports}, {}}));
+  const auto only = [](std::uint16_t number) {
+    nft::Set one{.name = "ports", .key = {Field::th_dport}, .size = 2};
+    one.elements = {{port(number)}};
+    nft::pack(one);
+    return one;
+  };
+  refuses({nft::AddElements{only(443)}}, {{0, ENFILE}});
+  apply({nft::DeleteElements{only(22)}, nft::AddElements{only(443)}});
+  nft::Set now = ports;
+  now.intervals = {};
+  now.elements = {{port(80)}, {port(443)}};
+  nft::pack(now);
+  EXPECT_EQ(read(), (Ruleset{{now}, {}}));
+}
+
 TEST_P(KernelContract, ManyRefusalsAreAllReported) {
   apply({nft::AddTable{}});
   Changes changes;

@@ -140,6 +140,7 @@ class FakeKernel::Transaction {
       if (element.verdict)
         if (const int code = check_target(*element.verdict)) return code;
       if (taken(*set, element)) return EEXIST;
+      if (set->definition.size > 0 && set->elements.size() == set->definition.size) return ENFILE;
       set->elements.emplace(element.key, element);
     }
     return 0;

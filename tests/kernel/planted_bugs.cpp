@@ -64,6 +64,19 @@ void end_address_ranges_late(nft::Ruleset& ruleset) {
   end_late(ruleset, is_address);
 }
 
+void shorten_masks(nft::Ruleset& ruleset) {
+  for (auto& chain : ruleset.chains)
+    for (auto& rule : chain.rules)
+      for (auto& statement : rule.statements)
+        if (auto* lookup = std::get_if<nft::SetLookup>(&statement);
+            lookup != nullptr && !lookup->mask.empty()) {
+          auto& mask = lookup->mask;
+          const auto last = mask.find_last_not_of('\0');
+          mask[last] = static_cast<char>(static_cast<unsigned char>(mask[last]) &
+                                         (static_cast<unsigned char>(mask[last]) - 1U));
+        }
+}
+
 void match_names_by_their_beginning(nft::Ruleset& ruleset) {
   for (auto& chain : ruleset.chains)
     for (auto& rule : chain.rules)

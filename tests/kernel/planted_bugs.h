@@ -9,6 +9,8 @@ namespace fwctl::testing {
 void end_port_ranges_late(nft::Ruleset& ruleset);
 // The same of addresses, in rules and in sets.
 void end_address_ranges_late(nft::Ruleset& ruleset);
+// What is looked for in a set of prefixes of one length is a bit shorter.
+void shorten_masks(nft::Ruleset& ruleset);
 // A name of an interface is met by every name that begins like it.
 void match_names_by_their_beginning(nft::Ruleset& ruleset);
 // The first two neighbours in a chain with verdicts that differ.

@@ -165,6 +165,7 @@ class Comparison {
   void try_policy(std::uint64_t seed, std::uint64_t count) {
     RandomPolicy random(seed);
     auto policy = random.policy();
+    big_ = seed % 2 == 0 ? 1 : compile::big_set;
     // Over lo go the packets that open flows, and those that it carries are met twice.
     std::erase_if(policy.switched_off,
                   [](const policy::SwitchedOff& off) { return off.item == "loopback"; });
@@ -253,7 +254,7 @@ class Comparison {
 
   // What the kernel says against it.
   std::string load(const CheckedPolicy& policy) {
-    auto ruleset = compile::compile(policy, lab_.units());
+    auto ruleset = compile::compile(policy, lab_.units(), big_);
     nft::remove_ended(ruleset, now());
     // What goes out over lo keeps its source: there connections begin that others belong to.
     for (auto& chain : ruleset.chains)
@@ -280,6 +281,7 @@ class Comparison {
 
   PacketLab& lab_;
   const Alteration& alter_;
+  std::size_t big_ = compile::big_set;  // of every other policy all sets are
   Findings findings_;
 };
 

@@ -116,6 +116,10 @@ TEST_F(PlantedBug, ARangeOfAddressesThatEndsOneTooLate) {
   expect_found(end_address_ranges_late);
 }
 
+TEST_F(PlantedBug, AMaskThatIsABitShort) {
+  expect_found(shorten_masks);
+}
+
 TEST_F(PlantedBug, ANameThatMatchesWhatBeginsLikeIt) {
   expect_found(match_names_by_their_beginning);
 }

@@ -188,6 +188,38 @@ nft::Ruleset hash_sets() {
        chain("web", {rule({accept()})})}};
 }
 
+// Prefixes of one length, and addresses, in sets of a declared size.
+nft::Ruleset sized_sets() {
+  std::vector<Set> sets;
+  sets.push_back({.name = "full", .key = {Field::th_dport}, .size = 2});
+  sets.back().elements = {single(port(22)), single(port(80))};
+  sets.push_back({.name = "nets-ipv4/24", .key = {Field::ip_saddr}, .size = 8});
+  sets.back().elements = {single(ip("10.0.0.0")), single(ip("192.0.2.0"))};
+  sets.push_back({.name = "nets-ipv4/32", .key = {Field::ip_saddr}, .size = 4});
+  sets.back().elements = {single(ip("10.0.1.1"))};
+  sets.push_back({.name = "nets-ipv6/33", .key = {Field::ip6_saddr}, .size = 1024});
+  sets.back().elements = {single(ip("2001:db8:8000::"))};
+  for (auto& set : sets) nft::pack(set);
+  const auto lookup = [](Field field, const std::string& set, bool negated,
+                         const std::string& mask = {}) {
+    return nft::SetLookup{{field}, set, negated, mask.empty() ? nft::Bytes() : ip(mask)};
+  };
+  const auto in_24 = [&](Field field, bool negated) {
+    return lookup(field, "nets-ipv4/24", negated, "255.255.255.0");
+  };
+  return {sets,
+          {input_chain({
+              rule({is_ipv4, in_24(Field::ip_saddr, false), nft::Counter{}, drop()}, "r1"),
+              rule({is_ipv4, lookup(Field::ip_saddr, "nets-ipv4/32", false), drop()}, "r1"),
+              rule({is_ipv4, in_24(Field::ip_daddr, true),
+                    lookup(Field::ip_daddr, "nets-ipv4/32", true), accept()}),
+              rule({is_ipv6, lookup(Field::ip6_saddr, "nets-ipv6/33", true, "ffff:ffff:8000::"),
+                    drop()}),
+              rule({in_24(Field::ct_original_daddr4, false), accept()}),
+              rule({is_tcp, lookup(Field::th_dport, "full", false), accept()}),
+          })}};
+}
+
 nft::Ruleset interval_sets() {
   std::vector<Set> sets;
   sets.push_back({.name = "everyone", .key = {Field::ip_saddr}, .interval = true});
@@ -473,6 +505,7 @@ std::vector<Sample> sample_rulesets() {
                               {"transports", transports()},
                               {"statements", statements()},
                               {"hash_sets", hash_sets()},
+                              {"sized_sets", sized_sets()},
                               {"interval_sets", interval_sets()},
                               {"links_and_sockets", links_and_sockets()},
                               {"connections", connections()},

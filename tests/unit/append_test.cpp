@@ -1,5 +1,6 @@
 // One rule more, and nothing else looked at again: the same as if all were.
 #include "rules/policy/append.h"
+#include "rules/policy/items.h"
 
 #include <gtest/gtest.h>
 
@@ -31,8 +32,9 @@ nft::Chain marker(std::size_t number) {
           .rules = {}};
 }
 
-nft::Ruleset loaded_for(const CheckedPolicy& policy, std::size_t number) {
-  auto out = compile::compile(policy);
+nft::Ruleset loaded_for(const CheckedPolicy& policy, std::size_t number,
+                        std::size_t big = compile::big_set) {
+  auto out = compile::compile(policy, {}, big);
   out.chains.push_back(marker(number));
   std::ranges::sort(out.chains, {}, &nft::Chain::name);
   return out;
@@ -228,7 +230,10 @@ TEST(AppendWithABug, InTheVerdictOfAnElement) {
 }
 
 // Sets of rules.yaml, with a rule that looks into each; what is added is checked beside the whole.
-TEST(Extend, IsTheSameAsTheWholePolicyWithThoseEntries) {
+class ExtendWithBigSets : public ::testing::TestWithParam<std::size_t> {};
+
+TEST_P(ExtendWithBigSets, IsTheSameAsTheWholePolicyWithThoseEntries) {
+  const std::size_t big = GetParam();
   RandomPolicy random(71);
   const auto range = [&] {
     const Family family = random.one_in(2) ? Family::ipv4 : Family::ipv6;
@@ -250,7 +255,7 @@ TEST(Extend, IsTheSameAsTheWholePolicyWithThoseEntries) {
     if (random.one_in(4)) added.rules.push_back(rule("deny from @a to any port 9"));
     all.added.text = policy::yaml_text(added);
     auto policy = load(all);
-    auto loaded = loaded_for(policy, 0);
+    auto loaded = loaded_for(policy, 0, big);
     for (std::size_t step = 1; step <= 12; ++step) {
       policy::SetEdit wanted{.name = random.pick(added.sets).name};
       for (auto left = 1 + random.below(3); left-- != 0;) wanted.ranges.push_back(range());
@@ -265,28 +270,65 @@ TEST(Extend, IsTheSameAsTheWholePolicyWithThoseEntries) {
       const auto whole = load(all);
       if (!what) {
         policy = load(all);
-        loaded = loaded_for(policy, step);
+        loaded = loaded_for(policy, step, big);
         continue;
       }
       ++extended;
       ASSERT_EQ(what->text, all.added.text);
       AddressRanges entries;
       for (const auto& one : wanted.ranges) entries.push_back(one);
-      const auto more = compile::more_elements(policy.sets()[what->set], entries.merged());
+      const auto more = compile::more_elements(policy.sets()[what->set], entries.merged(), big);
       policy.extend(what->set, wanted.ranges, what->lasting);
       ASSERT_EQ(policy.policy().sets[what->set].ranges, whole.policy().sets[what->set].ranges);
       ASSERT_EQ(nft::text(compile::compile(policy)), nft::text(compile::compile(whole)));
-      if (const auto changes = nft::grow(loaded, more, marker(step))) {
+      const auto changes = more ? nft::grow(loaded, *more, marker(step)) : std::nullopt;
+      if (changes) {
         ++in_place;
         nft::grown(loaded, *changes);
-        ASSERT_EQ(loaded, loaded_for(whole, step));
+        ASSERT_EQ(loaded, loaded_for(whole, step, big));
       } else {
-        loaded = loaded_for(policy, step);
+        loaded = loaded_for(policy, step, big);
       }
     }
   }
   EXPECT_GT(extended, rounds(100U));
-  EXPECT_GT(in_place, rounds(70U));
+  EXPECT_GT(in_place, big == 1 ? rounds(15U) : rounds(70U));
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, ExtendWithBigSets, ::testing::Values(1, compile::big_set));
+
+// One more entry is an element of the part of its length; one that would need another part, or more
+// room than was declared, is not only that.
+TEST(Extend, PutsAnEntryOfABigSetIntoItsPart) {
+  std::string entries;
+  for (int last = 0; last < 40; last += 2) entries += "10.0.0." + std::to_string(last) + ", ";
+  for (int net = 0; net < 20; net += 2) entries += "10.1." + std::to_string(net) + ".0/24, ";
+  const auto policy = load("sets: {a: [" + entries + "]}\nrules: [\"deny from @a\"]\n");
+  const auto loaded = loaded_for(policy, 0, 1);
+  const auto grow = [&](const std::vector<std::string>& more) {
+    AddressRanges ranges;
+    for (const auto& one : more) ranges.push_back(policy::parse_address_range(one).value());
+    const auto sets = compile::more_elements(policy.sets()[0], ranges.merged(), 1);
+    const auto changes = sets ? nft::grow(loaded, *sets, marker(1)) : std::nullopt;
+    return changes ? nft::text(*changes) : std::string("not in place\n");
+  };
+  const auto first_line = [&](const std::vector<std::string>& more) {
+    const auto text = grow(more);
+    return text.substr(0, text.find('\n'));
+  };
+  EXPECT_EQ(first_line({"10.0.0.50"}), "add element inet fwctl a-ipv4/32 { 10.0.0.50 }");
+  EXPECT_EQ(first_line({"10.1.50.0/24"}), "add element inet fwctl a-ipv4/24 { 10.1.50.0 }");
+  EXPECT_EQ(first_line({"10.0.0.50/31"}),
+            "add element inet fwctl a-ipv4/32 { 10.0.0.50, 10.0.0.51 }")
+      << "few of that length";
+  EXPECT_EQ(first_line({"10.1.60.0/23"}),
+            "add element inet fwctl a-ipv4/24 { 10.1.60.0, 10.1.61.0 }");
+  EXPECT_EQ(first_line({"10.3.0.0/16"}), "not in place");
+  std::vector<std::string> twelve;
+  for (int last = 100; last < 124; last += 2) twelve.push_back("10.0.0." + std::to_string(last));
+  EXPECT_EQ(first_line(twelve), "not in place") << "of 32, 20 were taken";
+  twelve.pop_back();
+  EXPECT_NE(first_line(twelve), "not in place");
 }
 
 // A set that one packet may meet twice is not edited under it.
@@ -300,8 +342,9 @@ TEST(Extend, LeavesASetThatIsLookedIntoTwice) {
   AddressRanges entries;
   entries.push_back(AddressRange{*Address::parse("10.0.0.7"), *Address::parse("10.0.0.7")});
   const auto more = compile::more_elements(policy.sets()[0], entries);
-  ASSERT_EQ(more.size(), 1U);
-  EXPECT_FALSE(nft::grow(loaded, more, marker(1)));
+  ASSERT_TRUE(more);
+  ASSERT_EQ(more->size(), 1U);
+  EXPECT_FALSE(nft::grow(loaded, *more, marker(1)));
 }
 
 // What needs more than a rule is left to those who look at everything.

@@ -29,6 +29,7 @@ std::string elements(const Ruleset& ruleset, const std::string& name) {
   for (const auto& element : nft::all_elements(*set)) {
     nft::Set one = *set;
     one.elements = {element};
+    one.intervals = {};
     one.elements[0].comment.clear();
     const auto text = nft::text(nft::Changes{nft::AddElements{one}});
     out += text.substr(text.find('{'), text.find('}') - text.find('{') + 1) + " ";
@@ -213,7 +214,8 @@ TEST(Compile, EstablishedTrafficPaysTwoRules) {
 TEST(Compile, IsWellFormed) {
   RandomPolicy random(40);
   for (int count = 0; count < rounds(300); ++count) {
-    const auto ruleset = compile::compile(load(random.policy()), units());
+    const auto ruleset =
+        compile::compile(load(random.policy()), units(), count % 2 == 0 ? 1 : compile::big_set);
     const auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };
     EXPECT_TRUE(std::is_sorted(ruleset.sets.begin(), ruleset.sets.end(), by_name));
     EXPECT_TRUE(std::is_sorted(ruleset.chains.begin(), ruleset.chains.end(), by_name));
@@ -269,11 +271,14 @@ std::vector<std::string> logged(const policy::CheckedPolicy& policy, const Packe
 }
 
 // The evaluator is the meaning; the compiler never looked at it.
-TEST(Compile, NoPacketGetsAnotherVerdict) {
+class CompileWithBigSets : public ::testing::TestWithParam<std::size_t> {};
+
+TEST_P(CompileWithBigSets, NoPacketGetsAnotherVerdict) {
+  const std::size_t big = GetParam();
   RandomPolicy random(41);
   for (int count = 0; count < rounds(150); ++count) {
     const auto policy = load(random.policy());
-    const auto ruleset = compile::compile(policy, units());
+    const auto ruleset = compile::compile(policy, units(), big);
     for (int packets = 0; packets < 300; ++packets) {
       const auto packet = random.packet(policy);
       const auto meant = evaluate(policy, packet);
@@ -297,6 +302,68 @@ TEST(Compile, NoPacketGetsAnotherVerdict) {
       ASSERT_EQ(found.logged, logged(policy, packet, meant)) << told();
     }
   }
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, CompileWithBigSets, ::testing::Values(1, compile::big_set));
+
+std::size_t rules_with(const Ruleset& ruleset, const std::string& part) {
+  std::size_t count = 0;
+  for (const auto& line : lines(ruleset, "incoming"))
+    if (line.find(part) != std::string::npos) ++count;
+  return count;
+}
+
+// A lookup for each length, each of which counts for the rule.
+TEST(Compile, ABigSetIsASetOfValuesForEachLength) {
+  const auto policy = load(
+      "logging: off\n"
+      "sets: {list: [10.1.0.0/16, 10.2.0.0/16, 192.0.2.0/24, 198.51.100.7, 2001:db8::/33]}\n"
+      "rules: [\"deny from @list\"]\n");
+  const auto ruleset = compile::compile(policy, {}, 1);
+  EXPECT_EQ(ruleset.find_set("list-ipv4"), nullptr);
+  EXPECT_EQ(elements(ruleset, "list-ipv4/16"), "{ 10.1.0.0 } { 10.2.0.0 } ");
+  EXPECT_EQ(elements(ruleset, "list-ipv4/24"), "{ 192.0.2.0 } ");
+  EXPECT_EQ(elements(ruleset, "list-ipv4/32"), "{ 198.51.100.7 } ");
+  EXPECT_EQ(elements(ruleset, "list-ipv6/33"), "{ 2001:db8:: } ");
+  const auto chain = lines(ruleset, "incoming");
+  const std::string rest = " counter drop comment \"" + policy.ids()[0] + "\"";
+  const std::vector<std::string> wanted{
+      "ip saddr & 255.255.0.0 == @list-ipv4/16" + rest,
+      "ip saddr & 255.255.255.0 == @list-ipv4/24" + rest,
+      "ip saddr @list-ipv4/32" + rest,
+      "ip6 saddr & ffff:ffff:8000:: == @list-ipv6/33" + rest,
+  };
+  const auto found = std::ranges::search(chain, wanted);
+  EXPECT_EQ(std::vector<std::string>(found.begin(), found.end()), wanted) << nft::text(ruleset);
+}
+
+TEST(Compile, WhatIsNotInABigSetIsInNoneOfItsParts) {
+  const auto policy = load(
+      "logging: off\nsets: {list: [10.1.0.0/16, 192.0.2.0/24]}\n"
+      "rules: [\"deny from !@list\"]\n");
+  const auto ruleset = compile::compile(policy, {}, 1);
+  EXPECT_EQ(rules_with(ruleset,
+                       "ip saddr & 255.255.0.0 != @list-ipv4/16 ip saddr & 255.255.255.0 != "
+                       "@list-ipv4/24 counter drop"),
+            1U)
+      << nft::text(ruleset);
+}
+
+TEST(Compile, SmallSetsAndThoseThatEndAreIntervals) {
+  const auto held = [](const std::string& entries, std::size_t big) {
+    const auto ruleset = compile::compile(
+        load("sets: {list: [" + entries + "]}\nrules: [\"deny from @list\"]\n"), {}, big);
+    std::string names;
+    for (const auto& set : ruleset.sets)
+      if (set.name.starts_with("list")) names += set.name + " ";
+    return names;
+  };
+  EXPECT_EQ(held("10.0.0.1, 10.0.0.3", 3), "list-ipv4 ");
+  EXPECT_EQ(held("10.0.0.1, 10.0.0.3", 2), "list-ipv4/32 ");
+  EXPECT_EQ(held("10.0.0.1, {address: 10.0.0.3, until: 2199-01-01T00:00:00Z}", 2), "list-ipv4 ");
+  EXPECT_EQ(held("0.0.0.0/0", 1), "list-ipv4 ");
+  EXPECT_EQ(held("1.0.0.0/8, 2.0.0.0/12, 3.0.0.0/16, 4.0.0.0/20, 5.0.0.0/24", 1), "list-ipv4 ")
+      << "too many lengths";
 }
 
 }  // namespace

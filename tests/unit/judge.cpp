@@ -89,7 +89,7 @@ class Judge {
       } else if (const auto* in_set = std::get_if<nft::SetLookup>(&statement)) {
         // What is in no cgroup of that level ends the rule.
         if (std::ranges::any_of(in_set->key, [&](Field one) { return lacks(one); })) return {};
-        if ((find(in_set->set, in_set->key) != nullptr) == in_set->negated) return {};
+        if ((find(in_set->set, in_set->key, in_set->mask) != nullptr) == in_set->negated) return {};
       } else if (const auto* in_map = std::get_if<nft::MapLookup>(&statement)) {
         const auto* element = find(in_map->map, in_map->key);
         if (element == nullptr) return {};
@@ -132,10 +132,14 @@ class Judge {
 
   bool matches(const nft::Match& match) {
     if (lacks(match.field)) return false;
-    Bytes value = field(match.field).substr(0, match.value.size());
-    for (std::size_t index = 0; index < match.mask.size(); ++index)
-      value[index] = static_cast<char>(value[index] & match.mask[index]);
+    const Bytes value = masked(field(match.field).substr(0, match.value.size()), match.mask);
     return (value == match.value) != match.negated;
+  }
+
+  static Bytes masked(Bytes value, const Bytes& mask) {
+    for (std::size_t index = 0; index < mask.size(); ++index)
+      value[index] = static_cast<char>(value[index] & mask[index]);
+    return value;
   }
 
   // What no socket sends has no owner, and nothing of it is equal or not.
@@ -165,7 +169,8 @@ class Judge {
       result_.misread = "no dynamic set " + meter.set + " of this type";
   }
 
-  const nft::Element* find(const std::string& name, const std::vector<Field>& key) {
+  const nft::Element* find(const std::string& name, const std::vector<Field>& key,
+                           const Bytes& mask = {}) {
     const auto* set = ruleset_.find_set(name);
     const auto same_type = [](Field a, Field b) { return nft::type_name(a) == nft::type_name(b); };
     if (set == nullptr || !std::ranges::equal(set->key, key, same_type)) {
@@ -178,7 +183,7 @@ class Judge {
       std::size_t from = 0;
       for (const auto one : key) {
         const auto width = nft::width(one);
-        const Bytes value = field(one);
+        const Bytes value = masked(field(one), mask);
         const auto& last = element.key_end.empty() ? element.key : element.key_end;
         if (value < element.key.substr(from, width) || last.substr(from, width) < value)
           return false;
