@@ -331,6 +331,25 @@ TEST(Extend, PutsAnEntryOfABigSetIntoItsPart) {
   EXPECT_NE(first_line(twelve), "not in place");
 }
 
+// One more entry, and prefixes of 31 bits are few enough to be split.
+TEST(Extend, LeavesASetThatWouldHaveOtherParts) {
+  std::string entries;
+  for (const auto& [length, count] :
+       {std::pair(32, 33), {31, 11}, {28, 14}, {27, 10}, {24, 14}, {23, 10}})
+    for (int net = 0; net < count; ++net)
+      entries += "10." + std::to_string(length) + "." + std::to_string(4 * net) + ".0/" +
+                 std::to_string(length) + ", ";
+  const auto held = [](const std::string& list) {
+    return loaded_for(load("sets: {a: [" + list + "]}\nrules: [\"deny from @a\"]\n"), 0, 1);
+  };
+  EXPECT_NE(held(entries).find_set("a-ipv4/31"), nullptr);
+  EXPECT_EQ(held(entries + "10.0.0.1").find_set("a-ipv4/31"), nullptr);
+  const auto policy = load("sets: {a: [" + entries + "]}\n");
+  AddressRanges one;
+  one.push_back(policy::parse_address_range("10.0.0.1").value());
+  EXPECT_FALSE(compile::more_elements(policy.sets()[0], one, 1));
+}
+
 // A set that one packet may meet twice is not edited under it.
 TEST(Extend, LeavesASetThatIsLookedIntoTwice) {
   Sources all =

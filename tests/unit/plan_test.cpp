@@ -479,9 +479,10 @@ TEST(Plan, EditsThePartsOfOneSetInPlace) {
 // A packet that looked for a prefix of 16 bits before it is there, and for one of 24 when it is
 // gone, would find its address in neither.
 TEST(Plan, WhereAnAddressMovesToAnotherPartBothAreNew) {
-  for (const auto& [before, after] :
-       {std::pair("10.1.0.0/16, 10.5.0.0/16, 192.0.2.0/24", "10.5.0.0/16, 10.1.7.0/24"),
-        std::pair("10.5.0.0/16, 10.1.7.0/24", "10.1.0.0/16, 10.5.0.0/16, 192.0.2.0/24")}) {
+  for (const auto& [before, after] : {std::pair("10.1.0.0/16, 10.5.0.0/16, 192.0.2.0/24",
+                                                "10.5.0.0/16, 10.9.0.0/16, 10.1.7.0/24"),
+                                      std::pair("10.5.0.0/16, 10.9.0.0/16, 10.1.7.0/24",
+                                                "10.1.0.0/16, 10.5.0.0/16, 192.0.2.0/24")}) {
     const auto changes = from_list_to_list(before, after);
     EXPECT_EQ(changes.find("delete element"), std::string::npos) << changes;
     EXPECT_NE(changes.find("add set inet fwctl list-ipv4/16.2"), std::string::npos) << changes;
