@@ -119,6 +119,37 @@ class Sets(lab.LabTest):
         self.assertEqual(table.count("192.0.2.77"), 1)
         self.assertGreaterEqual(table.count("@many-ipv4"), 100)
 
+    def handles_of_sets(self):
+        listing = self.lab.nft("-a", "list", "sets", "table", "inet", "fwctl").stdout
+        return [line for line in listing.splitlines() if "set many" in line]
+
+    def test_a_big_set_is_changed_in_place(self):
+        self.write("rules.yaml", "version: 1\nsets:\n  many: ["
+                   + ", ".join([f"198.18.{net}.{2 * host}" for net in range(8) for host in range(64)]
+                               + [f"100.64.{4 * net}.0/24" for net in range(64)]
+                               + [f"2001:db8:b{2 * net:03x}::/48" for net in range(600)])
+                   + "]\nrules:\n  - deny: 80/tcp\n    from: '@many'\n  - allow: 80/tcp\n")
+        self.daemon.start()
+        self.daemon.fwctl("enable")
+        self.assert_client("open")
+        before = self.handles_of_sets()
+        self.assertEqual([line.split()[1] for line in before],
+                         ["many-ipv4/24", "many-ipv4/32", "many-ipv6/48"])
+        network = ".".join(lab.CLIENT[4].split(".")[:3])
+        self.daemon.fwctl("set", "add", "many", lab.CLIENT[4])
+        self.assert_client("filtered", families=[4])
+        self.daemon.fwctl("set", "remove", "many", lab.CLIENT[4])
+        self.assert_client("open", families=[4])
+        self.daemon.fwctl("set", "add", "many", f"{network}.0/24", lab.CLIENT[6] + "/48")
+        self.assert_client("filtered")
+        self.assertEqual(self.handles_of_sets(), before, "elements came and went, and no set")
+        table = self.lab.ruleset()
+        self.daemon.restart()
+        self.assertEqual(self.lab.ruleset(), table)
+        self.assertEqual(self.handles_of_sets(), before)
+        self.daemon.fwctl("set", "remove", "many", f"{network}.0/24", lab.CLIENT[6] + "/48")
+        self.assert_client("open")
+
     def test_list_and_show(self):
         self.start_with_file()
         self.daemon.fwctl("set", "add", "friends", "192.0.2.0/24", "2001:db8::1-2001:db8::9")
