@@ -24,6 +24,7 @@ constexpr std::string_view examples =
     "  fwctl deny in on eth1 log 3000/tcp\n"
     "  fwctl enable                            put it in force, also after a reboot\n"
     "  fwctl ports                             what listens here, and who can reach it\n"
+    "  fwctl --confirm 60s apply new.yaml      undone unless 'fwctl confirm' follows in time\n"
     "  fwctl explain 3000/tcp from 192.0.2.7   what becomes of it, and by which rule\n"
     "  fwctl trace from 192.0.2.7              what becomes of what really comes from there\n"
     "Exit codes: 0 done or already so, 1 refused or failed, 2 wrong usage, 3 no permission, 4 no "
@@ -71,6 +72,42 @@ std::string not_a_number(const std::string& text) {
 
 std::string not_a_span(const std::string& text) {
   return parse_span(text) ? std::string() : "'" + text + "' is no span of time, as 30s or 5m";
+}
+
+// A span of time, or a number of seconds.
+std::optional<std::chrono::seconds> parse_trial(const std::string& text) {
+  if (const auto seconds = parse_number(text, 999'999'999)) return std::chrono::seconds(*seconds);
+  return parse_span(text);
+}
+
+std::string not_a_trial(const std::string& text) {
+  const auto time = parse_trial(text);
+  return time && *time > std::chrono::seconds(0) && *time <= std::chrono::hours(24)
+             ? std::string()
+             : "'" + text + "' is no time from 1s to 24h";
+}
+
+// Those that change the policy.
+bool takes_confirm(Verb verb) {
+  switch (verb) {
+    case Verb::rule:
+    case Verb::insert:
+    case Verb::prepend:
+    case Verb::remove:
+    case Verb::set_default:
+    case Verb::set_logging:
+    case Verb::enable:
+    case Verb::disable:
+    case Verb::apply:
+    case Verb::reload:
+    case Verb::reset:
+    case Verb::rollback:
+    case Verb::app_update:
+    case Verb::set_edit:
+      return true;
+    default:
+      return false;
+  }
 }
 
 CLI::Validator one_of(std::vector<std::string> words) {
@@ -134,6 +171,11 @@ std::vector<std::string> as_fwctl_says(std::vector<std::string> words) {
   return words;
 }
 
+// Options of fwctl itself whose value is the next word.
+bool has_value(std::string_view word) {
+  return word == "--socket" || word == "--color" || word == "--confirm";
+}
+
 // Options of fwctl itself are understood wherever they stand, as people type them; CLI11 wants them
 // before the command.
 std::vector<std::string> options_first(int argc, char** argv) {
@@ -144,9 +186,9 @@ std::vector<std::string> options_first(int argc, char** argv) {
     const std::string word = argv[i];
     options = options && word != "--";
     const bool flag = word == "--json" || word == "--dry-run" || word.starts_with("--color=") ||
-                      word.starts_with("--socket=") ||
+                      word.starts_with("--socket=") || word.starts_with("--confirm=") ||
                       (rest.empty() && (word == "--force" || word == "-f"));
-    const bool with_value = (word == "--socket" || word == "--color") && i + 1 < argc;
+    const bool with_value = has_value(word) && i + 1 < argc;
     if (options && (flag || with_value)) {
       first.push_back(word);
       if (with_value) first.emplace_back(argv[++i]);
@@ -163,7 +205,7 @@ std::vector<std::string> options_first(int argc, char** argv) {
 std::vector<std::string>::const_iterator find_command(const std::vector<std::string>& words) {
   auto first = words.begin();
   while (first != words.end() && first->starts_with('-'))
-    first += (*first == "--socket" || *first == "--color") && first + 1 != words.end() ? 2 : 1;
+    first += has_value(*first) && first + 1 != words.end() ? 2 : 1;
   return first;
 }
 
@@ -179,6 +221,12 @@ class CommandLine {
     app_.add_flag("--json", arguments_.json, "Answer in JSON");
     app_.add_flag("-f,--force", arguments_.force, "Do not ask");
     app_.add_flag("--dry-run", arguments_.dry_run, "Say what would change, change nothing");
+    app_.add_option_function<std::string>(
+            "--confirm",
+            [this](const std::string& text) { arguments_.confirm = parse_trial(text); },
+            "Undo the change after that time, as 60s or 2m, unless 'fwctl confirm' comes")
+        ->check(CLI::Validator(not_a_trial, ""))
+        ->type_name("TIME");
     app_.add_option("--color", color_, "auto (if left out), always or never")
         ->check(one_of({"auto", "always", "never"}))
         ->type_name("WHEN");
@@ -195,6 +243,8 @@ class CommandLine {
   std::optional<Arguments> parse(int& exit_code) {
     try {
       app_.parse(std::vector<std::string>(words_.rbegin(), words_.rend()));  // as CLI11 wants them
+      if (arguments_.confirm && !takes_confirm(arguments_.verb))
+        throw CLI::ValidationError("--confirm", "goes with commands that change the policy");
       if (color_ == "always") arguments_.color = ColorChoice::always;
       if (color_ == "never") arguments_.color = ColorChoice::never;
       exit_code = exit_done;
@@ -300,6 +350,12 @@ class CommandLine {
     return to.add_option(name, arguments_.file, description)->type_name("");
   }
 
+  void add_generation(CLI::App& to, const std::string& description) {
+    to.add_option("GENERATION", arguments_.generation, description)
+        ->check(CLI::PositiveNumber)
+        ->type_name("");
+  }
+
   void add_force(CLI::App& to) { to.add_flag("-f,--force", arguments_.force, "Do not ask"); }
 
   void add_policy() {
@@ -320,6 +376,13 @@ class CommandLine {
                        "policy, ruleset, or added: the commands that add fwctl's own rules",
                        {"policy", "ruleset", "added"});
             });
+    command("confirm", "Keep what was changed with --confirm", Verb::confirm);
+    command("rollback", "Go back to an earlier policy, files included", Verb::rollback,
+            [this](CLI::App& rollback) {
+              add_generation(rollback, "As history has it; before the last change if left out");
+            });
+    command("history", "Show who changed what, and when", Verb::history,
+            [this](CLI::App& history) { add_generation(history, "Show what that one changed"); });
     command("reset", "Disable and drop the rules fwctl added, keeping a copy", Verb::reset,
             [this](CLI::App& reset) { add_force(reset); });
   }

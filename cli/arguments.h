@@ -1,6 +1,7 @@
 // The command line of fwctl: what may be typed, and its help.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -30,6 +31,9 @@ enum class Verb : std::uint8_t {
   reload,
   show,
   reset,
+  confirm,
+  rollback,
+  history,
   app_list,
   app_info,
   app_update,
@@ -57,6 +61,8 @@ struct Arguments {
   std::int64_t lines = 20;         // of log
   bool force = false;              // don't ask
   bool dry_run = false;
+  std::optional<std::chrono::seconds> confirm;  // of every command that changes the policy
+  std::optional<std::int64_t> generation;       // of rollback and history
   bool json = false;
   ColorChoice color = ColorChoice::automatic;
   std::string socket;

@@ -11,6 +11,7 @@
 #include "cli/become_check.h"
 #include "cli/client.h"
 #include "cli/render.h"
+#include "cli/session_peer.h"
 #include "daemon/files.h"
 #include "daemon/protocol/diagnostics.h"
 #include "rules/policy/grammar.h"
@@ -80,6 +81,15 @@ class Session {
         return diff();
       case Verb::reset:
         return reset();
+      case Verb::confirm:
+        return show("Confirm", Json::object(), [this](const Json& reply) {
+          return render_outcome(reply.at("outcome"), false, style_);
+        });
+      case Verb::rollback:
+        return change("Rollback", generation());
+      case Verb::history:
+        return show("History", generation(),
+                    [this](const Json& reply) { return render_history(reply, style_); });
       case Verb::status:
         return show("Status", Json::object(), [this](const Json& status) {
           return render_status(status, arguments_.verbose, style_);
@@ -188,9 +198,20 @@ class Session {
     return exit_done;
   }
 
-  int change(const std::string& method, Json parameters) {
+  // What goes with every change.
+  Json asked(Json parameters) const {
     if (arguments_.dry_run) parameters["dryRun"] = true;
-    return show(method, std::move(parameters), [this](const Json& reply) {
+    if (arguments_.confirm) parameters["confirm"] = arguments_.confirm->count();
+    if (auto from = session_peer(); !from.empty()) parameters["from"] = std::move(from);
+    return parameters;
+  }
+
+  Json generation() const {
+    return arguments_.generation ? Json{{"generation", *arguments_.generation}} : Json::object();
+  }
+
+  int change(const std::string& method, Json parameters) {
+    return show(method, asked(std::move(parameters)), [this](const Json& reply) {
       return render_outcome(reply.at("outcome"), arguments_.dry_run, style_);
     });
   }
@@ -358,9 +379,7 @@ class Session {
       std::cout << "Nothing changed.\n";
       return exit_refused;
     }
-    Json parameters = Json::object();
-    if (arguments_.dry_run) parameters["dryRun"] = true;
-    return show("Reset", std::move(parameters), [this](const Json& reply) {
+    return show("Reset", asked(Json::object()), [this](const Json& reply) {
       const auto kept = reply.value("kept", std::string());
       return render_outcome(reply.at("outcome"), arguments_.dry_run, style_) +
              (kept.empty() || arguments_.dry_run ? ""

@@ -19,14 +19,6 @@ std::string lower_file_name(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
 }
 
-// "2026-11-22T10:00:00Z" → "2026-11-22 10:00:00 UTC"
-std::string readable_time(std::string time) {
-  if (time.size() != 20) return time;
-  time[10] = ' ';
-  time.pop_back();
-  return time + " UTC";
-}
-
 std::string action(const Json& rule) {
   std::string out = string_at(rule, "verdict");
   if (out == "limit") out += " " + string_at(rule, "rate");
@@ -167,6 +159,13 @@ std::vector<PortLine> port_lines(const Json& sockets, const Processes& processes
 
 }  // namespace
 
+std::string readable_time(std::string time) {
+  if (time.size() != 20) return time;
+  time[10] = ' ';
+  time.pop_back();
+  return time + " UTC";
+}
+
 std::string render_status(const Json& status, bool verbose, const Style& style) {
   const bool enabled = status.value("enabled", false);
   std::string out = "Firewall: ";
@@ -183,6 +182,13 @@ std::string render_status(const Json& status, bool verbose, const Style& style) 
     out += std::string(traffic) + " " + style.paint(tint_of(verdict), verdict) + ", ";
   }
   out += "logging " + string_at(status, "logging") + "\n";
+  if (status.contains("trial")) {
+    const auto& trial = status.at("trial");
+    out += style.paint(Tint::warn, "On trial: ") +
+           span_text(std::chrono::seconds(trial.at("secondsLeft").get<std::int64_t>())) +
+           " left until generation " + trial.at("before").dump() +
+           " comes back; 'fwctl confirm' keeps this one\n";
+  }
   for (const auto& problem : status.at("problems"))
     out += style.paint(Tint::bad, "! ") + problem.get<std::string>() + "\n";
   const auto& rules = status.at("rules");
@@ -228,9 +234,14 @@ std::string render_outcome(const Json& outcome, bool dry_run, const Style& style
   if (!changed) return out + "Nothing changed.\n";
   if (dry_run) return out + "This is what would change; nothing was changed (--dry-run).\n";
   const std::string generation = "generation " + std::to_string(outcome.value("generation", 0));
-  if (enabled) return out + "In force: " + generation + ".\n";
-  return out + "Stored: " + generation +
-         ". The firewall is inactive; 'fwctl enable' puts it in force.\n";
+  out += enabled ? "In force: " + generation + ".\n"
+                 : "Stored: " + generation +
+                       ". The firewall is inactive; 'fwctl enable' puts it in force.\n";
+  if (outcome.contains("confirm"))
+    out += "On trial: it is undone in " +
+           span_text(std::chrono::seconds(outcome.at("confirm").get<std::int64_t>())) +
+           " unless 'fwctl confirm' keeps it.\n";
+  return out;
 }
 
 std::string render_error(const protocol::Reply& reply) {

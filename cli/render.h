@@ -25,6 +25,10 @@ std::string render_services(const protocol::Json& reply);
 // Replies of Sets: as a table, and one by one as a file of addresses.
 std::string render_set_list(const protocol::Json& reply, const Style& style);
 std::string render_sets(const protocol::Json& reply);
+// A reply of History: as a table, or one generation and what it changed.
+std::string render_history(const protocol::Json& reply, const Style& style);
+// "2026-11-22T10:00:00Z" → "2026-11-22 10:00:00 UTC"
+std::string readable_time(std::string time);
 // `dry_run`: what would be.
 std::string render_outcome(const protocol::Json& outcome, bool dry_run, const Style& style);
 std::string render_difference(const protocol::Json& outcome, const Style& style);

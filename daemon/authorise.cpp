@@ -18,6 +18,7 @@ constexpr std::array table{
     MethodRole{"org.fwctl.Firewall.Services", Role::look},
     MethodRole{"org.fwctl.Firewall.Sets", Role::look},
     MethodRole{"org.fwctl.Firewall.Log", Role::look},
+    MethodRole{"org.fwctl.Firewall.History", Role::look},
 
     // It puts rules into the kernel, and shows whose packets come and go.
     MethodRole{"org.fwctl.Firewall.Trace", Role::change},
@@ -32,6 +33,8 @@ constexpr std::array table{
     MethodRole{"org.fwctl.Firewall.UpdateServices", Role::change},
     MethodRole{"org.fwctl.Firewall.Apply", Role::change},
     MethodRole{"org.fwctl.Firewall.Reset", Role::change},
+    MethodRole{"org.fwctl.Firewall.Rollback", Role::change},
+    MethodRole{"org.fwctl.Firewall.Confirm", Role::change},
 };
 
 bool is_in_group(const Peer& peer, gid_t group) {

@@ -32,7 +32,8 @@ void EndOfRules::wait_until(std::optional<Time> time) {
 }
 
 void EndOfRules::remove() {
-  const auto done = firewall_.remove_ended({.reason = "temporary rules ended", .now = now()});
+  const auto done = firewall_.remove_ended(
+      {.reason = "temporary rules ended", .now = now(), .trial = Request::Trial::goes_on});
   if (!done) {
     spdlog::warn("rules that have ended match nothing, but stay in rules.yaml for now");
     return wait_until(now() + again_after);

@@ -75,7 +75,7 @@ std::string message(const Failure& failure) {
                    return refused.message + render(refused.diagnostics);
                  },
                  [](const Error& error) { return error.message(); },
-                 [](const Refused& refused) { return refused.message; }},
+                 [](const auto& other) { return other.message; }},
       failure);
 }
 

@@ -1,8 +1,11 @@
 // Why a change did not happen. Nothing changed, anywhere.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "daemon/result.h"
 #include "daemon/table.h"
@@ -22,7 +25,18 @@ struct KernelRefused {
   Diagnostics
       diagnostics;  // at the policy lines whose objects the kernel refused, where it said so
 };
-using Failure = std::variant<InvalidPolicy, Refused, Error, KernelRefused>;
+// A generation on trial is in the way: it is to be confirmed or undone first.
+struct AwaitingConfirmation {
+  std::string message;
+  std::uint64_t generation = 0;
+  std::chrono::seconds left{};
+};
+struct UnknownGeneration {
+  std::string message;
+  std::vector<std::uint64_t> known;  // the newest first
+};
+using Failure = std::variant<InvalidPolicy, Refused, Error, KernelRefused, AwaitingConfirmation,
+                             UnknownGeneration>;
 
 // All there is to say, for a log.
 std::string message(const Failure& failure);

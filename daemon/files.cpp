@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <utility>
 
 namespace fwctl {
@@ -126,6 +127,12 @@ Result<void> StagedFile::publish() {
   pending_ = false;
   if (safety_ == Safety::unsynced) return {};
   return sync_folder(path_.parent_path());
+}
+
+Result<void> remove_durably(const std::filesystem::path& path) {
+  if (::unlink(path.c_str()) != 0)
+    return errno == ENOENT ? Result<void>() : failed("remove", path.string());
+  return sync_folder(path.parent_path());
 }
 
 Result<void> rename_durably(const std::filesystem::path& from, const std::filesystem::path& to) {

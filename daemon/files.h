@@ -82,6 +82,9 @@ class StagedFile {
 Result<void> sync_file(const std::filesystem::path& path);
 Result<void> sync_folder(const std::filesystem::path& folder);
 
+// One that is not there is removed already.
+Result<void> remove_durably(const std::filesystem::path& path);
+
 // Renames within one folder and syncs it.
 Result<void> rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
 

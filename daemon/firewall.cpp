@@ -17,6 +17,13 @@ std::string idle_note(const std::string& unit) {
   return unit + " does not run: no packet matches 'unit " + unit + "' until it does";
 }
 
+Trial trial_from(std::uint64_t before, std::chrono::seconds length, const Instant& start) {
+  return {.before = before,
+          .deadline = start.uptime + length,
+          .until = start.wall + length,
+          .booted = start.wall - std::chrono::floor<std::chrono::seconds>(start.uptime)};
+}
+
 }  // namespace
 
 Firewall::Firewall(Places places, Kernel& kernel)
@@ -178,12 +185,16 @@ void Firewall::leave_out_known(Diagnostics& warnings) const {
 
 Generation Firewall::next_generation(policy::Sources sources, bool enabled,
                                      const Request& request) const {
-  return {.number = std::max(current_.number, store_.highest()) + 1,
-          .enabled = enabled,
-          .sources = std::move(sources),
-          .created = time_text(now()),
-          .reason = request.reason,
-          .refreshed = request.refresh};
+  Generation next{.number = std::max(current_.number, store_.highest()) + 1,
+                  .enabled = enabled,
+                  .sources = std::move(sources),
+                  .created = time_text(now()),
+                  .reason = request.reason,
+                  .refreshed = request.refresh,
+                  .by = request.by};
+  if (request.trial == Request::Trial::goes_on) next.trial = current_.trial;
+  if (request.confirm) next.trial = trial_from(current_.number, *request.confirm, places_.clock());
+  return next;
 }
 
 Change Firewall::commit(Candidate candidate, const Request& request) {
@@ -227,6 +238,7 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
       policy::difference(current_.sources.surroundings, candidate.sources.surroundings);
   outcome.difference.insert(outcome.difference.end(), names.begin(), names.end());
   Generation next = next_generation(std::move(candidate.sources), candidate.enabled, request);
+  next.restored = candidate.restores;
   const auto ruleset = wanted(policy, running, next);
   if (request.dry_run) {
     if (const auto possible = table_.check(ruleset, next.number); !possible)
@@ -234,26 +246,46 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
     return outcome;
   }
   const auto enforce = [&] { return load(ruleset, next.number, policy, next.sources); };
-  if (auto done = carry_out(next, candidate.files, enforce, [] {}); !done)
+  if (auto done = carry_out(next, request, candidate.files, enforce, [] {}); !done)
     return tl::unexpected(std::move(done.error()));
   // Of those that nobody asked for, the last is enough: they must not push out what people did.
   if (next.refreshed && current_.refreshed) static_cast<void>(store_.forget(current_.number));
   take(std::move(next), *std::move(checked), std::move(warnings));
   outcome.generation = current_.number;
   outcome.enabled = current_.enabled;
+  outcome.confirm = request.confirm;
   return outcome;
+}
+
+// Why the change cannot begin now, if so.
+std::optional<Failure> Firewall::in_the_way(const Request& request) const {
+  if (current_.trial && request.trial == Request::Trial::in_the_way) {
+    const auto left = std::chrono::ceil<std::chrono::seconds>(trial_left());
+    return AwaitingConfirmation{
+        .message = "generation " + std::to_string(current_.number) +
+                   " waits to be confirmed, for " + span_text(left) +
+                   " more: 'fwctl confirm' keeps it, 'fwctl rollback' undoes it at once",
+        .generation = current_.number,
+        .left = left};
+  }
+  if (!request.confirm) return {};
+  if (*request.confirm < std::chrono::seconds(1) || *request.confirm > longest_trial)
+    return Refused{"the time to confirm a change is from one second to 24 hours"};
+  if (fallback()) return Refused{"no policy of this host is in force that could come back"};
+  return {};
 }
 
 // What follows when nothing has been touched yet. `enforce` is the commit point; `abandon` is
 // called when anything fails, before what was done is undone.
 tl::expected<void, Failure> Firewall::carry_out(
-    const Generation& next, const std::vector<Source>& written,
+    const Generation& next, const Request& request, const std::vector<FileChange>& written,
     const std::function<tl::expected<void, Failure>()>& enforce,
     const std::function<void()>& abandon) {
   const auto fail = [&](Failure failure) {
     abandon();
     return tl::unexpected(std::move(failure));
   };
+  if (auto failure = in_the_way(request)) return fail(*std::move(failure));
   // 2. On disk, in force nowhere.
   auto files = StagedFiles::write(written, config_.added_file());
   if (!files) return fail(files.error());

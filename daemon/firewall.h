@@ -7,8 +7,8 @@
 // leaves everything as it was; what fails behind it is taken back.
 //
 // firewall.cpp has the transaction; firewall_changes.cpp what may be asked for; firewall_growth.cpp
-// the short way for one rule more; firewall_start.cpp the start; firewall_state.cpp what is looked
-// at.
+// the short way for one rule more; firewall_history.cpp the ways back; firewall_start.cpp the
+// start; firewall_state.cpp what is looked at.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +25,7 @@
 #include "daemon/config.h"
 #include "daemon/failure.h"
 #include "daemon/forwarding.h"
+#include "daemon/instant.h"
 #include "daemon/kernel.h"
 #include "daemon/result.h"
 #include "daemon/staged_files.h"
@@ -44,16 +45,24 @@ struct Outcome {
   std::vector<std::string> notes;
   std::vector<std::string> difference;
   Diagnostics warnings;
+  std::optional<std::chrono::seconds> confirm;  // what changed goes again unless it is confirmed
 };
 using Change = tl::expected<Outcome, Failure>;
 
 // How a change is asked for.
 struct Request {
-  std::string reason;    // kept with the generation: "uid 0: allow 22/tcp"
+  std::string reason;    // kept with the generation: "allow 22/tcp"
   bool dry_run = false;  // do everything but change anything; the kernel checks the batch
   Time now;              // when it came: temporary rules last from then on
   bool refresh = false;  // nobody asked for another policy: only what names mean may change
+  Author by;             // kept with the generation
+  // The change goes on trial: unless confirm() is called within that time, it is undone.
+  std::optional<std::chrono::seconds> confirm;
+  // What the change is to a generation that is on trial: by default it is refused.
+  enum class Trial { in_the_way, goes_on, ends } trial = Trial::in_the_way;
 };
+
+constexpr auto longest_trial = std::chrono::hours(24);
 
 class Firewall {
  public:
@@ -71,6 +80,7 @@ class Firewall {
     std::function<Result<Forwarding>()> forwarding = [] {
       return Forwarding{.ipv4 = true, .ipv6 = true, .interfaces = {}};
     };
+    std::function<Instant()> clock = this_instant;
   };
 
   // `kernel` must outlive it. Nothing is done before start().
@@ -119,6 +129,24 @@ class Firewall {
   };
   tl::expected<ResetOutcome, Failure> reset(const Request& request);
 
+  // Puts the policy of a generation that is kept in force again, and all files, as a generation of
+  // its own. nullopt: what was before the last change that somebody asked for and that is still to
+  // be seen; while one is on trial, what was before that. What a file says that is in no generation
+  // is kept beside it.
+  Change rollback(std::optional<std::uint64_t> number, Request request);
+  // What is on trial stays.
+  Change confirm();
+  // What is on trial goes: for when its time is over. One that is not over, or none, stays. Where
+  // disk or files refuse, at least what is in force comes back.
+  Change end_trial();
+  const std::optional<Trial>& trial() const { return current_.trial; }
+  // How long it has yet; 0 when it is over, or there is none.
+  std::chrono::milliseconds trial_left() const;
+  // The generations that rollback() takes, the newest first.
+  std::vector<Entry> history() const { return store_.entries(); }
+  // What that generation changed, as Outcome::difference.
+  tl::expected<std::vector<std::string>, Failure> what_changed(std::uint64_t number) const;
+
   bool enabled() const { return current_.enabled; }
   std::uint64_t generation() const { return current_.number; }
   const std::string& since() const { return current_.created; }
@@ -160,7 +188,8 @@ class Firewall {
   struct Candidate {
     policy::Sources sources;
     bool enabled = false;
-    std::vector<Source> files;  // to be written, by path
+    std::vector<FileChange> files;
+    bool restores = false;  // `files` bring all files to what the sources say
     std::vector<std::string> notes;
     std::string name_for_policy_file;  // in diagnostics; empty: its path
     bool only_news = false;            // warn only of what was not so before
@@ -187,7 +216,9 @@ class Firewall {
   static std::optional<nft::Ruleset> wanted(const policy::CheckedPolicy& policy,
                                             const policy::Units& units,
                                             const Generation& generation);
-  tl::expected<void, Failure> carry_out(const Generation& next, const std::vector<Source>& written,
+  std::optional<Failure> in_the_way(const Request& request) const;
+  tl::expected<void, Failure> carry_out(const Generation& next, const Request& request,
+                                        const std::vector<FileChange>& written,
                                         const std::function<tl::expected<void, Failure>()>& enforce,
                                         const std::function<void()>& abandon);
   tl::expected<void, Failure> load(const std::optional<nft::Ruleset>& wanted, std::uint64_t version,
@@ -216,11 +247,19 @@ class Firewall {
   bool printed();
   std::optional<nft::Changes> growing(
       const std::function<std::optional<std::vector<nft::Set>>()>& more, const std::string& marker);
-  Change grow_to(Generation next, std::uint64_t sum, const nft::Changes& changes,
-                 const std::function<void()>& abandon);
+  Change grow_to(Generation next, const Request& request, std::uint64_t sum,
+                 const nft::Changes& changes, const std::function<void()>& abandon);
   tl::expected<void, Failure> grow(const nft::Changes& changes, const policy::Sources& sources);
 
+  // The ways back.
+  tl::expected<Generation, Failure> find(std::uint64_t number) const;
+  tl::expected<Generation, Failure> before_last_change() const;
+  Change restore(const Generation& target, const Request& request);
+  tl::expected<std::vector<FileChange>, Failure> files_of(const policy::Sources& target) const;
+  bool is_over(const Generation& on_trial) const;
+
   // The start.
+  bool end_trial_of(std::vector<Generation>& kept);
   bool adopt(const Generation& generation);
   Result<void> first_start(bool was_in_force);
   Result<void> start_minimal();
@@ -228,6 +267,7 @@ class Firewall {
   Generation built_in(bool enabled) const;
   void finish_files(const std::vector<Generation>& kept);
   void finish_added_file(const std::vector<Generation>& kept);
+  void finish_restored(const std::vector<Generation>& kept);
 
   Places places_;
   ConfigFolder config_;

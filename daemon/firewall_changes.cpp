@@ -1,10 +1,9 @@
 // What people and programs ask the firewall to change, but for what grows by itself.
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "daemon/clock.h"
+#include "daemon/copies.h"
 #include "daemon/firewall.h"
 #include "rules/compile/compile.h"
 #include "rules/nearest.h"
@@ -13,18 +12,6 @@
 #include "rules/policy/grammar.h"
 
 namespace fwctl {
-namespace {
-
-// "20261122-180000"
-std::string for_file_name(Time time) {
-  std::string text = time_text(time);
-  std::erase_if(text, [](char c) { return c == '-' || c == ':' || c == 'Z'; });
-  std::ranges::replace(text, 'T', '-');
-  return text;
-}
-
-}  // namespace
-
 std::optional<Failure> Firewall::not_editable() const {
   if (fallback())
     return Failure(
@@ -41,7 +28,7 @@ std::optional<Failure> Firewall::not_editable() const {
 void Firewall::write_added(Candidate& candidate, const policy::Added& added) const {
   candidate.sources.added = {.name = config_.added_file().string(),
                              .text = policy::yaml_text(added)};
-  candidate.files.push_back(candidate.sources.added);
+  candidate.files.push_back({candidate.sources.added.name, candidate.sources.added.text});
   candidate.only_news = true;
 }
 
@@ -253,7 +240,8 @@ Change Firewall::update_services(const std::string& name, const Request& request
 }
 
 Change Firewall::refresh() {
-  const Request request{.reason = "what names mean has changed", .refresh = true};
+  const Request request{
+      .reason = "what names mean has changed", .refresh = true, .trial = Request::Trial::goes_on};
   Candidate candidate = same_as_now();
   candidate.only_news = true;
   const auto& kept = current_.sources.surroundings;
@@ -307,7 +295,7 @@ Change Firewall::apply(const std::string& text, const std::string& name, const R
     return tl::unexpected(Failure(sets.error()));
   if (candidate.sources == current_.sources)
     candidate.notes.emplace_back("this policy is in force already");
-  candidate.files.push_back({.name = path, .text = text});
+  candidate.files.push_back({path, text});
   return commit(std::move(candidate), request);
 }
 
@@ -318,23 +306,20 @@ tl::expected<Firewall::ResetOutcome, Failure> Firewall::reset(const Request& req
   if (!text) return tl::unexpected(Failure(text.error()));
   const bool keep =
       !fallback() && !text->value_or("").empty() && **text != policy::yaml_text(policy::Added{});
-  if (keep) {
-    const std::string stamped = path + "." + for_file_name(request.now);
-    result.kept = stamped;
-    for (int copy = 2; ::access(result.kept.c_str(), F_OK) == 0; ++copy)
-      result.kept = stamped + "-" + std::to_string(copy);
-    if (!request.dry_run)
-      if (auto written = write_synced(result.kept, **text, for_everyone); !written)
-        return tl::unexpected(Failure(written.error()));
+  Copies copies;
+  if (keep && request.dry_run) {
+    result.kept = free_copy_path(path, request.now);
+  } else if (keep) {
+    if (auto kept = copies.keep(path, **text, request.now); !kept)
+      return tl::unexpected(Failure(kept.error()));
+    result.kept = copies.kept().front().second;
   }
   Candidate candidate = same_as_now();
   candidate.enabled = false;
   if (!fallback() && keep) write_added(candidate, {});
   auto change = commit(std::move(candidate), request);
-  if (!change) {
-    if (keep && !request.dry_run) ::unlink(result.kept.c_str());
-    return tl::unexpected(std::move(change.error()));
-  }
+  if (!change) return tl::unexpected(std::move(change.error()));
+  copies.stay();
   result.outcome = std::move(*change);
   return result;
 }

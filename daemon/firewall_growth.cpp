@@ -39,7 +39,7 @@ std::optional<Change> Firewall::append(const policy::Addition& addition, const R
     abandon();
     return {};
   }
-  auto change = grow_to(std::move(next), sum, *changes, abandon);
+  auto change = grow_to(std::move(next), request, sum, *changes, abandon);
   if (!change) return change;
   change->notes = addition.notes;
   change->difference = {"+ " + policy::difference_text(appended->rule)};
@@ -69,7 +69,7 @@ std::optional<Change> Firewall::extend(const policy::SetEdit& wanted, const Requ
   const auto before = policy_->sets()[set].lasting;
   policy_->extend(set, entries, std::move(extended->lasting));
   const auto abandon = [&] { policy_->take_back(set, entries.size(), before); };
-  auto change = grow_to(std::move(next), sum, *changes, abandon);
+  auto change = grow_to(std::move(next), request, sum, *changes, abandon);
   if (!change) return change;
   auto& own = *std::ranges::find(added_.sets, wanted.name, &policy::AddressSet::name);
   own.ranges.insert(own.ranges.end(), entries.begin(), entries.end());
@@ -80,15 +80,19 @@ std::optional<Change> Firewall::extend(const policy::SetEdit& wanted, const Requ
 
 // Brings `next`, whose sum() is `sum`, in force by what growing() said of it; `abandon` as of
 // carry_out(). policy_ has what is new already.
-Change Firewall::grow_to(Generation next, std::uint64_t sum, const nft::Changes& changes,
-                         const std::function<void()>& abandon) {
+Change Firewall::grow_to(Generation next, const Request& request, std::uint64_t sum,
+                         const nft::Changes& changes, const std::function<void()>& abandon) {
+  const auto& added = next.sources.added;
   const auto enforce = [&] { return grow(changes, next.sources); };
-  if (auto done = carry_out(next, {next.sources.added}, enforce, abandon); !done)
+  if (auto done = carry_out(next, request, {{added.name, added.text}}, enforce, abandon); !done)
     return tl::unexpected(std::move(done.error()));
   current_ = std::move(next);
   appending_->sum = sum;
-  return Outcome{
-      .changed = true, .generation = current_.number, .enabled = current_.enabled, .notes = {}};
+  return Outcome{.changed = true,
+                 .generation = current_.number,
+                 .enabled = current_.enabled,
+                 .notes = {},
+                 .confirm = request.confirm};
 }
 
 // Whether rules.yaml has the form that can be added to.

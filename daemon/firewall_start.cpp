@@ -1,6 +1,7 @@
 // How the firewall begins: with the newest generation that loads, and with what a crash left of the
 // files.
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "daemon/clock.h"
@@ -18,14 +19,6 @@ constexpr std::string_view minimal_policy =
     "  - allow: 22/tcp\n"
     "    comment: built-in fallback\n";
 
-std::optional<std::string> text_of(const policy::Sources& sources,
-                                   const std::filesystem::path& path) {
-  if (sources.added.name == path) return sources.added.text;
-  for (const auto& source : sources.managed)
-    if (source.name == path) return source.text;
-  return {};
-}
-
 }  // namespace
 
 Result<void> Firewall::start() {
@@ -40,8 +33,11 @@ Result<void> Firewall::start() {
   }
   for (const auto& path : store_.damaged())
     problems_.push_back(path + " is damaged and was left out");
+  const bool over = end_trial_of(*kept);
   finish_files(*kept);
   for (const auto& generation : *kept) {
+    // An older one on trial was confirmed with one that followed it, or not at all.
+    if (generation.trial && (over || &generation != &kept->front())) continue;
     if (!adopt(generation)) continue;
     if (&generation != &kept->front())
       problems_.push_back("generation " + std::to_string(generation.number) +
@@ -124,18 +120,49 @@ Result<void> Firewall::start_inert() {
 
 // What the newest generation says of files that were to take their places, and may not have.
 void Firewall::finish_files(const std::vector<Generation>& kept) {
-  for (const auto& path : {config_.added_file(), config_.policy_file()}) {
+  std::set<std::string> paths{config_.added_file(), config_.policy_file()};
+  for (const auto& generation : kept)
+    for (const auto* source : generation.sources.files()) paths.insert(source->name);
+  for (const auto& path : paths) {
     const auto staged = StagedFile::left_behind(path);
     if (!staged) problems_.push_back(staged.error().message());
     if (!staged || !*staged) continue;
     StagedFile file = StagedFile::take_over(path);
     // Any other belongs to a change that never was. Cut off at its very beginning, it would look
     // like a generation that has no such file.
-    if (kept.empty() || (*staged)->empty() || text_of(kept.front().sources, path) != **staged)
-      continue;
-    note(file.publish());
+    if (kept.empty() || (*staged)->empty()) continue;
+    const auto* wanted = kept.front().sources.text_of(path);
+    if (wanted != nullptr && *wanted == **staged) note(file.publish());
   }
-  if (!kept.empty() && !store_.settled()) finish_added_file(kept);
+  if (kept.empty() || store_.settled()) return;
+  finish_added_file(kept);
+  if (kept.front().restored) finish_restored(kept);
+}
+
+// A generation that put back all files: those that have what another generation says of them have
+// not got there. What people made of them stays.
+void Firewall::finish_restored(const std::vector<Generation>& kept) {
+  const auto& sources = kept.front().sources;
+  const auto known = [&](const std::string& path, const std::optional<std::string>& text) {
+    return std::ranges::any_of(kept, [&](const Generation& one) {
+      const auto* said = one.sources.text_of(path);
+      return text ? said != nullptr && *said == *text : said == nullptr;
+    });
+  };
+  std::vector<FileChange> missing;
+  for (const auto* source : sources.files()) {
+    if (source == &sources.added) continue;
+    const auto there = read_file(source->name);
+    if (!there) note(tl::unexpected(there.error()));
+    if (there && *there != source->text && known(source->name, *there))
+      missing.push_back({source->name, source->text});
+  }
+  if (const auto there = config_.read())
+    for (const auto* folder : {&there->managed, &there->definitions})
+      for (const auto& [path, text] : *folder)
+        if (sources.text_of(path) == nullptr && known(path, text)) missing.push_back({path, {}});
+  auto staged = StagedFiles::write(missing, {});
+  note(staged ? staged->publish() : Result<void>(tl::unexpected(staged.error())));
 }
 
 // It is not synced with a change: a power loss may leave an earlier one, or part of one. What

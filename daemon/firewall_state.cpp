@@ -34,6 +34,8 @@ void compare_all(const std::vector<Source>& loaded, const std::vector<Source>& n
 
 std::vector<std::string> Firewall::problems() const {
   std::vector<std::string> out = problems_;
+  if (current_.restored && !current_.by.uid)
+    out.push_back(current_.reason + " ('fwctl history' says what it changed)");
   const auto files = config_.read();
   if (!files) {
     out.push_back(files.error().message());

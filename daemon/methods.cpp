@@ -4,11 +4,14 @@
 #include <string>
 #include <vector>
 
+#include "daemon/accounts.h"
 #include "daemon/clock.h"
 #include "daemon/render.h"
+#include "daemon/render_history.h"
 #include "daemon/render_services.h"
 #include "daemon/render_sets.h"
 #include "daemon/sockets.h"
+#include "rules/address.h"
 #include "rules/nearest.h"
 #include "rules/policy/grammar.h"
 #include "rules/policy/print.h"
@@ -28,11 +31,23 @@ Reply refuse(std::string message) {
   return to_reply(Refused{std::move(message)});
 }
 
+// The host's name service is asked only where something is to be kept.
+Author author(const Peer& peer, const Json& parameters) {
+  Author out{.uid = peer.uid, .user = user_name(peer.uid), .from = {}};
+  // It is what the caller says: what is no address is not worth keeping.
+  if (const auto from = Address::parse(parameters.value("from", std::string())))
+    out.from = from->text();
+  return out;
+}
+
 Request request(const Peer& peer, const Json& parameters, const std::string& what) {
-  const std::string reason = "uid " + std::to_string(peer.uid) + ": " + what;
-  return {.reason = reason.substr(0, longest_reason),
-          .dry_run = parameters.value("dryRun", false),
-          .now = now()};
+  Request out{.reason = what.substr(0, longest_reason),
+              .dry_run = parameters.value("dryRun", false),
+              .now = now()};
+  if (!out.dry_run) out.by = author(peer, parameters);
+  if (parameters.contains("confirm"))
+    out.confirm = std::chrono::seconds(parameters.at("confirm").get<std::int64_t>());
+  return out;
 }
 
 Reply outcome(const Change& change) {
@@ -186,6 +201,28 @@ Reply explain(const Firewall& firewall, const Json& parameters) {
   return asked ? explain_reply(*asked, firewall) : invalid_question(diagnostics);
 }
 
+Reply rollback(Firewall& firewall, const Peer& peer, const Json& parameters) {
+  std::optional<std::uint64_t> number;
+  std::string what = "rollback";
+  if (parameters.contains("generation")) {
+    const auto wanted = parameters.at("generation").get<std::int64_t>();
+    if (wanted < 1) return refuse("generations count from 1");
+    number = static_cast<std::uint64_t>(wanted);
+    what += " " + std::to_string(wanted);
+  }
+  return outcome(firewall.rollback(number, request(peer, parameters, what)));
+}
+
+Reply history(const Firewall& firewall, const Json& parameters) {
+  if (!parameters.contains("generation"))
+    return {.parameters = {{"generations", history_json(firewall)}}};
+  const auto wanted = parameters.at("generation").get<std::int64_t>();
+  if (wanted < 1) return refuse("generations count from 1");
+  auto generation = generation_json(firewall, static_cast<std::uint64_t>(wanted));
+  if (!generation) return to_reply(generation.error());
+  return {.parameters = {{"generations", Json::array({*std::move(generation)})}}};
+}
+
 Reply reset(Firewall& firewall, const Peer& peer, const Json& parameters) {
   const auto done = firewall.reset(request(peer, parameters, "reset"));
   if (!done) return to_reply(done.error());
@@ -228,6 +265,10 @@ Service::Methods methods(Firewall& firewall) {
        [&](const Peer& peer, const Json& json) { return update_services(firewall, peer, json); }},
       {"Ports", [&](const Peer&, const Json&) { return ports(firewall); }},
       {"Explain", [&](const Peer&, const Json& json) { return explain(firewall, json); }},
+      {"Rollback",
+       [&](const Peer& peer, const Json& json) { return rollback(firewall, peer, json); }},
+      {"Confirm", [&](const Peer&, const Json&) { return outcome(firewall.confirm()); }},
+      {"History", [&](const Peer&, const Json& json) { return history(firewall, json); }},
       {"Reset", [&](const Peer& peer, const Json& json) { return reset(firewall, peer, json); }},
   };
 }

@@ -193,9 +193,11 @@ Json rule_members(const Firewall& firewall, const std::string& id) {
 }
 
 Json to_json(const Outcome& outcome) {
-  return {{"changed", outcome.changed},       {"generation", outcome.generation},
-          {"enabled", outcome.enabled},       {"notes", outcome.notes},
-          {"difference", outcome.difference}, {"warnings", to_json(outcome.warnings)}};
+  Json json{{"changed", outcome.changed},       {"generation", outcome.generation},
+            {"enabled", outcome.enabled},       {"notes", outcome.notes},
+            {"difference", outcome.difference}, {"warnings", to_json(outcome.warnings)}};
+  if (outcome.confirm) json["confirm"] = outcome.confirm->count();
+  return json;
 }
 
 Reply to_reply(const Failure& failure) {
@@ -206,6 +208,13 @@ Reply to_reply(const Failure& failure) {
   if (const auto* kernel = std::get_if<KernelRefused>(&failure))
     return error_reply("KernelRefused", {{"message", kernel->message},
                                          {"diagnostics", to_json(kernel->diagnostics)}});
+  if (const auto* waits = std::get_if<AwaitingConfirmation>(&failure))
+    return error_reply("AwaitingConfirmation", {{"message", waits->message},
+                                                {"generation", waits->generation},
+                                                {"secondsLeft", waits->left.count()}});
+  if (const auto* unknown = std::get_if<UnknownGeneration>(&failure))
+    return error_reply("UnknownGeneration",
+                       {{"message", unknown->message}, {"known", unknown->known}});
   return error_reply("Failed", {{"message", std::get<Error>(failure).message()}});
 }
 
@@ -233,15 +242,21 @@ Json status_json(Firewall& firewall) {
   for (const auto traffic :
        {policy::Traffic::incoming, policy::Traffic::outgoing, policy::Traffic::routed})
     defaults[std::string(text(traffic))] = text(policy.default_for(traffic));
-  return {{"enabled", firewall.enabled()},
-          {"generation", firewall.generation()},
-          {"since", firewall.since()},
-          {"defaults", std::move(defaults)},
-          {"logging", text(policy.logging)},
-          {"rules", std::move(rules)},
-          {"translations", translations_json(firewall, hits)},
-          {"problems", std::move(problems)},
-          {"version", FWCTL_VERSION}};
+  Json json{{"enabled", firewall.enabled()},
+            {"generation", firewall.generation()},
+            {"since", firewall.since()},
+            {"defaults", std::move(defaults)},
+            {"logging", text(policy.logging)},
+            {"rules", std::move(rules)},
+            {"translations", translations_json(firewall, hits)},
+            {"problems", std::move(problems)},
+            {"version", FWCTL_VERSION}};
+  if (const auto& trial = firewall.trial())
+    json["trial"] = {
+        {"before", trial->before},
+        {"secondsLeft", std::chrono::ceil<std::chrono::seconds>(firewall.trial_left()).count()},
+        {"until", time_text(trial->until)}};
+  return json;
 }
 
 Json to_json(const ListeningSocket& socket, const Firewall& firewall) {

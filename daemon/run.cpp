@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "daemon/end_of_rules.h"
+#include "daemon/end_of_trial.h"
 #include "daemon/event_source.h"
 #include "daemon/listen.h"
 #include "daemon/server.h"
@@ -126,12 +127,19 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
     (*units)->want(firewall.enabled() ? policy::unit_names(policy) : policy::UnitNames());
   };
   follow_names();
+  EndOfTrial end_of_trial(firewall, [&] {
+    collect_later();
+    end_of_rules.wait();
+    follow_names();
+  });
+  if (auto started = end_of_trial.start(event.get()); !started) return started;
 
   const auto listener = listening_socket(options.socket);
   if (!listener) return tl::unexpected(listener.error());
   auto server =
       Server::create(event.get(), *listener, {}, [&](const Peer& peer, const protocol::Call& call) {
         const auto generation = firewall.generation();
+        const auto trial = firewall.trial();
         trace.catch_up();
         auto answer = service.answer(peer, call);
         if (firewall.generation() != generation) {
@@ -141,6 +149,7 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
           end_of_rules.wait();
           follow_names();
         }
+        if (firewall.trial() != trial) end_of_trial.wait();
         if (call.method.ends_with(".Reload")) (*watch)->ask_again();
         return answer;
       });

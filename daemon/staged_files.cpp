@@ -6,23 +6,29 @@
 
 namespace fwctl {
 
-Result<StagedFiles> StagedFiles::write(const std::vector<Source>& files,
+Result<StagedFiles> StagedFiles::write(const std::vector<FileChange>& files,
                                        const std::filesystem::path& unsynced) {
   StagedFiles out;
   for (const auto& [path, text] : files) {
     auto before = read_file(path);
     if (!before) return tl::unexpected(before.error());
-    auto staged =
-        StagedFile::write(path, text, path == unsynced ? Safety::unsynced : Safety::synced);
-    if (!staged) return tl::unexpected(staged.error());
-    out.files_.push_back({.file = std::move(*staged), .path = path, .before = std::move(*before)});
+    Replaced replaced{.file = {}, .path = path, .before = std::move(*before)};
+    if (text) {
+      auto staged =
+          StagedFile::write(path, *text, path == unsynced ? Safety::unsynced : Safety::synced);
+      if (!staged) return tl::unexpected(staged.error());
+      replaced.file.emplace(std::move(*staged));
+    }
+    out.files_.push_back(std::move(replaced));
   }
   return out;
 }
 
 Result<void> StagedFiles::publish() {
-  for (auto& replaced : files_)
-    if (auto published = replaced.file.publish(); !published) return published;
+  for (auto& replaced : files_) {
+    auto done = replaced.file ? replaced.file->publish() : remove_durably(replaced.path);
+    if (!done) return done;
+  }
   return {};
 }
 

@@ -9,15 +9,19 @@
 
 #include "daemon/files.h"
 #include "daemon/result.h"
-#include "rules/diagnostic.h"
 
 namespace fwctl {
+
+struct FileChange {
+  std::string path;
+  std::optional<std::string> text;  // nullopt: the file goes
+};
 
 class StagedFiles {
  public:
   // Writes the new content of each beside it; no file is changed. Destroyed without publish(), that
   // is removed again. `unsynced` need not survive a power loss: another place has its text.
-  static Result<StagedFiles> write(const std::vector<Source>& files,
+  static Result<StagedFiles> write(const std::vector<FileChange>& files,
                                    const std::filesystem::path& unsynced);
 
   // After an error some are in their places, and some are not.
@@ -29,7 +33,7 @@ class StagedFiles {
 
  private:
   struct Replaced {
-    StagedFile file;
+    std::optional<StagedFile> file;  // nullopt: it goes
     std::string path;
     std::optional<std::string> before;
   };

@@ -34,6 +34,56 @@ Source source_from(const Json& json) {
   return {.name = json.at("name").get<std::string>(), .text = json.at("text").get<std::string>()};
 }
 
+// What every generation says of itself, whether it stands in a file or in a line.
+void add_circumstances(Json& json, const Generation& generation) {
+  json["number"] = generation.number;
+  json["created"] = generation.created;
+  json["reason"] = generation.reason;
+  if (generation.by.uid) json["uid"] = *generation.by.uid;
+  if (!generation.by.user.empty()) json["user"] = generation.by.user;
+  if (!generation.by.from.empty()) json["from"] = generation.by.from;
+  if (const auto& trial = generation.trial)
+    json["trial"] = {{"before", trial->before},
+                     {"uptime", trial->deadline.count()},
+                     {"until", time_text(trial->until)},
+                     {"booted", time_text(trial->booted)}};
+}
+
+// Generations of old have "uid 0: enable" for their reason.
+void split_reason(Generation& generation) {
+  constexpr std::string_view sign = "uid ";
+  const std::string_view reason = generation.reason;
+  const auto colon = reason.find(": ");
+  if (generation.by.uid || !reason.starts_with(sign) || colon == std::string_view::npos) return;
+  const auto uid = parse_number(reason.substr(sign.size(), colon - sign.size()), UINT32_MAX);
+  if (!uid) return;
+  generation.by.uid = static_cast<std::uint32_t>(*uid);
+  generation.reason = std::string(reason.substr(colon + 2));
+}
+
+Trial trial_from(const Json& json) {
+  const auto until = parse_time(json.at("until").get<std::string>());
+  const auto booted = parse_time(json.at("booted").get<std::string>());
+  // One that cannot be read is one that is over.
+  return {.before = json.at("before").get<std::uint64_t>(),
+          .deadline = std::chrono::milliseconds(json.at("uptime").get<std::int64_t>()),
+          .until = until.value_or(Time()),
+          .booted = booted.value_or(Time())};
+}
+
+void read_circumstances(const Json& json, Generation& generation) {
+  generation.number = json.at("number").get<std::uint64_t>();
+  generation.created = json.at("created").get<std::string>();
+  generation.reason = json.at("reason").get<std::string>();
+  generation.by = {};
+  if (json.contains("uid")) generation.by.uid = json.at("uid").get<std::uint32_t>();
+  generation.by.user = json.value("user", std::string());
+  generation.by.from = json.value("from", std::string());
+  generation.trial.reset();
+  if (json.contains("trial")) generation.trial = trial_from(json.at("trial"));
+  split_reason(generation);
+}
+
 std::string encode(const Generation& generation) {
   Json managed = Json::array();
   for (const auto& source : generation.sources.managed) managed.push_back(to_json(source));
@@ -41,12 +91,15 @@ std::string encode(const Generation& generation) {
   for (const auto& source : generation.sources.definitions) definitions.push_back(to_json(source));
   Json sets = Json::array();
   for (const auto& source : generation.sources.set_files) sets.push_back(to_json(source));
-  Json json{{"number", generation.number},           {"enabled", generation.enabled},
-            {"created", generation.created},         {"reason", generation.reason},
-            {"managed", std::move(managed)},         {"added", to_json(generation.sources.added)},
-            {"definitions", std::move(definitions)}, {"services", generation.sources.services}};
+  Json json{{"enabled", generation.enabled},
+            {"managed", std::move(managed)},
+            {"added", to_json(generation.sources.added)},
+            {"definitions", std::move(definitions)},
+            {"services", generation.sources.services}};
+  add_circumstances(json, generation);
   if (!sets.empty()) json["sets"] = std::move(sets);
   if (generation.refreshed) json["refreshed"] = true;
+  if (generation.restored) json["restored"] = true;
   if (auto names = text(generation.sources.surroundings); !names.empty())
     json["surroundings"] = std::move(names);
   const std::string body = json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -65,10 +118,8 @@ std::optional<Generation> decode(std::string_view text) {
   try {
     const Json json = Json::parse(text.substr(text.find('\n') + 1));
     Generation generation;
-    generation.number = json.at("number").get<std::uint64_t>();
+    read_circumstances(json, generation);
     generation.enabled = json.at("enabled").get<bool>();
-    generation.created = json.at("created").get<std::string>();
-    generation.reason = json.at("reason").get<std::string>();
     for (const auto& source : json.at("managed"))
       generation.sources.managed.push_back(source_from(source));
     generation.sources.added = source_from(json.at("added"));
@@ -78,6 +129,7 @@ std::optional<Generation> decode(std::string_view text) {
       generation.sources.set_files.push_back(source_from(source));
     generation.sources.services = json.at("services").get<std::string>();
     generation.refreshed = json.value("refreshed", false);
+    generation.restored = json.value("restored", false);
     auto surroundings = policy::parse_surroundings(json.value("surroundings", std::string()));
     if (!surroundings) return {};
     generation.sources.surroundings = *std::move(surroundings);
@@ -89,7 +141,7 @@ std::optional<Generation> decode(std::string_view text) {
 
 // Whether rules.yaml is all that the two differ in, besides what every generation has of its own.
 bool differ_in_rules_only(const Generation& a, const Generation& b) {
-  return a.enabled == b.enabled && !a.refreshed && !b.refreshed &&
+  return a.enabled == b.enabled && !a.refreshed && !b.refreshed && !a.restored &&
          a.sources.added.name == b.sources.added.name && a.sources.managed == b.sources.managed &&
          a.sources.definitions == b.sources.definitions &&
          a.sources.set_files == b.sources.set_files && a.sources.services == b.sources.services &&
@@ -120,24 +172,34 @@ std::string encode_change(const Generation& next, const Generation& before) {
          old_text[old_text.size() - same - 1] == new_text[new_text.size() - same - 1])
     ++same;
   while (same > 0 && inside_a_character(new_text, new_text.size() - same)) --same;
-  return Json{{"number", next.number},
-              {"created", next.created},
-              {"reason", next.reason},
-              {"at", at},
-              {"removed", old_text.size() - same - at},
-              {"added", new_text.substr(at, new_text.size() - same - at)}}
-      .dump(-1, ' ', false, Json::error_handler_t::replace);
+  Json json{{"at", at},
+            {"removed", old_text.size() - same - at},
+            {"added", new_text.substr(at, new_text.size() - same - at)}};
+  add_circumstances(json, next);
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string encode_settled(std::uint64_t number) {
   return Json{{"settled", number}}.dump();
 }
 
+std::string encode_confirmed(std::uint64_t number) {
+  return Json{{"confirmed", number}}.dump();
+}
+
+Entry entry_of(const Generation& generation) {
+  return {.number = generation.number,
+          .enabled = generation.enabled,
+          .created = generation.created,
+          .reason = generation.reason,
+          .refreshed = generation.refreshed,
+          .by = generation.by};
+}
+
 // What a line makes of the generation before it; nullopt where it makes no sense.
 std::optional<Generation> changed(Generation generation, const Json& line) {
-  generation.number = line.at("number").get<std::uint64_t>();
-  generation.created = line.at("created").get<std::string>();
-  generation.reason = line.at("reason").get<std::string>();
+  read_circumstances(line, generation);
+  generation.restored = false;
   auto& text = generation.sources.added.text;
   const auto at = line.at("at").get<std::size_t>();
   const auto removed = line.at("removed").get<std::size_t>();
@@ -188,61 +250,96 @@ Result<std::vector<std::uint64_t>> Store::numbers() const {
 }
 
 // The generation of the file, then those of its log.
-Result<std::vector<Generation>> Store::load(std::uint64_t base) {
-  std::vector<Generation> out;
+Result<Store::Chapter> Store::read(std::uint64_t base) const {
+  Chapter chapter;
+  auto& out = chapter.generations;
   const auto path = file_of(base);
   const auto text = read_file(path);
   if (!text) return tl::unexpected(text.error());
-  if (!*text) return out;
+  if (!*text) return chapter;
   const auto sum = digest_of(**text);
   auto generation = sum ? decode(**text) : std::nullopt;
-  if (!generation) damaged_.push_back(path.string());
+  if (!generation) chapter.damaged.push_back(path.string());
   auto log = ChangeLog::open(log_of(base), sum.value_or(0));
   if (!log) return tl::unexpected(log.error());
-  if (generation && log->lost() > 0) damaged_.push_back(log_of(base).string());
-  highest_ = std::max(highest_, base + log->lost());
-  if (!generation || generation->number != base) return out;
-  Tail tail{.base = base, .newest = base};
-  bool settled = false;
+  if (generation && log->lost() > 0) chapter.damaged.push_back(log_of(base).string());
+  chapter.highest = base + log->lost();
+  if (!generation || generation->number != base) return chapter;
+  chapter.tail = {.base = base, .newest = base};
   out.push_back(*std::move(generation));
   for (const auto& line : log->lines()) {
     try {
       const Json json = Json::parse(line);
-      settled = json.contains("settled");
-      if (settled) continue;
+      if (json.contains("confirmed")) {
+        if (json.at("confirmed") == out.back().number) out.back().trial.reset();
+        continue;
+      }
+      chapter.settled = json.contains("settled");
+      if (chapter.settled) continue;
       auto next = changed(out.back(), json);
       if (!next) break;
       out.push_back(*std::move(next));
     } catch (const Json::exception&) {
       break;
     }
-    ++tail.lines;
+    ++chapter.tail.lines;
     if (out.size() > most_kept) out.erase(out.begin());
   }
-  tail.newest = out.back().number;
-  highest_ = std::max(highest_, tail.newest + log->lost());
-  tail.log = *std::move(log);
-  if (!tail_) {
-    tail_ = std::move(tail);
-    settled_ = settled;
-  }
-  return out;
+  chapter.tail.newest = out.back().number;
+  chapter.highest = std::max(chapter.highest, chapter.tail.newest + log->lost());
+  chapter.tail.log = *std::move(log);
+  return chapter;
 }
 
 Result<std::vector<Generation>> Store::kept() {
   ::unlink(pending_file().c_str());  // of a change that never was
   tail_.reset();
   damaged_.clear();
+  kept_.clear();
   const auto all = numbers();
   if (!all) return tl::unexpected(all.error());
   std::vector<Generation> out;
   for (const auto base : *all) {
-    auto generations = load(base);
-    if (!generations) return tl::unexpected(generations.error());
-    for (auto one = generations->rbegin(); one != generations->rend(); ++one)
-      if (out.size() < most_kept) out.push_back(std::move(*one));
+    auto chapter = read(base);
+    if (!chapter) return tl::unexpected(chapter.error());
+    damaged_.insert(damaged_.end(), chapter->damaged.begin(), chapter->damaged.end());
+    highest_ = std::max(highest_, chapter->highest);
+    auto& generations = chapter->generations;
+    if (!tail_ && !generations.empty()) {
+      tail_ = std::move(chapter->tail);
+      settled_ = chapter->settled;
+    }
+    for (auto one = generations.rbegin(); one != generations.rend(); ++one) {
+      if (out.size() == most_kept) break;
+      kept_.insert(kept_.begin(), {.entry = entry_of(*one), .base = base});
+      out.push_back(std::move(*one));
+    }
   }
   return out;
+}
+
+std::vector<Entry> Store::entries() const {
+  std::vector<Entry> out;
+  for (auto kept = kept_.rbegin(); kept != kept_.rend() && out.size() < most_kept; ++kept)
+    out.push_back(kept->entry);
+  return out;
+}
+
+// 0: it is not kept.
+std::uint64_t Store::base_of(std::uint64_t number) const {
+  const auto found =
+      std::ranges::find(kept_, number, [](const Kept& kept) { return kept.entry.number; });
+  return found == kept_.end() ? 0 : found->base;
+}
+
+Result<std::optional<Generation>> Store::find(std::uint64_t number) const {
+  const auto base = base_of(number);
+  if (base == 0) return std::nullopt;
+  auto chapter = read(base);
+  if (!chapter) return tl::unexpected(chapter.error());
+  for (auto& generation : chapter->generations)
+    if (generation.number == number) return std::move(generation);
+  return std::nullopt;
 }
 
 Result<void> Store::append(const Generation& next, const Generation& before) {
@@ -257,7 +354,15 @@ Result<void> Store::append(const Generation& next, const Generation& before) {
   if (!done) return done;
   settled_before_ = std::exchange(settled_, false);
   highest_ = std::max(highest_, next.number);
+  remember(next, tail_->base);
+  if (was_file_) remove_old(next);
   return {};
+}
+
+// One more than most_kept, in case the newest is taken back.
+void Store::remember(const Generation& generation, std::uint64_t base) {
+  kept_.push_back({.entry = entry_of(generation), .base = base});
+  if (kept_.size() > most_kept + 1) kept_.erase(kept_.begin());
 }
 
 Result<void> Store::append_line(const Generation& next, const Generation& before) {
@@ -285,12 +390,12 @@ Result<void> Store::append_file(const Generation& next) {
   if (auto log = ChangeLog::open(log_of(next.number), *digest_of(text))) tail.log = *std::move(log);
   tail_before_ = std::exchange(tail_, std::move(tail));
   was_file_ = true;
-  remove_old(next.number);
   return {};
 }
 
 Result<void> Store::take_back() {
   settled_ = settled_before_;
+  kept_.pop_back();
   if (!was_file_) {
     tail_->newest = newest_before_;
     --tail_->lines;
@@ -301,7 +406,14 @@ Result<void> Store::take_back() {
   return forget(number);
 }
 
+Result<void> Store::confirm() {
+  if (!tail_ || !tail_->log || !tail_->log->writable())
+    return failed("append to", log_of(tail_ ? tail_->base : 0).string(), EBADF);
+  return tail_->log->append(encode_confirmed(tail_->newest), true);
+}
+
 Result<void> Store::forget(std::uint64_t number) {
+  std::erase_if(kept_, [&](const Kept& kept) { return kept.entry.number == number; });
   for (const auto& path : {file_of(number), log_of(number)})
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return failed("remove", path.string());
   return sync_folder(folder_);
@@ -312,13 +424,25 @@ void Store::settle() {
   settled_ = tail_->log->append(encode_settled(tail_->newest), false).has_value();
 }
 
-// Those of whose generations none is among the newest `most_kept`.
-void Store::remove_old(std::uint64_t newest) const {
+// Those of whose generations none is among the newest `most_kept`, and those, from the oldest on,
+// that are too much together.
+void Store::remove_old(const Generation& newest) {
   const auto all = numbers();
-  for (std::size_t index = 1; all && index < all->size(); ++index) {
-    if ((*all)[index - 1] + most_kept > newest + 1) continue;
-    ::unlink(file_of((*all)[index]).c_str());
-    ::unlink(log_of((*all)[index]).c_str());
+  if (!all) return;
+  const auto needed = newest.trial ? base_of(newest.trial->before) : 0;
+  std::uintmax_t bytes = 0;
+  for (std::size_t index = 0; index < all->size(); ++index) {
+    const auto base = (*all)[index];
+    for (const auto& path : {file_of(base), log_of(base)}) {
+      std::error_code unknown;
+      const auto size = std::filesystem::file_size(path, unknown);
+      if (!unknown) bytes += size;
+    }
+    const bool new_enough = index == 0 || (*all)[index - 1] + most_kept > newest.number + 1;
+    if (base == needed || (new_enough && (index < 2 || bytes <= most_bytes_))) continue;
+    ::unlink(file_of(base).c_str());
+    ::unlink(log_of(base).c_str());
+    std::erase_if(kept_, [&](const Kept& kept) { return kept.base == base; });
   }
 }
 

@@ -1,6 +1,7 @@
 // The generations of the policy on disk, /var/lib/fwctl. docs/storage.md has the format.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -9,9 +10,29 @@
 
 #include "daemon/change_log.h"
 #include "daemon/result.h"
+#include "rules/moment.h"
 #include "rules/policy/parse.h"
 
 namespace fwctl {
+
+// Who asked for a change.
+struct Author {
+  std::optional<std::uint32_t> uid;  // nullopt: nobody, fwctld did it by itself
+  std::string user;                  // what that uid was called then; may be empty
+  std::string from;  // address of whoever sat there, as the caller said; empty: not known
+
+  bool operator==(const Author&) const = default;
+};
+
+// A generation on trial: unless it is confirmed in time, the one before it comes back.
+struct Trial {
+  std::uint64_t before = 0;              // number of the one that comes back
+  std::chrono::milliseconds deadline{};  // of the uptime
+  Time until;   // the same by the clock on the wall, for people: that clock may be set
+  Time booted;  // when that uptime began, by the clock on the wall
+
+  bool operator==(const Trial&) const = default;
+};
 
 // One state of the firewall, whole: it can be put in force without looking at any other file.
 struct Generation {
@@ -19,8 +40,11 @@ struct Generation {
   bool enabled = false;
   policy::Sources sources;
   std::string created;     // UTC, "2026-11-22T10:00:00Z"
-  std::string reason;      // what was asked for, and by which uid
+  std::string reason;      // what was asked for
   bool refreshed = false;  // the policy before it, with what names mean now
+  bool restored = false;   // it put back all files, not only those that it has other texts of
+  Author by;
+  std::optional<Trial> trial;  // while it is not confirmed
 
   // What the kernel's table says is in it: number, and a digest of what was put there. The text of
   // rules.yaml comes last in it.
@@ -29,12 +53,28 @@ struct Generation {
   std::uint64_t sum() const;
 };
 
+// A generation without its texts.
+struct Entry {
+  std::uint64_t number = 0;
+  bool enabled = false;
+  std::string created;
+  std::string reason;
+  bool refreshed = false;
+  Author by;
+};
+
 // What is appended is decided: a start finds it the newest, whether or not the kernel got it. So an
 // append comes before the kernel, and is taken back where that refuses.
 class Store {
  public:
+  static constexpr std::size_t most_kept = 20;
+  // Bytes of all files together. The newest two files, and that of a generation which a trial may
+  // bring back, are kept in any case.
+  static constexpr std::uintmax_t most_kept_bytes = std::uintmax_t{64} << 20;
+
   // A missing folder is made when something is to be kept, and is empty until then.
-  explicit Store(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  explicit Store(std::filesystem::path folder, std::uintmax_t most_bytes = most_kept_bytes)
+      : folder_(std::move(folder)), most_bytes_(most_bytes) {}
 
   // The newest generations, at most `most_kept`, the newest first; damaged files are left out and
   // named in damaged(). To be called before anything is appended.
@@ -42,6 +82,10 @@ class Store {
   // Of any kept one, damaged or not; 0 when there is none.
   std::uint64_t highest() const { return highest_; }
   const std::vector<std::string>& damaged() const { return damaged_; }
+  // What kept() found and append() added, the newest first.
+  std::vector<Entry> entries() const;
+  // One of entries(), whole; nullopt: it is not among them, or was damaged since.
+  Result<std::optional<Generation>> find(std::uint64_t number) const;
 
   // On disk and synced, and the newest from then on; older ones go. `before`: the newest until now,
   // if any. Where only rules.yaml differs, it costs one line of a log; else a file.
@@ -49,6 +93,8 @@ class Store {
   Result<void> append(const Generation& next, const Generation& before);
   // The one appended last never was; once.
   Result<void> take_back();
+  // The newest is no longer on trial: on disk and synced.
+  Result<void> confirm();
   // Forgets `number`, which stands in a file of its own and has no successor in its log.
   Result<void> forget(std::uint64_t number);
 
@@ -57,8 +103,6 @@ class Store {
   void settle();
   // Whether that was said of the newest.
   bool settled() const { return settled_; }
-
-  static constexpr std::size_t most_kept = 20;
 
  private:
   // Where lines are appended: the log beside the newest file.
@@ -69,20 +113,37 @@ class Store {
     std::optional<ChangeLog> log;
   };
 
+  // A file and its log.
+  struct Chapter {
+    std::vector<Generation> generations;  // oldest first
+    Tail tail;
+    bool settled = false;
+    std::uint64_t highest = 0;  // number that was in use, readable or not
+    std::vector<std::string> damaged;
+  };
+  struct Kept {
+    Entry entry;
+    std::uint64_t base = 0;  // number of its file
+  };
+
   std::filesystem::path pending_file() const { return folder_ / "pending"; }
   std::filesystem::path file_of(std::uint64_t number) const;
   std::filesystem::path log_of(std::uint64_t number) const;
   Result<std::vector<std::uint64_t>> numbers() const;
-  Result<std::vector<Generation>> load(std::uint64_t base);
+  Result<Chapter> read(std::uint64_t base) const;
   Result<void> append_line(const Generation& next, const Generation& before);
   Result<void> append_file(const Generation& next);
-  void remove_old(std::uint64_t newest) const;
+  void remember(const Generation& generation, std::uint64_t base);
+  std::uint64_t base_of(std::uint64_t number) const;
+  void remove_old(const Generation& newest);
 
   std::filesystem::path folder_;
+  std::uintmax_t most_bytes_;
   std::vector<std::string> damaged_;
   std::uint64_t highest_ = 0;
   bool settled_ = false;
   std::optional<Tail> tail_;
+  std::vector<Kept> kept_;  // oldest first
   // To take back an append: the tail before it, and whether that had settled.
   std::optional<Tail> tail_before_;
   bool was_file_ = false;

@@ -94,9 +94,9 @@ _fwctl_files()
 _fwctl()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="allow deny reject limit route forward masquerade insert prepend delete default check apply diff reload show reset
+    local commands="allow deny reject limit route forward masquerade insert prepend delete default check apply diff reload confirm rollback history show reset
         enable disable status ports log trace explain app set logging"
-    local options="--help --version --json --dry-run --color --socket"
+    local options="--help --version --json --dry-run --confirm --color --socket"
     COMPREPLY=()
 
     # "--color=never" is three words to readline.
@@ -110,6 +110,10 @@ _fwctl()
             _fwctl_words "auto always never"
             return
             ;;
+        --confirm)
+            _fwctl_words "60s 2m 10m"
+            return
+            ;;
         --socket)
             _fwctl_files
             return
@@ -121,7 +125,7 @@ _fwctl()
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-            --color | --socket)
+            --color | --confirm | --socket)
                 [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
                 ((i++))
                 ;;

@@ -706,6 +706,20 @@ class FileReader {
 
 }  // namespace
 
+std::vector<const Source*> Sources::files() const {
+  std::vector<const Source*> out;
+  for (const auto* sources : {&managed, &definitions, &set_files})
+    for (const auto& source : *sources) out.push_back(&source);
+  out.push_back(&added);
+  return out;
+}
+
+const std::string* Sources::text_of(const std::string& name) const {
+  for (const auto* source : files())
+    if (source->name == name) return &source->text;
+  return nullptr;
+}
+
 std::vector<std::string> set_files(const Sources& sources) {
   std::vector<std::string> out;
   // Most policies have none, and are not worth reading twice.

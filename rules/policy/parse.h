@@ -40,6 +40,12 @@ struct Sources {
   std::string place_of(const Written& written) const {
     return place_in(at(written.source), written.at);
   }
+  // All that are files: those of the policy, and those it refers to. `added` is one also where
+  // there is no such file.
+  std::vector<const Source*> files() const;
+  // Of the file called `name`; nullptr where it is none of files().
+  const std::string* text_of(const std::string& name) const;
+
   bool operator==(const Sources&) const = default;
 };
 

@@ -42,7 +42,7 @@ TEST(MethodRoles, OnlyTheseNeedLessThanChange) {
           "org.varlink.service.GetInfo", "org.varlink.service.GetInterfaceDescription",
           "org.fwctl.Firewall.Status", "org.fwctl.Firewall.Diff", "org.fwctl.Firewall.Show",
           "org.fwctl.Firewall.Ports", "org.fwctl.Firewall.Services", "org.fwctl.Firewall.Sets",
-          "org.fwctl.Firewall.Log", "org.fwctl.Firewall.Explain"}));
+          "org.fwctl.Firewall.Log", "org.fwctl.Firewall.Explain", "org.fwctl.Firewall.History"}));
 }
 
 TEST(Authorise, RootMayAll) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "tests/unit/temporary_folder.h"
 
 namespace fwctl {
@@ -16,7 +18,8 @@ Generation generation(std::uint64_t number) {
                       .set_files = {{.name = "/etc/fwctl/sets/a.txt", .text = "::1\n"}},
                       .services = "ssh 22/tcp\n"},
           .created = "2026-11-22T10:00:00Z",
-          .reason = "uid 0: test"};
+          .reason = "test",
+          .by = {.uid = 0, .user = "root", .from = {}}};
 }
 
 class StoreTest : public ::testing::Test {
@@ -30,7 +33,7 @@ class StoreTest : public ::testing::Test {
   void change(const std::string& rules) {
     Generation next = newest_;
     ++next.number;
-    next.reason = "uid 0: change";
+    next.reason = "change";
     next.sources.added.text = rules;
     const auto done = store_.append(next, newest_);
     ASSERT_TRUE(done) << done.error().message();
@@ -67,7 +70,94 @@ TEST_F(StoreTest, IsKeptAsWritten) {
   EXPECT_EQ(kept[0].sources, written.sources);
   EXPECT_EQ(kept[0].created, written.created);
   EXPECT_EQ(kept[0].reason, written.reason);
+  EXPECT_EQ(kept[0].by, written.by);
   EXPECT_EQ(kept[0].marker(), written.marker());
+}
+
+// In a file and in a line.
+TEST_F(StoreTest, WhoAskedAndTheTrialAreKept) {
+  const Author by{.uid = 1000, .user = "alice", .from = "2001:db8::7"};
+  const Trial trial{.before = 1,
+                    .deadline = std::chrono::milliseconds(12345),
+                    .until = parse_time("2026-11-22T10:01:00Z").value(),
+                    .booted = parse_time("2026-11-20T08:00:00Z").value()};
+  newest_ = generation(1);
+  newest_.by = by;
+  newest_.trial = trial;
+  ASSERT_TRUE(store_.append(newest_, {}));
+  EXPECT_EQ(kept_anew()[0].by, by);
+  EXPECT_EQ(kept_anew()[0].trial, trial);
+  change("# a\n");
+  EXPECT_EQ(kept_anew()[0].by, by);
+  EXPECT_EQ(kept_anew()[0].trial, trial);
+  newest_.by = {};
+  newest_.trial.reset();
+  change("# b\n");
+  EXPECT_EQ(kept_anew()[0].by, Author());
+  EXPECT_FALSE(kept_anew()[0].trial);
+  EXPECT_EQ(kept_anew()[1].by, by) << "a line says all of it anew";
+  EXPECT_EQ(store_.entries()[1].by, by);
+}
+
+TEST_F(StoreTest, AConfirmationIsKept) {
+  keep(1);
+  newest_.trial = Trial{.before = 1, .deadline = {}, .until = {}, .booted = {}};
+  change("# a\n");
+  ASSERT_TRUE(store_.confirm());
+  store_.settle();
+  EXPECT_FALSE(kept_anew()[0].trial);
+  newest_.trial = Trial{.before = 2, .deadline = {}, .until = {}, .booted = {}};
+  change("# b\n");
+  EXPECT_TRUE(kept_anew()[0].trial) << "another is on trial";
+}
+
+// As they were before the uid had a place of its own.
+TEST_F(StoreTest, WhoAskedIsReadFromReasonsOfOld) {
+  for (const auto& [old, uid, reason] :
+       std::vector<std::tuple<std::string, std::optional<std::uint32_t>, std::string>>{
+           {"uid 1000: allow 22/tcp", 1000, "allow 22/tcp"},
+           {"uid x: y", {}, "uid x: y"},
+           {"first start", {}, "first start"}}) {
+    auto written = generation(newest_.number + 1);
+    written.by = {};
+    written.reason = old;
+    ASSERT_TRUE(store_.append(written, {}));
+    newest_ = written;
+    EXPECT_EQ(kept_anew()[0].by.uid, uid);
+    EXPECT_EQ(kept_anew()[0].reason, reason);
+  }
+}
+
+TEST_F(StoreTest, OneThatIsKeptIsFound) {
+  keep(1);
+  change("# a\n");
+  change("# b\n");
+  EXPECT_EQ(store_.find(2).value()->sources.added.text, "# a\n");
+  EXPECT_FALSE(store_.find(4).value());
+  ASSERT_TRUE(store_.take_back());
+  EXPECT_FALSE(store_.find(3).value());
+  EXPECT_EQ(store_.entries().size(), 2U);
+  folder_.write("state/generation-1", "torn");
+  EXPECT_FALSE(store_.find(2).value());
+}
+
+TEST_F(StoreTest, KeepsABoundedNumberOfBytes) {
+  Store small(folder_.path() / "state", 10000);
+  const auto large = [](std::uint64_t number, std::size_t size) {
+    auto out = generation(number);
+    out.sources.set_files[0].text.assign(size, '1');
+    return out;
+  };
+  for (const std::uint64_t number : {1U, 2U, 3U})
+    ASSERT_TRUE(small.append(large(number, 2000), {}));
+  EXPECT_EQ(kept_numbers(), (std::vector<std::uint64_t>{3, 2, 1}));
+  for (const std::uint64_t number : {4U, 5U}) ASSERT_TRUE(small.append(large(number, 20000), {}));
+  EXPECT_EQ(kept_numbers(), (std::vector<std::uint64_t>{5, 4})) << "the newest two in any case";
+  EXPECT_EQ(small.entries().size(), 2U);
+  auto on_trial = large(6, 20000);
+  on_trial.trial = Trial{.before = 4, .deadline = {}, .until = {}, .booted = {}};
+  ASSERT_TRUE(small.append(on_trial, {}));
+  EXPECT_EQ(kept_numbers(), (std::vector<std::uint64_t>{6, 5, 4})) << "and what may come back";
 }
 
 TEST_F(StoreTest, BytesThatAreNoTextAreNoObstacle) {
@@ -143,6 +233,7 @@ TEST_F(StoreTest, AnythingElseThatChangesIsAFile) {
            [](Generation& one) { one.sources.set_files[0].text += "::2\n"; },
            [](Generation& one) { one.sources.services.clear(); },
            [](Generation& one) { one.sources.surroundings.users["a"] = 1; },
+           [](Generation& one) { one.restored = true; },
            [](Generation& one) { one.refreshed = true; }}) {
     Generation next = newest_;
     ++next.number;
