@@ -1,4 +1,4 @@
-// The seam to the kernel: everything the firewall does to packets goes through these four calls.
+// The seam to the kernel: everything the firewall does to packets goes through these calls.
 // daemon/netlink has the real one, tests/kernel/fake_kernel.h one that tests hold in their hand;
 // the same contract suite (tests/kernel/contract_test.cpp) runs on both.
 #pragma once
@@ -34,12 +34,20 @@ class Kernel {
   virtual ~Kernel() = default;
 
   // Table inet fwctl as it is now, with counters; nullopt when there is none. An object in it that
-  // this program could not have made is an error with code EBADMSG that names it.
+  // this program could not have made is an error with code EBADMSG that names it. A set of very
+  // many elements that neither count nor end may be `unread`: to load them anew takes less long.
   virtual Result<std::optional<nft::Ruleset>> read() = 0;
+
+  // The same, but of sets only those that count have elements.
+  virtual Result<std::optional<nft::Ruleset>> read_hits() = 0;
 
   // A number that is another after every change to any nftables object of this network namespace,
   // whoever made it: as long as it is the same, a table is as it was.
   virtual Result<std::uint32_t> revision() = 0;
+
+  // Whether anything but apply() may have changed table inet fwctl since the last call of this, up
+  // to revision `until`, which has been. True where that is not known: so it is the first time.
+  virtual bool touched(std::uint32_t until) = 0;
 
   // Would apply() succeed now? Changes nothing.
   virtual tl::expected<void, TransactionError> check(const nft::Changes& changes) = 0;

@@ -45,10 +45,10 @@ bool Table::is_known() {
 }
 
 Result<Table::Look> Table::look() {
-  Look out;
-  const auto ruleset = read();
+  if (auto looked = look_again(); !looked) return tl::unexpected(looked.error());
+  Look out{.hits = {}, .drifted = drifted_};
+  const auto ruleset = kernel_.read_hits();
   if (!ruleset && ruleset.error().code != EBADMSG) return tl::unexpected(ruleset.error());
-  out.drifted = drifted_ || !ruleset || !is_loaded(*ruleset);
   if (ruleset && *ruleset) out.hits = count_hits(**ruleset);
   return out;
 }
@@ -143,6 +143,10 @@ Result<void> Table::look_again() {
   const auto revision = kernel_.revision();
   if (!revision) return tl::unexpected(revision.error());
   if (*revision == revision_) return {};
+  if (!kernel_.touched(*revision)) {
+    revision_ = *revision;
+    return {};
+  }
   auto now = read();
   if (!now && now.error().code != EBADMSG) return tl::unexpected(now.error());
   revision_ = *revision;

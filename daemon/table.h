@@ -57,7 +57,7 @@ class Table {
   // Whether the kernel has, as of now, what loaded() says, and as it was left.
   bool is_known();
 
-  // What the kernel says now. Changes nothing of what is known.
+  // What the kernel says now.
   struct Look {
     std::map<std::string, Hits> hits;  // by the comment of rule or element
     bool drifted = false;              // it is not as it was left

@@ -37,6 +37,8 @@ class ElementReader {
   explicit ElementReader(const nft::Set& set) : set_(set) {}
 
   Result<void> add(const nlmsghdr& message);
+  // How many so far; an interval may be two.
+  std::size_t size() const { return boundaries_.size(); }
 
   // Sorted by key, starts and ends of intervals joined. Nullopt when one came twice: a hash table
   // that grows while it is dumped repeats some and leaves others out.

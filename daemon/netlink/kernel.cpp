@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "daemon/netlink/encode.h"
+#include "daemon/netlink/foreign_changes.h"
 #include "daemon/netlink/socket.h"
 #include "daemon/netlink/table_reader.h"
 
@@ -17,15 +18,34 @@ namespace {
 
 using netlink::Batch;
 using netlink::Ending;
+using netlink::ForeignChanges;
 using netlink::Socket;
+
+// Of a transaction. To be told of one takes about as long as to send it.
+constexpr std::size_t many_bytes = std::size_t{64} << 10;
 
 class NetlinkKernel final : public Kernel {
  public:
   explicit NetlinkKernel(Socket socket) : socket_(std::move(socket)) {}
 
-  Result<std::optional<nft::Ruleset>> read() override {
-    return netlink::read_table(socket_, sequence_);
+  Result<void> listen() {
+    const auto own = socket_.port();
+    if (!own) return tl::unexpected(own.error());
+    auto others = ForeignChanges::open(*own, [this] { return revision(); });
+    if (!others) return tl::unexpected(others.error());
+    others_.emplace(std::move(*others));
+    return {};
   }
+
+  Result<std::optional<nft::Ruleset>> read() override {
+    return netlink::read_table(socket_, sequence_, netlink::Elements::all);
+  }
+
+  Result<std::optional<nft::Ruleset>> read_hits() override {
+    return netlink::read_table(socket_, sequence_, netlink::Elements::counting);
+  }
+
+  bool touched(std::uint32_t until) override { return others_->any(until); }
 
   Result<std::uint32_t> revision() override { return netlink::read_generation(socket_, sequence_); }
 
@@ -51,6 +71,21 @@ class NetlinkKernel final : public Kernel {
     const std::string_view messages = batch_.messages();
     if (batch_.overflowed())
       return tl::unexpected(TransactionError{failed("encode", "a rule", EMSGSIZE).value(), {}});
+    if (messages.size() < many_bytes) {
+      auto outcome = exchange(messages);
+      others_->catch_up();
+      return outcome;
+    }
+    const auto before = revision();
+    others_->pause();
+    auto outcome = exchange(messages);
+    const auto after = revision();
+    // Nobody knows then: more than one.
+    others_->go_on(before.value_or(0), after.value_or(2));
+    return outcome;
+  }
+
+  tl::expected<void, TransactionError> exchange(std::string_view messages) {
     if (auto sent = socket_.send(messages); !sent)
       return tl::unexpected(TransactionError{sent.error(), {}});
     return collect_replies();
@@ -92,6 +127,7 @@ class NetlinkKernel final : public Kernel {
   }
 
   Socket socket_;
+  std::optional<ForeignChanges> others_;
   Batch batch_;
   std::uint32_t sequence_ = 1;
 };
@@ -101,7 +137,9 @@ class NetlinkKernel final : public Kernel {
 Result<std::unique_ptr<Kernel>> open_kernel() {
   auto socket = Socket::open(NETLINK_NETFILTER);
   if (!socket) return tl::unexpected(socket.error());
-  return std::make_unique<NetlinkKernel>(std::move(*socket));
+  auto kernel = std::make_unique<NetlinkKernel>(std::move(*socket));
+  if (auto listening = kernel->listen(); !listening) return tl::unexpected(listening.error());
+  return kernel;
 }
 
 }  // namespace fwctl

@@ -66,6 +66,20 @@ Result<void> Socket::join(int group) const {
   return {};
 }
 
+Result<void> Socket::leave(int group) const {
+  if (setsockopt(fd_, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &group, sizeof(group)) != 0)
+    return failed("leave a group of", std::string(object));
+  return {};
+}
+
+Result<std::uint32_t> Socket::port() const {
+  sockaddr_nl address{};
+  socklen_t length = sizeof(address);
+  if (getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length) != 0)
+    return failed("ask for the address of", std::string(object));
+  return address.nl_pid;
+}
+
 void Socket::limit_queue(int bytes) const {
   set_limit(fd_, SO_RCVBUFFORCE, SO_RCVBUF, bytes);
 }
@@ -117,6 +131,16 @@ Result<std::optional<std::string_view>> Socket::receive_with(int flags) {
 }
 
 Result<void> Socket::dump(std::string_view request, std::uint32_t sequence, const Visit& visit) {
+  return dump(request, sequence, visit, true);
+}
+
+Result<void> Socket::dump_until_error(std::string_view request, std::uint32_t sequence,
+                                      const Visit& visit) {
+  return dump(request, sequence, visit, false);
+}
+
+Result<void> Socket::dump(std::string_view request, std::uint32_t sequence, const Visit& visit,
+                          bool to_the_end) {
   if (auto sent = send(request); !sent) return sent;
   Result<void> outcome;
   bool interrupted = false;
@@ -135,6 +159,7 @@ Result<void> Socket::dump(std::string_view request, std::uint32_t sequence, cons
       if ((message.nlmsg_flags & NLM_F_MULTI) == 0) done = true;  // an answer of one message
       if (outcome) outcome = visit(message);
     });
+    if (!outcome && !to_the_end) return outcome;
   }
   if (interrupted) return failed("receive from", std::string(object), EINTR);
   return outcome;

@@ -24,6 +24,10 @@ class Socket {
 
   // From now on, what the kernel tells that multicast group is received too.
   Result<void> join(int group) const;
+  // Not any more; what is queued stays.
+  Result<void> leave(int group) const;
+  // By which the kernel calls this socket.
+  Result<std::uint32_t> port() const;
   // To wait for input on.
   int fd() const { return fd_; }
 
@@ -45,10 +49,16 @@ class Socket {
   // something changed while the kernel was answering, and what was visited is worth nothing.
   using Visit = std::function<Result<void>(const nlmsghdr&)>;
   Result<void> dump(std::string_view request, std::uint32_t sequence, const Visit& visit);
+  // The same, but the first error of `visit` ends it at once. What is left of the answer stays in
+  // the socket, which is good for nothing any more then.
+  Result<void> dump_until_error(std::string_view request, std::uint32_t sequence,
+                                const Visit& visit);
 
  private:
   explicit Socket(int fd);
   Result<std::optional<std::string_view>> receive_with(int flags);
+  Result<void> dump(std::string_view request, std::uint32_t sequence, const Visit& visit,
+                    bool to_the_end);
 
   int fd_ = -1;
   std::size_t send_limit_ = 0;

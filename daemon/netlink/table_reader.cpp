@@ -16,6 +16,9 @@
 namespace fwctl::netlink {
 namespace {
 
+// Of a set, the kernel goes through all elements before for every some hundred that it tells: a
+// million take a minute, which to load are seconds. Up to these, it is a tenth of a second.
+constexpr std::size_t most_elements = 65'536;
 // Someone who commits without a pause can interrupt every reading; this many tries are seconds.
 constexpr int tries = 200;
 
@@ -29,7 +32,8 @@ tl::unexpected<Error> unreadable() {
 
 class TableReader {
  public:
-  TableReader(Socket& socket, std::uint32_t& sequence) : socket_(socket), sequence_(sequence) {}
+  TableReader(Socket& socket, std::uint32_t& sequence, Elements elements = Elements::all)
+      : socket_(socket), sequence_(sequence), elements_(elements) {}
 
   // Error EINTR: somebody committed meanwhile.
   Result<std::optional<nft::Ruleset>> read_once() {
@@ -50,7 +54,7 @@ class TableReader {
 
   Result<std::uint32_t> generation() {
     std::uint32_t id = 0;
-    auto asked = ask(NFT_MSG_GETGEN, 0, false, {}, [&](const nlmsghdr& message) -> Result<void> {
+    auto asked = ask(NFT_MSG_GETGEN, 0, false, [&](const nlmsghdr& message) -> Result<void> {
       const auto read = new_generation();
       if (nftnl_gen_nlmsg_parse(&message, read.get()) < 0) return unreadable();
       id = nftnl_gen_get_u32(read.get(), NFTNL_GEN_ID);
@@ -61,19 +65,34 @@ class TableReader {
   }
 
  private:
-  Result<void> ask(int type, int flags, bool in_table, std::string_view set,
-                   const Socket::Visit& visit) {
+  Result<void> ask(int type, int flags, bool in_table, const Socket::Visit& visit) {
     const std::uint32_t number = sequence_++;
     MessageWriter request;
     request.begin(nftables(type), static_cast<std::uint16_t>(flags), number, NFPROTO_INET);
     if (in_table) request.put_text(NFTA_TABLE_NAME, nft::table_name);
-    if (!set.empty()) request.put_text(NFTA_SET_ELEM_LIST_SET, set);
     return socket_.dump(request.finish(), number, visit);
+  }
+
+  // On a socket of its own, which it may leave in the middle.
+  Result<void> ask_for_elements(const std::string& set, const Socket::Visit& visit) {
+    if (!for_elements_) {
+      auto opened = Socket::open(NETLINK_NETFILTER);
+      if (!opened) return tl::unexpected(opened.error());
+      for_elements_.emplace(std::move(*opened));
+    }
+    const std::uint32_t number = sequence_++;
+    MessageWriter request;
+    request.begin(nftables(NFT_MSG_GETSETELEM), NLM_F_DUMP, number, NFPROTO_INET);
+    request.put_text(NFTA_SET_ELEM_LIST_TABLE, nft::table_name);
+    request.put_text(NFTA_SET_ELEM_LIST_SET, set);
+    auto asked = for_elements_->dump_until_error(request.finish(), number, visit);
+    if (!asked) for_elements_.reset();
+    return asked;
   }
 
   // Every object of our table. Older kernels ignore the table's name in a request.
   Result<void> dump(int type, const Socket::Visit& visit) {
-    return ask(type, NLM_F_DUMP, true, {}, [&](const nlmsghdr& message) -> Result<void> {
+    return ask(type, NLM_F_DUMP, true, [&](const nlmsghdr& message) -> Result<void> {
       return table_of(message) == nft::table_name ? visit(message) : Result<void>();
     });
   }
@@ -81,7 +100,7 @@ class TableReader {
   // How many chains, sets and other objects are in the table; nullopt when there is none.
   Result<std::optional<std::uint32_t>> table_users() {
     std::optional<std::uint32_t> users;
-    auto asked = ask(NFT_MSG_GETTABLE, 0, true, {}, [&](const nlmsghdr& message) -> Result<void> {
+    auto asked = ask(NFT_MSG_GETTABLE, 0, true, [&](const nlmsghdr& message) -> Result<void> {
       const auto table = new_table();
       if (nftnl_table_nlmsg_parse(&message, table.get()) < 0) return unreadable();
       users = nftnl_table_get_u32(table.get(), NFTNL_TABLE_USE);
@@ -110,7 +129,7 @@ class TableReader {
     if (!dumped) return dumped;
     std::ranges::sort(ruleset_.sets, {}, &nft::Set::name);
     for (nft::Set& set : ruleset_.sets) {
-      if (set.dynamic()) continue;
+      if (set.dynamic() || (elements_ == Elements::counting && !set.counters)) continue;
       if (auto read = read_elements(set); !read) return read;
     }
     return {};
@@ -118,8 +137,12 @@ class TableReader {
 
   Result<void> read_elements(nft::Set& set) {
     ElementReader reader(set);
-    auto dumped = ask(NFT_MSG_GETSETELEM, NLM_F_DUMP, true, set.name,
-                      [&](const nlmsghdr& message) { return reader.add(message); });
+    const bool plain = !set.map && !set.counters && !set.ends;
+    auto dumped = ask_for_elements(set.name, [&](const nlmsghdr& message) -> Result<void> {
+      set.unread = plain && reader.size() > most_elements;
+      return set.unread ? failed("read", "set " + set.name, EFBIG) : reader.add(message);
+    });
+    if (set.unread) return {};
     if (!dumped) return dumped;
     auto elements = reader.finish();
     if (!elements) return failed("read", "set " + set.name, EINTR);
@@ -155,13 +178,16 @@ class TableReader {
 
   Socket& socket_;
   std::uint32_t& sequence_;
+  Elements elements_;
+  std::optional<Socket> for_elements_;
   nft::Ruleset ruleset_;
 };
 
 }  // namespace
 
-Result<std::optional<nft::Ruleset>> read_table(Socket& socket, std::uint32_t& sequence) {
-  TableReader reader(socket, sequence);
+Result<std::optional<nft::Ruleset>> read_table(Socket& socket, std::uint32_t& sequence,
+                                               Elements elements) {
+  TableReader reader(socket, sequence, elements);
   for (int left = tries;; --left) {
     auto read = reader.read_once();
     if (read || read.error().code != EINTR || left == 0) return read;

@@ -8,8 +8,12 @@
 
 namespace fwctl::netlink {
 
+// Of which sets the elements are read.
+enum class Elements : std::uint8_t { all, counting };
+
 // Table inet fwctl as of one generation, nullopt when there is none. Counts `sequence` on.
-Result<std::optional<nft::Ruleset>> read_table(Socket& socket, std::uint32_t& sequence);
+Result<std::optional<nft::Ruleset>> read_table(Socket& socket, std::uint32_t& sequence,
+                                               Elements elements);
 
 // The id of the whole ruleset's generation.
 Result<std::uint32_t> read_generation(Socket& socket, std::uint32_t& sequence);

@@ -174,7 +174,7 @@ class Replacement {
       const Set& old = live_.sets[index];
       const Set& set = wanted_.sets[index];
       if (old == set) continue;
-      if (!old.same_definition(set) || !may_be_edited(old, set)) return {};
+      if (old.unread || !old.same_definition(set) || !may_be_edited(old, set)) return {};
       out.push_back(edit_of(old, set));
       if (!of_one_whole(out) && out.size() > 1) return {};
     }

@@ -280,6 +280,8 @@ struct Set {
   // The most elements it takes; above 0 of a dynamic set. Of another that has no intervals it is
   // what makes loading many of them quick.
   std::uint32_t size = 0;
+  // As read from the kernel: there are more elements than anybody waits for, and none is here.
+  bool unread = false;
   bool operator==(const Set&) const = default;
 
   bool dynamic() const { return timeout_seconds > 0; }

@@ -529,6 +529,15 @@ TEST(FakeKernel, FailsAsAWholeOnce) {
   EXPECT_TRUE(kernel.apply({nft::AddTable{}}));
 }
 
+TEST_P(KernelContract, HitsAreReadWithoutElementsThatDoNotCount) {
+  nft::Set addresses{.name = "addresses", .key = {Field::ip_saddr}};
+  addresses.elements = {{.key = "\x0a\x01\x01\x01"}};
+  const auto map = port_map({tcp(80, drop(), "r2")});
+  ASSERT_TRUE(kernel_->apply(creation({{addresses, map}, {input_chain()}})));
+  addresses.elements.clear();
+  EXPECT_EQ(*kernel_->read_hits(), (Ruleset{{addresses, map}, {input_chain()}}));
+}
+
 class RealKernel : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -553,6 +562,26 @@ class RealKernel : public ::testing::Test {
 
   std::unique_ptr<Kernel> kernel_;
 };
+
+TEST_F(RealKernel, VeryManyElementsThatNeitherCountNorEndAreNotRead) {
+  nft::Set set = nets({});
+  for (std::uint32_t i = 0; i < 70'000; ++i)
+    set.elements.push_back(
+        {{10, static_cast<char>(i >> 16), static_cast<char>(i >> 8), static_cast<char>(i)},
+         {},
+         {},
+         {},
+         {}});
+  ASSERT_TRUE(kernel_->apply(creation({{set}, {input_chain()}})));
+  for (int time = 0; time < 2; ++time) {
+    auto there = **kernel_->read();
+    EXPECT_TRUE(there.sets.front().unread);
+    EXPECT_TRUE(there.sets.front().empty());
+    there.sets.front().unread = false;
+    set.elements.clear();
+    EXPECT_EQ(there, (Ruleset{{set}, {input_chain()}}));
+  }
+}
 
 TEST_F(RealKernel, ForeignTablesAreNeitherReadNorTouched) {
   nft_does(

@@ -221,7 +221,20 @@ class FakeKernel::Transaction {
   State table_;
 };
 
+Result<std::optional<nft::Ruleset>> FakeKernel::read_hits() {
+  auto ruleset = read();
+  --readings_;
+  if (ruleset && *ruleset)
+    for (auto& set : (*ruleset)->sets)
+      if (!set.counters) {
+        set.elements.clear();
+        set.intervals = {};
+      }
+  return ruleset;
+}
+
 Result<std::optional<nft::Ruleset>> FakeKernel::read() {
+  ++readings_;
   if (const int code = std::exchange(fail_read_, 0))
     return failed("read", "table inet fwctl", code);
   if (!table_) return std::nullopt;

@@ -15,7 +15,9 @@ namespace fwctl::testing {
 class FakeKernel final : public Kernel {
  public:
   Result<std::optional<nft::Ruleset>> read() override;
+  Result<std::optional<nft::Ruleset>> read_hits() override;
   Result<std::uint32_t> revision() override { return revision_; }
+  bool touched(std::uint32_t /*until*/) override { return touched_; }
   tl::expected<void, TransactionError> check(const nft::Changes& changes) override;
   tl::expected<void, TransactionError> apply(const nft::Changes& changes) override;
 
@@ -27,6 +29,11 @@ class FakeKernel final : public Kernel {
   // As fail_next, after that many transactions that are not failed.
   void fail_after(int transactions, int code);
   void fail_next_read(int code);
+
+  // What others change is not in this table from now on.
+  void keep_to_ourselves() { touched_ = false; }
+  // How often read() was called.
+  int readings() const { return readings_; }
 
   // What apply() was given and took, in order.
   const std::vector<nft::Changes>& applied() const { return applied_; }
@@ -54,6 +61,8 @@ class FakeKernel final : public Kernel {
   int fail_read_ = 0;
   std::vector<nft::Changes> applied_;
   std::uint32_t revision_ = 1;
+  bool touched_ = true;
+  int readings_ = 0;
 };
 
 }  // namespace fwctl::testing

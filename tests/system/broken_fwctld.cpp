@@ -56,6 +56,12 @@ class BrokenKernel final : public Kernel {
   Result<std::optional<nft::Ruleset>> read() override {
     return pretends_ ? pretended_.read() : real_.read();
   }
+  Result<std::optional<nft::Ruleset>> read_hits() override {
+    return pretends_ ? pretended_.read_hits() : real_.read_hits();
+  }
+  bool touched(std::uint32_t until) override {
+    return pretends_ ? pretended_.touched(until) : real_.touched(until);
+  }
   Result<std::uint32_t> revision() override {
     return pretends_ ? pretended_.revision() : real_.revision();
   }

@@ -33,6 +33,7 @@ BUILD = pathlib.Path(os.environ.get("FWCTL_BUILD", SOURCE / "build/release"))
 FWCTLD = pathlib.Path(os.environ.get("FWCTLD", BUILD / "daemon/fwctld"))
 BROKEN_FWCTLD = pathlib.Path(os.environ.get("BROKEN_FWCTLD", BUILD / "tests/system/broken_fwctld"))
 FWCTL = pathlib.Path(os.environ.get("FWCTL", BUILD / "cli/fwctl"))
+CHECK = BUILD / "cli/fwctl-check"
 INTERFACE = "org.fwctl.Firewall"
 SKIPPED = 77  # the exit code that ctest takes for "skipped"
 
@@ -487,9 +488,9 @@ class Daemon:
         """Returns once the daemon said READY=1. `prefix` is put before its command line."""
         require_private()
         if not self.cli.exists():  # a copy that users without a right to the build directory can run
-            for name in ("fwctl", "fwctl-check"):
-                shutil.copy(FWCTL.with_name(name), self.cli.with_name(name))
-                self.cli.with_name(name).chmod(0o755)
+            for program, copy in ((FWCTL, self.cli), (CHECK, self.cli.with_name(CHECK.name))):
+                shutil.copy(program, copy)
+                copy.chmod(0o755)
         path = self.lab.directory / "notify"
         path.unlink(missing_ok=True)
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

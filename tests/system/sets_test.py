@@ -1,5 +1,8 @@
 """Sets from files and sets changed at run time, under packets."""
 
+import re
+import time
+
 import lab
 
 BOTH = [lab.CLIENT[4], lab.CLIENT[6]]
@@ -56,6 +59,28 @@ class Sets(lab.LabTest):
         self.assert_client("filtered", families=[4])
         done = self.daemon.fwctl("reload", code=1)
         self.assertRegex(done.stderr, r"policy\.yaml:2:16: error: there is no file \S+/sets/drop\.txt")
+
+    def test_a_very_long_file_makes_nobody_wait(self):
+        self.start_with_file()
+        self.write("sets/drop.txt", "".join(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}\n" for n in range(1, 140_001, 2)) +
+                   lab.CLIENT[4] + "\n")
+        self.daemon.fwctl("reload")
+        self.assert_client("filtered", families=[4])
+        self.lab.nft("add", "table", "inet", "other")
+        started = time.monotonic()
+        self.assertNotIn("another program changed", self.daemon.fwctl("status").stdout)
+        self.daemon.restart()
+        self.assertNotIn("another program changed", self.daemon.fwctl("status").stdout)
+        self.assertLess(time.monotonic() - started, 10)
+        self.assert_client("filtered", families=[4])
+        listing = self.lab.table("-t")
+        name = re.search(r"ip saddr @(drop-ipv4\S*)", listing)[1]
+        self.lab.nft("delete", "element", "inet", "fwctl", name, "{", lab.CLIENT[4], "}")
+        self.assert_client("open", families=[4])
+        self.assertIn("another program changed", self.daemon.fwctl("status").stdout)
+        self.daemon.fwctl("reload")
+        self.assertNotIn("another program changed", self.daemon.fwctl("status").stdout)
+        self.assert_client("filtered", families=[4])
 
     def test_a_broken_file_is_refused_whole(self):
         self.start_with_file()

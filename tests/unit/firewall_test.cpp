@@ -214,6 +214,21 @@ TEST_F(FirewallTest, ARefusedPlainRuleLeavesNoTrace) {
 }
 
 // As with a rule: new entries of a set are sent as elements, and a restart agrees.
+// Of big sets it takes long to read what is there.
+TEST_F(FirewallTest, WhatOthersDoElsewhereIsNoReasonToRead) {
+  start();
+  ASSERT_TRUE(enable());
+  kernel_.keep_to_ourselves();
+  const int before = kernel_.readings();
+  EXPECT_FALSE(firewall_->look()->drifted);
+  ASSERT_TRUE(kernel_.apply({nft::AddTable{}}));  // another revision
+  EXPECT_FALSE(firewall_->look()->drifted);
+  ASSERT_TRUE(kernel_.apply({nft::AddTable{}}));
+  ASSERT_TRUE(allow("80"));
+  ASSERT_TRUE(deny("81"));
+  EXPECT_EQ(kernel_.readings(), before);
+}
+
 TEST_F(FirewallTest, EntriesMoreAreElementsMore) {
   start();
   ASSERT_TRUE(enable());

@@ -180,6 +180,24 @@ TEST(Plan, OfWhatIsThereSendsNothing) {
       << "under names of their own as well";
 }
 
+TEST(Plan, ASetThatWasNotReadIsReplaced) {
+  FakeKernel kernel;
+  const auto target = wanted("sets: {a: [10.0.0.1]}\nrules: [\"deny from @a\"]\n", "1");
+  const auto load = [&](const Plan& plan) {
+    return kernel.apply(plan.prepare) && kernel.apply(plan.changes);
+  };
+  ASSERT_TRUE(load(nft::plan(std::nullopt, target, 1)));
+  auto there = **kernel.read();
+  const auto set = std::ranges::find(there.sets, "a-ipv4", &nft::Set::name);
+  ASSERT_NE(set, there.sets.end());
+  set->unread = true;
+  set->intervals = {};
+  const auto plan = nft::plan(there, target, 2);
+  ASSERT_TRUE(load(plan));
+  EXPECT_EQ(nft::live(**kernel.read()), target);
+  EXPECT_FALSE(edited(plan.prepare).contains("a-ipv4"));
+}
+
 TEST(Plan, OneMorePortIsOneElement) {
   Loaded kernel;
   kernel.load(wanted("rules: [allow 22/tcp]\n", "1"), 1);
