@@ -26,15 +26,15 @@ Json history_json(const Firewall& firewall) {
 }
 
 tl::expected<Json, Failure> generation_json(const Firewall& firewall, std::uint64_t number) {
-  auto difference = firewall.what_changed(number);
-  if (!difference) return tl::unexpected(std::move(difference.error()));
-  for (const auto& entry : firewall.history()) {
-    if (entry.number != number) continue;
-    Json json = to_json(entry, firewall);
-    json["difference"] = *std::move(difference);
-    return json;
-  }
-  return Json::object();
+  return firewall.what_changed(number).map([&](auto difference) {
+    for (const auto& entry : firewall.history()) {
+      if (entry.number != number) continue;
+      Json json = to_json(entry, firewall);
+      json["difference"] = std::move(difference);
+      return json;
+    }
+    return Json(Json::object());
+  });
 }
 
 }  // namespace fwctl
