@@ -71,7 +71,7 @@ TEST(Prefixes, ThoseOfALengthThatFewHaveAreSplit) {
 
 TEST(Prefixes, TooManyLengthsAreIntervals) {
   PrefixCounts counts{};
-  for (const std::size_t length : {8, 16, 24, 32}) counts[length] = 1000;
+  for (const std::size_t length : {8U, 16U, 24U, 32U}) counts[length] = 1000;
   EXPECT_EQ(text(compile::parts(counts, 1)), "8:1000 16:1000 24:1000 32:1000 ");
   counts[12] = 1000;
   EXPECT_EQ(text(compile::parts(counts, 1)), "");
