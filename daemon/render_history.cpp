@@ -26,11 +26,11 @@ Json history_json(const Firewall& firewall) {
 }
 
 tl::expected<Json, Failure> generation_json(const Firewall& firewall, std::uint64_t number) {
-  return firewall.what_changed(number).map([&](auto difference) {
+  return firewall.what_changed(number).map([&](const auto& difference) {
     for (const auto& entry : firewall.history()) {
       if (entry.number != number) continue;
       Json json = to_json(entry, firewall);
-      json["difference"] = std::move(difference);
+      json["difference"] = difference;
       return json;
     }
     return Json(Json::object());
