@@ -88,7 +88,7 @@ std::string not_a_trial(const std::string& text) {
 }
 
 // Those that change the policy.
-bool takes_confirm(Verb verb) {
+bool is_change(Verb verb) {
   switch (verb) {
     case Verb::rule:
     case Verb::insert:
@@ -185,8 +185,9 @@ std::vector<std::string> options_first(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     options = options && word != "--";
-    const bool flag = word == "--json" || word == "--dry-run" || word.starts_with("--color=") ||
-                      word.starts_with("--socket=") || word.starts_with("--confirm=") ||
+    const bool flag = word == "--json" || word == "--dry-run" || word == "--allow-lockout" ||
+                      word.starts_with("--color=") || word.starts_with("--socket=") ||
+                      word.starts_with("--confirm=") ||
                       (rest.empty() && (word == "--force" || word == "-f"));
     const bool with_value = has_value(word) && i + 1 < argc;
     if (options && (flag || with_value)) {
@@ -227,6 +228,8 @@ class CommandLine {
             "Undo the change after that time, as 60s or 2m, unless 'fwctl confirm' comes")
         ->check(CLI::Validator(not_a_trial, ""))
         ->type_name("TIME");
+    app_.add_flag("--allow-lockout", arguments_.allow_lockout,
+                  "Also when you could not come back by the connection you are here by");
     app_.add_option("--color", color_, "auto (if left out), always or never")
         ->check(one_of({"auto", "always", "never"}))
         ->type_name("WHEN");
@@ -243,8 +246,11 @@ class CommandLine {
   std::optional<Arguments> parse(int& exit_code) {
     try {
       app_.parse(std::vector<std::string>(words_.rbegin(), words_.rend()));  // as CLI11 wants them
-      if (arguments_.confirm && !takes_confirm(arguments_.verb))
-        throw CLI::ValidationError("--confirm", "goes with commands that change the policy");
+      if (!is_change(arguments_.verb)) {
+        constexpr const char* misplaced = "goes with commands that change the policy";
+        if (arguments_.confirm) throw CLI::ValidationError("--confirm", misplaced);
+        if (arguments_.allow_lockout) throw CLI::ValidationError("--allow-lockout", misplaced);
+      }
       if (color_ == "always") arguments_.color = ColorChoice::always;
       if (color_ == "never") arguments_.color = ColorChoice::never;
       exit_code = exit_done;

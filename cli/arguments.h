@@ -62,6 +62,7 @@ struct Arguments {
   bool force = false;              // don't ask
   bool dry_run = false;
   std::optional<std::chrono::seconds> confirm;  // of every command that changes the policy
+  bool allow_lockout = false;                   // of the same
   std::optional<std::int64_t> generation;       // of rollback and history
   bool json = false;
   ColorChoice color = ColorChoice::automatic;

@@ -11,7 +11,7 @@
 #include "cli/become_check.h"
 #include "cli/client.h"
 #include "cli/render.h"
-#include "cli/session_peer.h"
+#include "cli/ssh_connections.h"
 #include "daemon/files.h"
 #include "daemon/protocol/diagnostics.h"
 #include "rules/policy/grammar.h"
@@ -202,8 +202,39 @@ class Session {
   Json asked(Json parameters) const {
     if (arguments_.dry_run) parameters["dryRun"] = true;
     if (arguments_.confirm) parameters["confirm"] = arguments_.confirm->count();
-    if (auto from = session_peer(); !from.empty()) parameters["from"] = std::move(from);
+    if (arguments_.allow_lockout) parameters["allowLockout"] = true;
+    if (auto connections = callers(); !connections.empty())
+      parameters["connections"] = std::move(connections);
     return parameters;
+  }
+
+  // Whether this may shut out whoever asks for it, as far as that is easily told.
+  bool may_shut_out() const {
+    if (arguments_.allow_lockout || arguments_.confirm) return false;
+    switch (arguments_.verb) {
+      case Verb::rule:
+      case Verb::insert:
+      case Verb::prepend: {
+        const auto& verdict = arguments_.words.front();
+        return verdict != "allow" && verdict != "limit" && verdict != "route";
+      }
+      case Verb::set_logging:
+      case Verb::disable:
+        return false;
+      default:
+        return true;
+    }
+  }
+
+  // Over which connections the person who runs this may be here.
+  Json callers() const {
+    Json out = Json::array();
+    for (const auto& one : ssh_connections(may_shut_out() ? Search::thorough : Search::quick))
+      out.push_back({{"from", one.from},
+                     {"fromPort", one.from_port},
+                     {"to", one.to},
+                     {"toPort", one.to_port}});
+    return out;
   }
 
   Json generation() const {
@@ -292,7 +323,7 @@ class Session {
     const bool terminal =
         ::isatty(STDIN_FILENO) == 1 && !arguments_.force && !arguments_.json && !arguments_.dry_run;
     if (terminal) {
-      Json rehearsal = selection;
+      Json rehearsal = asked(selection);
       rehearsal["dryRun"] = true;
       const auto reply = call("Delete", std::move(rehearsal));
       if (!reply) return failure_;

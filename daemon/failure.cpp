@@ -70,12 +70,14 @@ KernelRefused in_lines(const TransactionError& error, const nft::Changes& change
 
 std::string message(const Failure& failure) {
   return std::visit(
-      Overloaded{[](const InvalidPolicy& invalid) { return render(invalid.diagnostics); },
-                 [](const KernelRefused& refused) {
-                   return refused.message + render(refused.diagnostics);
-                 },
-                 [](const Error& error) { return error.message(); },
-                 [](const auto& other) { return other.message; }},
+      Overloaded{
+          [](const InvalidPolicy& invalid) { return render(invalid.diagnostics); },
+          [](const KernelRefused& refused) {
+            return refused.message + render(refused.diagnostics);
+          },
+          [](const WouldLockOut& lockout) { return lockout.message + render(lockout.diagnostics); },
+          [](const Error& error) { return error.message(); },
+          [](const auto& other) { return other.message; }},
       failure);
 }
 

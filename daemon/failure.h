@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/result.h"
+#include "daemon/sockets.h"
 #include "daemon/table.h"
 #include "rules/diagnostic.h"
 #include "rules/policy/check.h"
@@ -31,12 +32,19 @@ struct AwaitingConfirmation {
   std::uint64_t generation = 0;
   std::chrono::seconds left{};
 };
+// Who asks for it could not come back.
+struct WouldLockOut {
+  std::string message;
+  TcpConnection connection;  // over which the caller came
+  std::string rule;          // id of what would keep him out, a rule or forward; empty: the default
+  Diagnostics diagnostics;   // at the line of that, if it has one
+};
 struct UnknownGeneration {
   std::string message;
   std::vector<std::uint64_t> known;  // the newest first
 };
 using Failure = std::variant<InvalidPolicy, Refused, Error, KernelRefused, AwaitingConfirmation,
-                             UnknownGeneration>;
+                             WouldLockOut, UnknownGeneration>;
 
 // All there is to say, for a log.
 std::string message(const Failure& failure);

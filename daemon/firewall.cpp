@@ -88,13 +88,19 @@ Firewall::Candidate Firewall::same_as_now() const {
   return {.sources = current_.sources, .enabled = current_.enabled};
 }
 
-tl::expected<Firewall::Checked, Failure> Firewall::check(Candidate& candidate,
-                                                         Diagnostics& diagnostics) const {
+// As diagnostics call them.
+policy::Sources Firewall::as_named(const Candidate& candidate) const {
   policy::Sources named = candidate.sources;
   if (!candidate.name_for_policy_file.empty())
     for (auto& source : named.managed)
       if (source.name == config_.policy_file().string())
         source.name = candidate.name_for_policy_file;
+  return named;
+}
+
+tl::expected<Firewall::Checked, Failure> Firewall::check(Candidate& candidate,
+                                                         Diagnostics& diagnostics) const {
+  policy::Sources named = as_named(candidate);
   const auto table = services(candidate.sources.services);
   auto parsed = policy::parse(named, diagnostics);
   const auto names = policy::names(parsed.policy);
@@ -229,6 +235,8 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
     outcome.warnings.clear();
     return outcome;
   }
+  if (auto failure = lockout(policy, candidate, request))
+    return tl::unexpected(*std::move(failure));
   outcome.changed = true;
   outcome.difference = policy::difference(policy_->policy(), policy.policy());
   const auto services =

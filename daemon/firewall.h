@@ -7,8 +7,9 @@
 // leaves everything as it was; what fails behind it is taken back.
 //
 // firewall.cpp has the transaction; firewall_changes.cpp what may be asked for; firewall_growth.cpp
-// the short way for one rule more; firewall_history.cpp the ways back; firewall_start.cpp the
-// start; firewall_state.cpp what is looked at.
+// the short way for one rule more; firewall_guard.cpp who must not be shut out;
+// firewall_history.cpp the ways back; firewall_start.cpp the start; firewall_state.cpp what is
+// looked at.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
@@ -27,6 +29,7 @@
 #include "daemon/forwarding.h"
 #include "daemon/instant.h"
 #include "daemon/kernel.h"
+#include "daemon/lockout.h"
 #include "daemon/result.h"
 #include "daemon/staged_files.h"
 #include "daemon/store.h"
@@ -58,6 +61,10 @@ struct Request {
   Author by;             // kept with the generation
   // The change goes on trial: unless confirm() is called within that time, it is undone.
   std::optional<std::chrono::seconds> confirm;
+  // Over which connections the caller may sit here. He could come back by them, or the change is
+  // refused; not with `confirm`, and not when he says so.
+  std::vector<TcpConnection> callers;
+  bool allow_lockout = false;
   // What the change is to a generation that is on trial: by default it is refused.
   enum class Trial { in_the_way, goes_on, ends } trial = Trial::in_the_way;
 };
@@ -79,6 +86,10 @@ class Firewall {
     // Whether the kernel passes packets on; by default nobody asks, and it does.
     std::function<Result<Forwarding>()> forwarding = [] {
       return Forwarding{.ipv4 = true, .ipv6 = true, .interfaces = {}};
+    };
+    // On which interface packets of a connection come in; empty: not known, as for nobody who asks.
+    std::function<std::string(const TcpConnection&)> interface_of = [](const TcpConnection&) {
+      return std::string();
     };
     std::function<Instant()> clock = this_instant;
   };
@@ -212,6 +223,14 @@ class Firewall {
   std::vector<std::string> idle_units(const policy::Policy& policy, const policy::Units& running,
                                       bool only_new) const;
   void leave_out_known(Diagnostics& warnings) const;
+  // The guard. Whom a change must not shut out: nobody where that is allowed.
+  static std::span<const TcpConnection> guarded(const Request& request);
+  std::vector<Seat> seats(const Request& request) const;
+  std::optional<Failure> lockout(const policy::CheckedPolicy& next, const Candidate& candidate,
+                                 const Request& request) const;
+  bool endangers(const policy::CheckedRule& rule, policy::Traffic traffic,
+                 const Request& request) const;
+  policy::Sources as_named(const Candidate& candidate) const;
   Generation next_generation(policy::Sources sources, bool enabled, const Request& request) const;
   static std::optional<nft::Ruleset> wanted(const policy::CheckedPolicy& policy,
                                             const policy::Units& units,

@@ -20,12 +20,12 @@ std::optional<Change> Firewall::append(const policy::Addition& addition, const R
     return {};
   auto appended = policy::append(*policy_, current_.sources, addition.rule);
   if (!appended) return {};
-  if (!printed()) return {};
+  const auto traffic = policy::traffic(appended->rule.direction);
+  if (endangers(appended->checked, traffic, request) || !printed()) return {};
   Generation next = next_generation(current_.sources, current_.enabled, request);
   next.sources.added.text += appended->item;
   const auto sum = digest(appended->item, appending_->sum);
   if (current_.enabled && !appending_->growth) appending_->growth.emplace(*policy_);
-  const auto traffic = policy::traffic(appended->rule.direction);
   policy_->append(appended->rule, std::move(appended->checked));
   const auto abandon = [&] {
     policy_->take_back();
@@ -53,6 +53,12 @@ std::optional<Change> Firewall::extend(const policy::SetEdit& wanted, const Requ
   if (wanted.action != policy::SetAction::add || wanted.until ||
       entries.size() > policy::most_entries || request.dry_run || !printed())
     return {};
+  const auto is_meant = [&](const TcpConnection& caller) {
+    return std::ranges::any_of(entries, [&](const AddressRange& entry) {
+      return entry.contains(caller.peer) || entry.contains(caller.own);
+    });
+  };
+  if (std::ranges::any_of(guarded(request), is_meant)) return {};
   auto extended = policy::extend(*policy_, current_.sources.added.text, wanted.name, entries);
   if (!extended) return {};
   const std::size_t set = extended->set;

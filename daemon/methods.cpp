@@ -5,13 +5,13 @@
 #include <vector>
 
 #include "daemon/accounts.h"
+#include "daemon/callers.h"
 #include "daemon/clock.h"
 #include "daemon/render.h"
 #include "daemon/render_history.h"
 #include "daemon/render_services.h"
 #include "daemon/render_sets.h"
 #include "daemon/sockets.h"
-#include "rules/address.h"
 #include "rules/nearest.h"
 #include "rules/policy/grammar.h"
 #include "rules/policy/print.h"
@@ -32,19 +32,19 @@ Reply refuse(std::string message) {
 }
 
 // The host's name service is asked only where something is to be kept.
-Author author(const Peer& peer, const Json& parameters) {
-  Author out{.uid = peer.uid, .user = user_name(peer.uid), .from = {}};
-  // It is what the caller says: what is no address is not worth keeping.
-  if (const auto from = Address::parse(parameters.value("from", std::string())))
-    out.from = from->text();
-  return out;
+Author author(const Peer& peer, const std::vector<TcpConnection>& callers) {
+  return {.uid = peer.uid,
+          .user = user_name(peer.uid),
+          .from = callers.empty() ? std::string() : callers.front().peer.text()};
 }
 
 Request request(const Peer& peer, const Json& parameters, const std::string& what) {
   Request out{.reason = what.substr(0, longest_reason),
               .dry_run = parameters.value("dryRun", false),
               .now = now()};
-  if (!out.dry_run) out.by = author(peer, parameters);
+  if (parameters.contains("connections")) out.callers = callers(parameters.at("connections"));
+  out.allow_lockout = parameters.value("allowLockout", false);
+  if (!out.dry_run) out.by = author(peer, out.callers);
   if (parameters.contains("confirm"))
     out.confirm = std::chrono::seconds(parameters.at("confirm").get<std::int64_t>());
   return out;

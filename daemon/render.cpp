@@ -176,6 +176,13 @@ Json explanation_json(const Firewall& firewall, const Explanation& explanation) 
           {"unlisted", explanation.passed.size() - listed}};
 }
 
+Json connection_json(const TcpConnection& connection) {
+  return {{"from", connection.peer.text()},
+          {"fromPort", connection.peer_port},
+          {"to", connection.own.text()},
+          {"toPort", connection.own_port}};
+}
+
 }  // namespace
 
 Json rule_members(const Firewall& firewall, const std::string& id) {
@@ -212,6 +219,13 @@ Reply to_reply(const Failure& failure) {
     return error_reply("AwaitingConfirmation", {{"message", waits->message},
                                                 {"generation", waits->generation},
                                                 {"secondsLeft", waits->left.count()}});
+  if (const auto* lockout = std::get_if<WouldLockOut>(&failure)) {
+    Json parameters{{"message", lockout->message},
+                    {"connection", connection_json(lockout->connection)},
+                    {"diagnostics", to_json(lockout->diagnostics)}};
+    if (!lockout->rule.empty()) parameters["rule"] = lockout->rule;
+    return error_reply("WouldLockOut", std::move(parameters));
+  }
   if (const auto* unknown = std::get_if<UnknownGeneration>(&failure))
     return error_reply("UnknownGeneration",
                        {{"message", unknown->message}, {"known", unknown->known}});

@@ -1,4 +1,4 @@
-// Where default routes lead, and when that may have changed.
+// Where routes lead, and when that may have changed.
 #pragma once
 
 #include <memory>
@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "daemon/result.h"
+#include "rules/address.h"
 
 namespace fwctl {
 
@@ -16,6 +17,10 @@ class Socket;
 // Interfaces of the default routes of both families, of the main table and of any metric, sorted.
 // Routes over lo and those that refuse (unreachable, blackhole, prohibit) are none.
 Result<std::vector<std::string>> default_route_interfaces();
+
+// The interface on which packets from `own`, an address of this host, go to `peer`: lo where that
+// is this host too.
+Result<std::string> interface_towards(const Address& peer, const Address& own);
 
 bool interface_exists(const std::string& name);
 

@@ -1,8 +1,9 @@
 #include "daemon/serve.h"
-#include "daemon/cgroups.h"
 
 #include <spdlog/spdlog.h>
 
+#include "daemon/callers.h"
+#include "daemon/cgroups.h"
 #include "daemon/firewall.h"
 #include "daemon/methods.h"
 #include "daemon/run.h"
@@ -23,7 +24,8 @@ Result<void> serve(const Options& options, Kernel& kernel) {
                      .state = options.state,
                      .surroundings = look,
                      .units = [](const auto& wanted) { return find_units(wanted); },
-                     .forwarding = forwarding},
+                     .forwarding = forwarding,
+                     .interface_of = interface_of},
                     kernel);
   if (auto started = firewall.start(); !started) return started;
   for (const auto& problem : firewall.problems()) spdlog::warn("{}", problem);

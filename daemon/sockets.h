@@ -1,4 +1,5 @@
-// The sockets of this host that wait for peers: what an nmap from elsewhere would find.
+// The sockets of this host: those that wait for peers, which an nmap from elsewhere would find, and
+// connections.
 #pragma once
 
 #include <sys/types.h>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "daemon/result.h"
+#include "rules/address.h"
 
 namespace fwctl {
 
@@ -25,5 +27,17 @@ struct ListeningSocket {
 // Of the network namespace we are in: TCP sockets in LISTEN, and UDP sockets bound to a port
 // without a peer. Sorted by protocol (TCP first), port, family, address; no two equal entries.
 Result<std::vector<ListeningSocket>> listening_sockets();
+
+// Ports are in host order.
+struct TcpConnection {
+  Address peer;
+  std::uint16_t peer_port = 0;
+  Address own;  // of the same family
+  std::uint16_t own_port = 0;
+  unsigned interface = 0;  // index of the interface that link-local addresses are of; else 0
+};
+
+// Whether it is there and established, in the network namespace we are in.
+Result<bool> is_established(const TcpConnection& connection);
 
 }  // namespace fwctl

@@ -19,7 +19,7 @@ namespace fwctl {
 struct Author {
   std::optional<std::uint32_t> uid;  // nullopt: nobody, fwctld did it by itself
   std::string user;                  // what that uid was called then; may be empty
-  std::string from;  // address of whoever sat there, as the caller said; empty: not known
+  std::string from;  // other end of the connection over which he sat there; empty: not known
 
   bool operator==(const Author&) const = default;
 };

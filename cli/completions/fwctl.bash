@@ -96,7 +96,7 @@ _fwctl()
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="allow deny reject limit route forward masquerade insert prepend delete default check apply diff reload confirm rollback history show reset
         enable disable status ports log trace explain app set logging"
-    local options="--help --version --json --dry-run --confirm --color --socket"
+    local options="--help --version --json --dry-run --confirm --allow-lockout --color --socket"
     COMPREPLY=()
 
     # "--color=never" is three words to readline.

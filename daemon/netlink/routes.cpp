@@ -45,6 +45,36 @@ void add_default_route(const nlmsghdr& message, std::set<std::uint32_t>& indices
   if (const auto hops = attributes.bytes(RTA_MULTIPATH)) add_next_hops(*hops, indices);
 }
 
+// Of addresses of `size` bytes.
+template <std::size_t size>
+struct RouteQuestion {
+  rtmsg route;
+  rtattr to_header;
+  std::array<std::uint8_t, size> to;
+  rtattr from_header;
+  std::array<std::uint8_t, size> from;
+};
+
+template <std::size_t size>
+RouteQuestion<size> route_question(std::uint8_t family, const Address& from, const Address& to) {
+  constexpr rtattr header{.rta_len = RTA_LENGTH(size), .rta_type = RTA_UNSPEC};
+  RouteQuestion<size> out{};
+  out.route.rtm_family = family;
+  out.route.rtm_dst_len = out.route.rtm_src_len = 8 * size;
+  out.to_header = out.from_header = header;
+  out.to_header.rta_type = RTA_DST;
+  out.from_header.rta_type = RTA_SRC;
+  std::copy_n(to.bytes().begin(), size, out.to.begin());
+  std::copy_n(from.bytes().begin(), size, out.from.begin());
+  return out;
+}
+
+// Empty for one that is gone by now.
+std::string interface_name(std::uint32_t index) {
+  std::array<char, IF_NAMESIZE> name{};
+  return if_indextoname(index, name.data()) == nullptr ? std::string() : std::string(name.data());
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> default_route_interfaces() {
@@ -63,12 +93,27 @@ Result<std::vector<std::string>> default_route_interfaces() {
   }
   std::vector<std::string> out;
   for (const auto index : indices) {
-    std::array<char, IF_NAMESIZE> name{};
-    // One that is gone by now has no name.
-    if (if_indextoname(index, name.data()) != nullptr && std::string_view(name.data()) != "lo")
-      out.emplace_back(name.data());
+    auto name = interface_name(index);
+    if (!name.empty() && name != "lo") out.push_back(std::move(name));
   }
   std::sort(out.begin(), out.end());
+  return out;
+}
+
+Result<std::string> interface_towards(const Address& peer, const Address& own) {
+  auto socket = netlink::Socket::open(NETLINK_ROUTE);
+  if (!socket) return tl::unexpected(socket.error());
+  std::string out;
+  const auto visit = [&](const nlmsghdr& message) -> Result<void> {
+    const Attributes attributes(message, sizeof(rtmsg));
+    out = interface_name(attributes.u32(RTA_OIF).value_or(0));
+    return {};
+  };
+  const auto answered =
+      peer.family() == Family::ipv4
+          ? netlink::ask(*socket, RTM_GETROUTE, route_question<4>(AF_INET, own, peer), 1, visit)
+          : netlink::ask(*socket, RTM_GETROUTE, route_question<16>(AF_INET6, own, peer), 1, visit);
+  if (!answered) return tl::unexpected(answered.error());
   return out;
 }
 

@@ -28,6 +28,10 @@ int waiting_state(std::uint8_t protocol) {
   return protocol == IPPROTO_TCP ? TCP_LISTEN : TCP_CLOSE;
 }
 
+std::uint8_t family_of(const Address& address) {
+  return address.family() == Family::ipv4 ? AF_INET : AF_INET6;
+}
+
 inet_diag_req_v2 request(std::uint8_t family, std::uint8_t protocol) {
   inet_diag_req_v2 body{};
   body.sdiag_family = family;
@@ -88,6 +92,34 @@ Result<std::vector<ListeningSocket>> listening_sockets() {
   const auto repeated = std::ranges::unique(sockets, same);
   sockets.erase(repeated.begin(), repeated.end());
   return sockets;
+}
+
+Result<bool> is_established(const TcpConnection& connection) {
+  auto diagnostics = Socket::open(NETLINK_SOCK_DIAG);
+  if (!diagnostics) return tl::unexpected(diagnostics.error());
+  inet_diag_req_v2 body{};
+  body.sdiag_family = family_of(connection.own);
+  body.sdiag_protocol = IPPROTO_TCP;
+  body.idiag_states = 1U << TCP_ESTABLISHED;
+  body.id.idiag_sport = htons(connection.own_port);
+  body.id.idiag_dport = htons(connection.peer_port);
+  std::memcpy(body.id.idiag_src, connection.own.bytes().data(), connection.own.size());
+  std::memcpy(body.id.idiag_dst, connection.peer.bytes().data(), connection.peer.size());
+  body.id.idiag_if = connection.interface;
+  std::ranges::fill(body.id.idiag_cookie, INET_DIAG_NOCOOKIE);
+  // Where there is no such connection, the kernel answers with the socket that would take it.
+  bool found = false;
+  const auto answered = netlink::ask(
+      *diagnostics, SOCK_DIAG_BY_FAMILY, body, 1, [&](const nlmsghdr& message) -> Result<void> {
+        if (mnl_nlmsg_get_payload_len(&message) < sizeof(inet_diag_msg)) return {};
+        inet_diag_msg socket{};
+        std::memcpy(&socket, mnl_nlmsg_get_payload(&message), sizeof(socket));
+        found =
+            socket.idiag_state == TCP_ESTABLISHED && socket.id.idiag_dport == body.id.idiag_dport;
+        return {};
+      });
+  if (!answered && answered.error().code != ENOENT) return tl::unexpected(answered.error());
+  return found;
 }
 
 }  // namespace fwctl

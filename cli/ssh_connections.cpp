@@ -1,0 +1,165 @@
+#include "cli/ssh_connections.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <string_view>
+
+#include "rules/number.h"
+
+namespace fwctl::cli {
+namespace {
+
+constexpr const char* variable = "SSH_CONNECTION";
+constexpr int most_ancestors = 64;
+
+// What /proc/PID/stat says of it.
+struct Process {
+  std::string name;
+  std::uint64_t parent = 0;
+  std::uint64_t terminal = 0;  // device number; 0: none
+};
+
+std::string content(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+std::string folder_of(std::uint64_t pid) {
+  return "/proc/" + std::to_string(pid);
+}
+
+// PID (NAME) STATE PARENT GROUP SESSION TERMINAL ...; the name may have blanks and parentheses.
+std::optional<Process> process(std::uint64_t pid) {
+  const std::string stat = content(folder_of(pid) + "/stat");
+  const auto begin = stat.find('(');
+  const auto end = stat.rfind(')');
+  if (begin == std::string::npos || end == std::string::npos) return {};
+  Process out{.name = stat.substr(begin + 1, end - begin - 1)};
+  std::istringstream rest(stat.substr(end + 1));
+  std::string ignored;
+  rest >> ignored >> out.parent >> ignored >> ignored >> out.terminal;
+  return rest ? std::optional(out) : std::nullopt;
+}
+
+// Newer versions have a program of its own for each connection.
+bool is_sshd(const Process& process) {
+  return process.name == "sshd" || process.name == "sshd-session";
+}
+
+bool is_multiplexer(const Process& process) {
+  return process.name.starts_with("tmux") || process.name == "screen" || process.name == "SCREEN";
+}
+
+// Device numbers as proc_pid_stat(5) packs them; those of pts are the kernel's (devices.txt).
+bool is_pseudo_terminal(std::uint64_t device) {
+  const auto major = device >> 8U & 0xfffU;
+  return major >= 136 && major <= 143;
+}
+
+std::optional<SshConnection> parse(std::string_view text) {
+  std::istringstream words{std::string(text)};
+  SshConnection out;
+  words >> out.from >> out.from_port >> out.to >> out.to_port;
+  return words ? std::optional(out) : std::nullopt;
+}
+
+// Of /proc/PID/environ, as it was when the program began: NAME=VALUE, each ended by a NUL byte.
+std::optional<SshConnection> connection_of(std::uint64_t pid) {
+  const std::string environment = content(folder_of(pid) + "/environ");
+  const std::string wanted = std::string(variable) + "=";
+  for (std::string_view left = environment; !left.empty();) {
+    const auto entry = left.substr(0, left.find('\0'));
+    if (entry.starts_with(wanted)) return parse(entry.substr(wanted.size()));
+    left.remove_prefix(std::min(entry.size() + 1, left.size()));
+  }
+  return {};
+}
+
+// What was handed down; stale in a multiplexer that was started in another session.
+std::optional<SshConnection> inherited() {
+  const char* text = std::getenv(variable);
+  return text != nullptr ? parse(text) : std::nullopt;
+}
+
+using Processes = std::map<std::uint64_t, Process>;
+
+Processes all_processes() {
+  Processes out;
+  std::error_code error;
+  for (auto entry = std::filesystem::directory_iterator("/proc", error);
+       !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const auto pid = parse_number(entry->path().filename().string(), INT32_MAX);
+    if (!pid) continue;
+    if (auto found = process(*pid)) out.emplace(*pid, *std::move(found));
+  }
+  return out;
+}
+
+// What sshd started for a connection, among that process and its ancestors.
+std::optional<std::uint64_t> session_of(std::uint64_t pid, const Processes& all) {
+  for (int steps = 0; steps < most_ancestors; ++steps) {
+    const auto found = all.find(pid);
+    if (found == all.end()) return {};
+    const auto parent = all.find(found->second.parent);
+    if (parent == all.end()) return {};
+    if (is_sshd(parent->second) && !is_sshd(found->second)) return pid;
+    pid = parent->first;
+  }
+  return {};
+}
+
+void add(std::vector<SshConnection>& to, const std::optional<SshConnection>& connection) {
+  if (connection && std::ranges::find(to, *connection) == to.end()) to.push_back(*connection);
+}
+
+// Over which people are here now; those at a multiplexer only, if there are any and it is asked
+// for.
+std::vector<SshConnection> all_connections(bool at_multiplexer) {
+  std::vector<SshConnection> with_client;
+  std::vector<SshConnection> all;
+  const auto processes = all_processes();
+  for (const auto& [pid, process] : processes) {
+    const auto session = session_of(pid, processes);
+    if (!session) continue;
+    if (is_multiplexer(process)) add(with_client, connection_of(*session));
+    if (*session == pid) add(all, connection_of(pid));
+  }
+  return at_multiplexer && !with_client.empty() ? with_client : all;
+}
+
+}  // namespace
+
+std::vector<SshConnection> ssh_connections(Search search) {
+  auto pid = static_cast<std::uint64_t>(::getpid());
+  auto one = process(pid);
+  const bool interactive =
+      (one && is_pseudo_terminal(one->terminal)) || std::getenv(variable) != nullptr;
+  bool in_multiplexer = false;
+  std::vector<SshConnection> out;
+  for (int steps = 0; one && one->parent > 1 && steps < most_ancestors; ++steps) {
+    auto parent = process(one->parent);
+    if (parent && is_sshd(*parent) && !is_sshd(*one)) {
+      // This process knows what sshd told it. Another user's may be closed to us.
+      add(out, connection_of(pid));
+      if (out.empty()) add(out, inherited());
+      return out;
+    }
+    pid = one->parent;
+    one = std::move(parent);
+    in_multiplexer = in_multiplexer || (one && is_multiplexer(*one));
+  }
+  if (interactive && search == Search::thorough) out = all_connections(in_multiplexer);
+  if (out.empty()) add(out, inherited());
+  return out;
+}
+
+}  // namespace fwctl::cli
