@@ -27,14 +27,17 @@ class History(lab.LabTest):
         (self.daemon.config / "policy.d" / name).write_text(text)
 
     def test_it_says_who_when_and_what(self):
-        self.daemon.fwctl("allow", "80/tcp", env={"SSH_CONNECTION": "203.0.113.9 50000 192.0.2.1 22"})
+        session = lab.connect(lab.SERVER[4], 22)
+        self.addCleanup(session.close)
+        self.daemon.fwctl("allow", "80/tcp", env={
+            "SSH_CONNECTION": f"{lab.CLIENT[4]} {session.getsockname()[1]} {lab.SERVER[4]} 22"})
         newest, enabled, first = self.history()
         self.assertEqual((newest["uid"], newest["user"], newest["from"], newest["reason"], newest["current"]),
-                         (0, "root", "203.0.113.9", "allow 80/tcp", True))
+                         (0, "root", lab.CLIENT[4], "allow 80/tcp", True))
         self.assertEqual((enabled["reason"], enabled["from"], enabled["current"]), ("enable", "", False))
         self.assertNotIn("uid", first)
         table = self.daemon.fwctl("history").stdout.splitlines()
-        self.assertRegex(table[1], r"^ +3  now  20\S+ \S+ UTC  root from 203\.0\.113\.9  allow 80/tcp$")
+        self.assertRegex(table[1], r"^ +3  now  20\S+ \S+ UTC  root from 192\.0\.2\.2  allow 80/tcp$")
         self.assertRegex(table[3], r"^ +1 +20\S+ \S+ UTC  fwctld +first start$")
         self.assertIn("+ allow 80/tcp", self.daemon.fwctl("history", "3").stdout)
         self.daemon.restart()

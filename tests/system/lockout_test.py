@@ -175,8 +175,9 @@ fwctl prepend deny from {lab.CLIENT[4]}
         self.assertEqual(started.returncode, 0, started)
         self.sshd.session(*tmux, "attach", "-t", "work")
         lab.until(lambda: lab.run(*tmux, "list-clients", check=False).stdout, "the client is attached")
-        bystander = self.sshd.session("sleep", "60", source=lab.CLIENT_TOO, family=6)
-        lab.until(lambda: "sleep" in lab.run("ps", "-eo", "args").stdout, "somebody else is there")
+        bystander = self.sshd.session("sleep", "4321", source=lab.CLIENT_TOO, family=6)
+        lab.until(lambda: "sleep 4321" in lab.run("ps", "-eo", "args").stdout.splitlines(),
+                  "somebody else is there")
         said = typed("prepend", "deny", "from", lab.CLIENT[4])
         self.assertRegex(said, rf"from {lab.CLIENT[4]} to {lab.SERVER[4]} port 22[^$]*\n1\n$")
         self.assertTrue(typed("prepend", "deny", "from", lab.CLIENT_TOO[4]).endswith("\n0\n"))

@@ -40,8 +40,9 @@ TEST(Welcome, IsWhatTheFirstRuleThatMatchesSays) {
   EXPECT_EQ(let_in("  - deny: 22/tcp\n  - allow: 22/tcp\n", here), Share::none);
   EXPECT_EQ(let_in("  - allow: 22/tcp\n  - deny: 22/tcp\n", here), Share::all);
   EXPECT_EQ(let_in("  - {deny: any, from: 192.0.2.8}\n  - allow: 22/tcp\n", here), Share::all);
-  EXPECT_EQ(let_in("  - {deny: any, from: '2001:db8::/32'}\n  - allow: 22/tcp\n", way("2001:db8::7")),
-            Share::none);
+  EXPECT_EQ(
+      let_in("  - {deny: any, from: '2001:db8::/32'}\n  - allow: 22/tcp\n", way("2001:db8::7")),
+      Share::none);
   EXPECT_EQ(let_in("  - {allow: 22/tcp, interface: eth1}\n", here), Share::none);
   EXPECT_EQ(let_in("  - deny: any\n", way("192.0.2.1", "lo")), Share::all);
 }
@@ -50,14 +51,14 @@ TEST(Welcome, IsOfSomeOnlyWhereNobodyKnowsBeforehand) {
   const auto mac = "  - {allow: 22/tcp, mac: '02:00:00:00:00:01'}\n";
   EXPECT_EQ(let_in(mac, way("192.0.2.7")), Share::some);
   EXPECT_EQ(let_in("  - {allow: 22/tcp, interface: eth1}\n", way("192.0.2.7", "")), Share::some);
-  EXPECT_EQ(let_in("  - \"allow from any port 1024:65535 to any port 22 proto tcp\"\n",
-                   way("192.0.2.7")),
-            Share::all);
+  EXPECT_EQ(
+      let_in("  - \"allow from any port 1024:65535 to any port 22 proto tcp\"\n", way("192.0.2.7")),
+      Share::all);
 }
 
 TEST(Welcome, IsNotHereWhereAForwardSendsItElsewhere) {
-  const auto policy = policy_of(
-      "version: 1\nrules: [allow 22/tcp]\nforward:\n  - {port: 22/tcp, to: 10.0.0.5}\n");
+  const auto policy =
+      policy_of("version: 1\nrules: [allow 22/tcp]\nforward:\n  - {port: 22/tcp, to: 10.0.0.5}\n");
   const auto found = welcome(policy, way("192.0.2.7"), Time());
   EXPECT_EQ(found.let_in, Share::none);
   EXPECT_EQ(found.forward, &policy.forwards().front());
@@ -117,12 +118,13 @@ TEST_F(LockoutTest, NamesTheRuleAndItsLine) {
   ASSERT_FALSE(change);
   const auto& lockout = std::get<WouldLockOut>(change.error());
   const auto path = (folder_.path() / "etc/rules.yaml").string();
-  EXPECT_EQ(lockout.message,
-            "this would shut you out: a new connection from 192.0.2.7 to 192.0.2.1 port 22, as the one "
-            "over which you are here, would be kept out by 'deny 22/tcp' (" +
-                lockout.rule + ", " + path +
-                ":5); nothing changed. With '--confirm 60s' it is done and undone again unless you "
-                "confirm, with '--allow-lockout' it is done all the same");
+  EXPECT_EQ(
+      lockout.message,
+      "this would shut you out: a new connection from 192.0.2.7 to 192.0.2.1 port 22, as the one "
+      "over which you are here, would be kept out by 'deny 22/tcp' (" +
+          lockout.rule + ", " + path +
+          ":5); nothing changed. With '--confirm 60s' it is done and undone again unless you "
+          "confirm, with '--allow-lockout' it is done all the same");
   ASSERT_EQ(lockout.diagnostics.size(), 1U);
   EXPECT_EQ(lockout.diagnostics.front().file, path);
   EXPECT_EQ(lockout.connection.peer_port, 50000);
