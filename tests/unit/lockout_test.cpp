@@ -48,7 +48,7 @@ TEST(Welcome, IsWhatTheFirstRuleThatMatchesSays) {
 }
 
 TEST(Welcome, IsOfSomeOnlyWhereNobodyKnowsBeforehand) {
-  const auto mac = "  - {allow: 22/tcp, mac: '02:00:00:00:00:01'}\n";
+  const std::string mac = "  - {allow: 22/tcp, mac: '02:00:00:00:00:01'}\n";
   EXPECT_EQ(let_in(mac, way("192.0.2.7")), Share::some);
   EXPECT_EQ(let_in("  - {allow: 22/tcp, interface: eth1}\n", way("192.0.2.7", "")), Share::some);
   EXPECT_EQ(
