@@ -5,15 +5,20 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
 
 namespace fwctl::cli {
 namespace {
+
+bool on_terminal() {
+  return ::isatty(STDOUT_FILENO) == 1;
+}
 
 bool wants_color() {
   const char* no_color = std::getenv("NO_COLOR");
   if (no_color != nullptr && *no_color != '\0') return false;
   const char* term = std::getenv("TERM");
-  return ::isatty(STDOUT_FILENO) == 1 && term != nullptr && std::string_view(term) != "dumb";
+  return on_terminal() && term != nullptr && std::string_view(term) != "dumb";
 }
 
 std::string_view code(Tint tint) {
@@ -43,6 +48,8 @@ Style Style::of_stdout(ColorChoice choice) {
   winsize size{};
   if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
     style.width = std::max<std::size_t>(size.ws_col, 40);
+  else if (!on_terminal())
+    style.width = std::numeric_limits<std::size_t>::max();
   return style;
 }
 

@@ -13,25 +13,6 @@ using policy::CheckedPolicy;
 using policy::Conditions;
 using policy::Flow;
 
-Packets only(const Packet& packet) {
-  return {.traffic = packet.traffic,
-          .from = {packet.from, packet.from},
-          .to = {packet.to, packet.to},
-          .protocol = packet.protocol,
-          .from_ports = {packet.from_port, packet.from_port},
-          .to_ports = {packet.to_port, packet.to_port},
-          .icmp_type = packet.icmp_type,
-          .interface = packet.interface,
-          .out_interface = packet.out_interface,
-          .mac = packet.mac,
-          .mark = packet.mark,
-          .user = packet.user,
-          .group = packet.group,
-          .units = packet.units,
-          .state = packet.state,
-          .times = {packet.time, packet.time}};
-}
-
 // What every condition that a rule asks leaves of the packets.
 class Narrowing {
  public:
@@ -223,6 +204,25 @@ Match match_time(const std::optional<Time>& until, const TimeRange& times) {
 }
 
 }  // namespace
+
+Packets only(const Packet& packet) {
+  return {.traffic = packet.traffic,
+          .from = {packet.from, packet.from},
+          .to = {packet.to, packet.to},
+          .protocol = packet.protocol,
+          .from_ports = {packet.from_port, packet.from_port},
+          .to_ports = {packet.to_port, packet.to_port},
+          .icmp_type = packet.icmp_type,
+          .interface = packet.interface,
+          .out_interface = packet.out_interface,
+          .mac = packet.mac,
+          .mark = packet.mark,
+          .user = packet.user,
+          .group = packet.group,
+          .units = packet.units,
+          .state = packet.state,
+          .times = {packet.time, packet.time}};
+}
 
 Match match(const CheckedPolicy& policy, const Conditions& conditions, const Packets& packets) {
   Narrowing packets_left;

@@ -83,6 +83,9 @@ struct Packets {
   Family family() const { return from.family(); }
 };
 
+// Just this one, but for what `sent_to` says.
+Packets only(const Packet& packet);
+
 // How many of some packets a rule matches. `some` may turn out to be all of them where several
 // items of one list cover them only together.
 enum class Share : std::uint8_t { none, some, all };

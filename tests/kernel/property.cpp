@@ -82,16 +82,10 @@ bool same(const Endpoint& one, const Endpoint& other) {
 
 // What translations are asked about this one.
 Packets alone(const Packet& packet) {
-  const bool outgoing = packet.traffic == policy::Traffic::outgoing;
-  return {.traffic = packet.traffic,
-          .from = {packet.from, packet.from},
-          .to = {packet.to, packet.to},
-          .protocol = packet.protocol,
-          .from_ports = {packet.from_port, packet.from_port},
-          .to_ports = {packet.to_port, packet.to_port},
-          .interface = packet.interface,
-          .out_interface = outgoing ? packet.interface : packet.out_interface,
-          .times = {now(), now()}};
+  Packets result = only(packet);
+  if (packet.traffic == policy::Traffic::outgoing) result.out_interface = packet.interface;
+  result.times = {now(), now()};
+  return result;
 }
 
 // Where the policy sends it: to what the first forward leads to that is about it. Every ordinary

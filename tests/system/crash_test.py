@@ -82,16 +82,24 @@ class Steps(lab.LabTest):
         for method in change.prepare:
             PREPARATIONS[method](self.daemon)
         self.daemon.stop()
+        self.keep_files()
+
+    def keep_files(self):
+        """The stopped daemon's files, as the template to come back to."""
         self.template = self.lab.directory / "template"
         for directory in (self.daemon.config, self.daemon.state):
             shutil.copytree(directory, self.template / directory.name)
 
-    def restore(self):
+    def put_back(self):
+        """As after a boot, with the template's files; the daemon is not started."""
         self.daemon.kill()
         self.lab.nft("delete", "table", "inet", "fwctl", check=False)
         for directory in (self.daemon.config, self.daemon.state):
             shutil.rmtree(directory)
             shutil.copytree(self.template / directory.name, directory)
+
+    def restore(self):
+        self.put_back()
         self.daemon.start()
         for method in self.just_before:
             PREPARATIONS[method](self.daemon)
@@ -187,18 +195,7 @@ class Undone(Steps):
         self.daemon.call("Reload", confirm=3600)
         self.assertNotEqual(self.observe(), self.wanted)
         self.daemon.kill()
-        # As if the host had been booted.
-        self.lab.nft("delete", "table", "inet", "fwctl")
-        self.template = self.lab.directory / "template"
-        for directory in (self.daemon.config, self.daemon.state):
-            shutil.copytree(directory, self.template / directory.name)
-
-    def put_back(self):
-        self.daemon.kill()
-        self.lab.nft("delete", "table", "inet", "fwctl", check=False)
-        for directory in (self.daemon.config, self.daemon.state):
-            shutil.rmtree(directory)
-            shutil.copytree(self.template / directory.name, directory)
+        self.keep_files()
 
     def start_traced(self, *options, **how):
         # Without its tracer it would run on.

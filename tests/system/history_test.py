@@ -43,6 +43,11 @@ class History(lab.LabTest):
         self.daemon.restart()
         self.assertEqual(self.history(), [newest, enabled, first])
 
+    def test_a_program_that_reads_it_gets_whole_lines(self):
+        comment = "the long story of why this port is open, " * 3
+        self.daemon.fwctl("allow", "80/tcp", "comment", comment)
+        self.assertIn(comment.strip(), self.daemon.fwctl("history").stdout.splitlines()[1])
+
     def test_it_is_bounded(self):
         for port in range(1000, 1030):
             self.daemon.call("Add", rule=["allow", f"{port}/tcp"])

@@ -290,21 +290,8 @@ TEST(Trail, HoldsForEveryPacketItIsAbout) {
     for (int kinds = 0; kinds < 20; ++kinds) {
       Packet some = random.packet(policy);
       some.sent_to.reset();  // of a redirected one, a trail says nothing
-      Packets packets{.traffic = some.traffic,
-                      .from = {some.from, some.from},
-                      .to = {some.to, some.to},
-                      .protocol = some.protocol,
-                      .from_ports = {some.from_port, some.from_port},
-                      .to_ports = {some.to_port, some.to_port},
-                      .icmp_type = some.icmp_type,
-                      .interface = some.interface,
-                      .out_interface = some.out_interface,
-                      .mac = some.mac,
-                      .mark = some.mark,
-                      .user = some.user,
-                      .group = some.group,
-                      .units = some.units,
-                      .state = some.state};
+      Packets packets = only(some);
+      packets.times = always;
       const Family family = packets.family();
       if (random.one_in(2)) packets.from = everything(family);
       if (random.one_in(3)) packets.from = prefix(some.from, static_cast<int>(random.below(33)));

@@ -41,6 +41,14 @@ class HistoryTest : public ::testing::Test {
     ASSERT_TRUE(firewall_->enable(asked("enable")));
     ASSERT_TRUE(allow("25/tcp"));
   }
+  // A change on trial, and then a name of the policy means something else.
+  void begin_trial_and_move_wan() {
+    folder_.write("etc/policy.yaml", "rules: [{allow: 22/tcp, interface: wan}]\n");
+    host_.wan = std::vector<std::string>{"eth0"};
+    begin();
+    ASSERT_TRUE(allow("26/tcp", 60s));
+    host_.wan = std::vector<std::string>{"eth1"};
+  }
 
   static Request asked(const std::string& what,
                        std::optional<std::chrono::seconds> confirm = std::nullopt) {
@@ -451,11 +459,7 @@ TEST_F(HistoryTest, ARebootUndoesADisableAtOnce) {
 
 // The daemon's own changes go on: names and ends do not wait for people.
 TEST_F(HistoryTest, WhatNamesMeanMayChangeOnTrial) {
-  folder_.write("etc/policy.yaml", "rules: [{allow: 22/tcp, interface: wan}]\n");
-  host_.wan = std::vector<std::string>{"eth0"};
-  begin();
-  ASSERT_TRUE(allow("26/tcp", 60s));
-  host_.wan = std::vector<std::string>{"eth1"};
+  begin_trial_and_move_wan();
   const auto refreshed = firewall_->refresh();
   ASSERT_TRUE(refreshed && refreshed->changed);
   EXPECT_EQ(firewall_->generation(), 5U);
@@ -471,11 +475,7 @@ TEST_F(HistoryTest, WhatNamesMeanMayChangeOnTrial) {
 }
 
 TEST_F(HistoryTest, AConfirmationHoldsForWhatFollowedByItself) {
-  folder_.write("etc/policy.yaml", "rules: [{allow: 22/tcp, interface: wan}]\n");
-  host_.wan = std::vector<std::string>{"eth0"};
-  begin();
-  ASSERT_TRUE(allow("26/tcp", 60s));
-  host_.wan = std::vector<std::string>{"eth1"};
+  begin_trial_and_move_wan();
   ASSERT_TRUE(firewall_->refresh());
   ASSERT_TRUE(firewall_->confirm());
   const auto after = state();
