@@ -27,7 +27,11 @@ Trial trial_from(std::uint64_t before, std::chrono::seconds length, const Instan
 }  // namespace
 
 Firewall::Firewall(Places places, Kernel& kernel)
-    : places_(std::move(places)), config_(places_.config), store_(places_.state), table_(kernel) {}
+    : places_(std::move(places)),
+      config_(places_.config),
+      store_(places_.state),
+      table_(kernel),
+      added_file_(config_.added_file()) {}
 
 Firewall::~Firewall() = default;
 
@@ -159,11 +163,11 @@ void Firewall::note(const Result<void>& done) {
 }
 
 // Behind the commit point a file could not take its place: back to the old generation, everywhere.
-void Firewall::undo(const Generation& next, const StagedFiles& files) {
-  if (auto back = load(wanted(*policy_, units_of(*policy_), current_), next.number + 1, *policy_,
+void Firewall::undo(std::uint64_t number, const StagedFiles& files) {
+  if (auto back = load(wanted(*policy_, units_of(*policy_), current_), number + 1, *policy_,
                        current_.sources);
       !back)
-    problems_.push_back("the kernel holds generation " + std::to_string(next.number) +
+    problems_.push_back("the kernel holds generation " + std::to_string(number) +
                         ", which could not be stored, and refuses the one before: 'fwctl reload'");
   note(store_.take_back());
   for (const auto& error : files.restore()) problems_.push_back(error.message());
@@ -253,8 +257,12 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
       return tl::unexpected(explain(possible.error(), policy, next.sources));
     return outcome;
   }
+  if (auto failure = in_the_way(request)) return tl::unexpected(*std::move(failure));
   const auto enforce = [&] { return load(ruleset, next.number, policy, next.sources); };
-  if (auto done = carry_out(next, request, candidate.files, enforce, [] {}); !done)
+  if (auto done =
+          carry_out(next, current_.number, change_of_rules(next, current_),
+                    StagedFiles::write(candidate.files, config_.added_file()), enforce, [] {});
+      !done)
     return tl::unexpected(std::move(done.error()));
   // Of those that nobody asked for, the last is enough: they must not push out what people did.
   if (next.refreshed && current_.refreshed) static_cast<void>(store_.forget(current_.number));
@@ -283,30 +291,36 @@ std::optional<Failure> Firewall::in_the_way(const Request& request) const {
   return {};
 }
 
-// What follows when nothing has been touched yet. `enforce` is the commit point; `abandon` is
+// What follows when nothing has been touched yet but that `files` stand beside those that are
+// there. `before` and `change` as of Store::append(). `enforce` is the commit point; `abandon` is
 // called when anything fails, before what was done is undone.
 tl::expected<void, Failure> Firewall::carry_out(
-    const Generation& next, const Request& request, const std::vector<FileChange>& written,
-    const std::function<tl::expected<void, Failure>()>& enforce,
+    const Generation& next, std::uint64_t before, const std::optional<TextChange>& change,
+    Result<StagedFiles> files, const std::function<tl::expected<void, Failure>()>& enforce,
     const std::function<void()>& abandon) {
+  const auto number = next.number;
   const auto fail = [&](Failure failure) {
     abandon();
     return tl::unexpected(std::move(failure));
   };
-  if (auto failure = in_the_way(request)) return fail(*std::move(failure));
   // 2. On disk, in force nowhere.
-  auto files = StagedFiles::write(written, config_.added_file());
   if (!files) return fail(files.error());
-  if (const auto appended = store_.append(next, current_); !appended) return fail(appended.error());
+  if (const auto appended = store_.append(next, before, change); !appended)
+    return fail(appended.error());
+  if (const auto inserted = files->insert(); !inserted) {
+    note(store_.take_back());
+    return fail(inserted.error());
+  }
   // 3. The commit point.
   if (auto enforced = enforce(); !enforced) {
+    for (const auto& error : files->restore()) problems_.push_back(error.message());
     note(store_.take_back());
     return fail(std::move(enforced.error()));
   }
   // 4. In their places.
   if (const auto published = files->publish(); !published) {
     auto failed = fail(published.error());
-    undo(next, *files);
+    undo(number, *files);
     return failed;
   }
   return {};

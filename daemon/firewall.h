@@ -236,8 +236,9 @@ class Firewall {
                                             const policy::Units& units,
                                             const Generation& generation);
   std::optional<Failure> in_the_way(const Request& request) const;
-  tl::expected<void, Failure> carry_out(const Generation& next, const Request& request,
-                                        const std::vector<FileChange>& written,
+  tl::expected<void, Failure> carry_out(const Generation& next, std::uint64_t before,
+                                        const std::optional<TextChange>& change,
+                                        Result<StagedFiles> files,
                                         const std::function<tl::expected<void, Failure>()>& enforce,
                                         const std::function<void()>& abandon);
   tl::expected<void, Failure> load(const std::optional<nft::Ruleset>& wanted, std::uint64_t version,
@@ -245,7 +246,7 @@ class Firewall {
                                    const policy::Sources& sources);
   Result<void> force(const policy::CheckedPolicy& policy, const Generation& generation);
   Result<bool> heal();
-  void undo(const Generation& next, const StagedFiles& files);
+  void undo(std::uint64_t number, const StagedFiles& files);
   void take(Generation generation, Checked checked, Diagnostics warnings);
   Result<void> settle();
   void note(const Result<void>& done);
@@ -253,7 +254,7 @@ class Firewall {
 
   // What is asked for.
   // Why rules.yaml cannot be changed now, if so.
-  std::optional<Failure> not_editable() const;
+  std::optional<Failure> not_editable();
   Diagnostics check_typed(const std::vector<std::string>& words, const policy::Policy& typed) const;
   Change add_translation(const std::vector<std::string>& words, const Request& request);
   tl::expected<policy::Edit, Failure> edit_out(const std::vector<std::string>& selection) const;
@@ -263,11 +264,14 @@ class Firewall {
   // The short way.
   std::optional<Change> append(const policy::Addition& addition, const Request& request);
   std::optional<Change> extend(const policy::SetEdit& wanted, const Request& request);
+  bool may_grow(const Request& request);
   bool printed();
-  std::optional<nft::Changes> growing(
-      const std::function<std::optional<std::vector<nft::Set>>()>& more, const std::string& marker);
-  Change grow_to(Generation next, const Request& request, std::uint64_t sum,
-                 const nft::Changes& changes, const std::function<void()>& abandon);
+  Generation step(const policy::Insertion& insertion, const Request& request);
+  void step_back(Generation before, const policy::Insertion& insertion);
+  std::optional<nft::Changes> growing(const std::optional<std::vector<nft::Set>>& more) const;
+  std::optional<Change> grow_by(const policy::Insertion& insertion, const Request& request,
+                                const std::optional<std::vector<nft::Set>>& more,
+                                const std::function<void()>& abandon);
   tl::expected<void, Failure> grow(const nft::Changes& changes, const policy::Sources& sources);
 
   // The ways back.
@@ -292,6 +296,7 @@ class Firewall {
   ConfigFolder config_;
   Store store_;
   Table table_;
+  AddedFile added_file_;
 
   Generation current_;
   std::optional<policy::CheckedPolicy> policy_;

@@ -12,14 +12,14 @@
 #include "rules/policy/grammar.h"
 
 namespace fwctl {
-std::optional<Failure> Firewall::not_editable() const {
+std::optional<Failure> Firewall::not_editable() {
   if (fallback())
     return Failure(
         Refused{"no policy of this host could be loaded ('fwctl status' says why): mend the "
                 "files and 'fwctl reload' first"});
-  const auto text = read_file(config_.added_file());
-  if (!text) return Failure(text.error());
-  if (text->value_or("") == current_.sources.added.text) return {};
+  const auto unchanged = added_file_.holds(current_.sources.added.text);
+  if (!unchanged) return Failure(unchanged.error());
+  if (*unchanged) return {};
   return Failure(Refused{config_.added_file().string() +
                          " was changed by hand since it was loaded, and this would overwrite it: "
                          "'fwctl reload' first"});

@@ -16,33 +16,28 @@ namespace fwctl {
 // What add() comes to where it is one plain rule more, without going through all the others:
 // nullopt where it is not, and nothing was done.
 std::optional<Change> Firewall::append(const policy::Addition& addition, const Request& request) {
-  if (addition.kind != policy::Addition::Kind::appends || added_.rules.empty() || request.dry_run)
+  if (addition.kind != policy::Addition::Kind::appends || added_.rules.empty() ||
+      !may_grow(request))
     return {};
   auto appended = policy::append(*policy_, current_.sources, addition.rule);
   if (!appended) return {};
   const auto traffic = policy::traffic(appended->rule.direction);
-  if (endangers(appended->checked, traffic, request) || !printed()) return {};
-  Generation next = next_generation(current_.sources, current_.enabled, request);
-  next.sources.added.text += appended->item;
-  const auto sum = digest(appended->item, appending_->sum);
+  if (endangers(appended->checked, traffic, request)) return {};
+  const policy::Insertion insertion{.at = current_.sources.added.text.size(),
+                                    .text = std::move(appended->item)};
   if (current_.enabled && !appending_->growth) appending_->growth.emplace(*policy_);
   policy_->append(appended->rule, std::move(appended->checked));
   const auto abandon = [&] {
     policy_->take_back();
     appending_->growth.reset();  // it may refer to the rule
   };
-  const auto more = [&] {
-    return appending_->growth->add(*policy_, policy_->rules(traffic).back(), traffic);
-  };
-  const auto changes = growing(more, Generation::marker(next.number, sum));
-  if (!changes) {
-    abandon();
-    return {};
-  }
-  auto change = grow_to(std::move(next), request, sum, *changes, abandon);
-  if (!change) return change;
-  change->notes = addition.notes;
-  change->difference = {"+ " + policy::difference_text(appended->rule)};
+  std::optional<std::vector<nft::Set>> more;
+  if (current_.enabled)
+    more = appending_->growth->add(*policy_, policy_->rules(traffic).back(), traffic);
+  auto change = grow_by(insertion, request, more, abandon);
+  if (!change || !*change) return change;
+  (*change)->notes = addition.notes;
+  (*change)->difference = {"+ " + policy::difference_text(appended->rule)};
   added_.rules.push_back(std::move(appended->rule));
   return change;
 }
@@ -51,7 +46,7 @@ std::optional<Change> Firewall::append(const policy::Addition& addition, const R
 std::optional<Change> Firewall::extend(const policy::SetEdit& wanted, const Request& request) {
   const auto& entries = wanted.ranges;
   if (wanted.action != policy::SetAction::add || wanted.until ||
-      entries.size() > policy::most_entries || request.dry_run || !printed())
+      entries.size() > policy::most_entries || !may_grow(request))
     return {};
   const auto is_meant = [&](const TcpConnection& caller) {
     return std::ranges::any_of(entries, [&](const AddressRange& entry) {
@@ -59,41 +54,60 @@ std::optional<Change> Firewall::extend(const policy::SetEdit& wanted, const Requ
     });
   };
   if (std::ranges::any_of(guarded(request), is_meant)) return {};
-  auto extended = policy::extend(*policy_, current_.sources.added.text, wanted.name, entries);
+  const auto extended = policy::extend(*policy_, current_.sources.added.text, wanted.name, entries);
   if (!extended) return {};
   const std::size_t set = extended->set;
-  Generation next = next_generation(current_.sources, current_.enabled, request);
-  next.sources.added.text = std::move(extended->text);
-  const auto sum = next.sum();
-  const auto more = [&] {
-    AddressRanges ranges;
-    for (const auto& range : entries) ranges.push_back(range);
-    return compile::more_elements(policy_->sets()[set], ranges.merged());
+  AddressRanges ranges;
+  for (const auto& range : entries) ranges.push_back(range);
+  std::optional<std::vector<nft::Set>> more;
+  if (current_.enabled)
+    more = compile::more_elements(policy_->sets()[set], ranges.merged(), appending_->counts[set]);
+  policy_->extend(set, entries);
+  const auto abandon = [&] {
+    policy_->take_back(set, entries);
+    appending_->counts.erase(set);
   };
-  const auto changes = growing(more, Generation::marker(next.number, sum));
-  if (!changes) return {};
-  const auto before = policy_->sets()[set].lasting;
-  policy_->extend(set, entries, std::move(extended->lasting));
-  const auto abandon = [&] { policy_->take_back(set, entries.size(), before); };
-  auto change = grow_to(std::move(next), request, sum, *changes, abandon);
-  if (!change) return change;
+  auto change = grow_by(extended->text, request, more, abandon);
+  if (!change || !*change) return change;
   auto& own = *std::ranges::find(added_.sets, wanted.name, &policy::AddressSet::name);
   own.ranges.insert(own.ranges.end(), entries.begin(), entries.end());
   for (const auto& range : entries)
-    change->difference.push_back("+ set " + wanted.name + " " + range.text());
+    (*change)->difference.push_back("+ set " + wanted.name + " " + range.text());
   return change;
 }
 
-// Brings `next`, whose sum() is `sum`, in force by what growing() said of it; `abandon` as of
-// carry_out(). policy_ has what is new already.
-Change Firewall::grow_to(Generation next, const Request& request, std::uint64_t sum,
-                         const nft::Changes& changes, const std::function<void()>& abandon) {
-  const auto& added = next.sources.added;
-  const auto enforce = [&] { return grow(changes, next.sources); };
-  if (auto done = carry_out(next, request, {{added.name, added.text}}, enforce, abandon); !done)
+// Whether the short way is open, for what is small enough: not where a change would be refused, or
+// nothing is to be done.
+bool Firewall::may_grow(const Request& request) {
+  return !request.dry_run && !in_the_way(request) && printed() &&
+         (!current_.enabled || table_.is_known());
+}
+
+// Brings a generation in force that has so much more in rules.yaml, and in the kernel `more`;
+// policy_ has it already. `abandon` is called where that comes to nothing. nullopt: `more` is, or
+// the kernel would need more than elements in sets that are there, and nothing was done.
+std::optional<Change> Firewall::grow_by(const policy::Insertion& insertion, const Request& request,
+                                        const std::optional<std::vector<nft::Set>>& more,
+                                        const std::function<void()>& abandon) {
+  Generation before = step(insertion, request);
+  const auto back = [&] {
+    abandon();
+    step_back(std::move(before), insertion);
+  };
+  const auto changes = current_.enabled ? growing(more) : nft::Changes();
+  if (!changes) {
+    back();
+    return {};
+  }
+  const auto& [path, text] = current_.sources.added;
+  const auto enforce = [&] { return grow(*changes, current_.sources); };
+  if (auto done = carry_out(
+          current_, before.number, TextChange{.at = insertion.at, .added = insertion.text},
+          added_file_.takes(insertion, text) ? StagedFiles::inserting(added_file_, insertion, text)
+                                             : StagedFiles::write({{path, text}}, path),
+          enforce, back);
+      !done)
     return tl::unexpected(std::move(done.error()));
-  current_ = std::move(next);
-  appending_->sum = sum;
   return Outcome{.changed = true,
                  .generation = current_.number,
                  .enabled = current_.enabled,
@@ -101,26 +115,41 @@ Change Firewall::grow_to(Generation next, const Request& request, std::uint64_t 
                  .confirm = request.confirm};
 }
 
+// The current generation becomes the next one; returned is what it was, without its sources.
+Generation Firewall::step(const policy::Insertion& insertion, const Request& request) {
+  Generation next = next_generation({}, current_.enabled, request);
+  next.sources = std::move(current_.sources);
+  next.sources.added.text.insert(insertion.at, insertion.text);
+  current_.sources = {};
+  return std::exchange(current_, std::move(next));
+}
+
+void Firewall::step_back(Generation before, const policy::Insertion& insertion) {
+  before.sources = std::move(current_.sources);
+  before.sources.added.text.erase(insertion.at, insertion.text.size());
+  current_ = std::move(before);
+}
+
 // Whether rules.yaml has the form that can be added to.
 bool Firewall::printed() {
   if (appending_ == nullptr)
     appending_ = std::make_unique<Appending>(
         Appending{.printed = current_.sources.added.text == policy::yaml_text(added_),
-                  .sum = current_.sum(),
-                  .growth = {}});
+                  .rest = current_.sum_of_rest(),
+                  .growth = {},
+                  .counts = {}});
   return appending_->printed;
 }
 
-// What the kernel needs for `more`, which it has not yet; nullopt where that is not just elements
-// in sets that are there.
+// What the kernel needs for `more` and the current generation, which it has not yet; nullopt where
+// that is not just elements in sets that are there.
 std::optional<nft::Changes> Firewall::growing(
-    const std::function<std::optional<std::vector<nft::Set>>()>& more, const std::string& marker) {
-  if (!current_.enabled) return nft::Changes();
-  if (!table_.is_known()) return {};
-  const auto elements = more();
-  if (!elements) return {};
-  return nft::grow(*table_.loaded(), *elements,
-                   {.name = std::string(nft::marker_chain), .comment = marker, .rules = {}});
+    const std::optional<std::vector<nft::Set>>& more) const {
+  if (!more) return {};
+  return nft::grow(*table_.loaded(), *more,
+                   {.name = std::string(nft::marker_chain),
+                    .comment = current_.marker(appending_->rest),
+                    .rules = {}});
 }
 
 tl::expected<void, Failure> Firewall::grow(const nft::Changes& changes,

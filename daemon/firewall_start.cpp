@@ -19,6 +19,17 @@ constexpr std::string_view minimal_policy =
     "  - allow: 22/tcp\n"
     "    comment: built-in fallback\n";
 
+// Whether it is what writing one text over the other in place comes to, wherever that was cut off.
+bool is_between(std::string_view text, std::string_view before, std::string_view after) {
+  const auto at = [](std::string_view from, std::size_t index) {
+    return index < from.size() ? std::optional(from[index]) : std::nullopt;
+  };
+  if (text.size() < std::min(before.size(), after.size())) return false;
+  for (std::size_t index = 0; index < text.size(); ++index)
+    if (text[index] != at(before, index) && text[index] != at(after, index)) return false;
+  return true;
+}
+
 }  // namespace
 
 Result<void> Firewall::start() {
@@ -175,7 +186,7 @@ void Firewall::finish_added_file(const std::vector<Generation>& kept) {
   const std::string there = read->value_or("");
   const bool ours = wanted.starts_with(there) || there.find('\0') != std::string::npos ||
                     std::ranges::any_of(kept, [&](const Generation& one) {
-                      return one.sources.added.text == there;
+                      return is_between(there, one.sources.added.text, wanted);
                     });
   if (there == wanted || !ours) return;
   auto staged = StagedFile::write(path, wanted);

@@ -24,6 +24,20 @@ Result<StagedFiles> StagedFiles::write(const std::vector<FileChange>& files,
   return out;
 }
 
+StagedFiles StagedFiles::inserting(AddedFile& file, const policy::Insertion& insertion,
+                                   const std::string& text) {
+  StagedFiles out;
+  out.inserted_ = {.file = &file, .insertion = &insertion, .text = &text};
+  return out;
+}
+
+Result<void> StagedFiles::insert() {
+  if (!inserted_) return {};
+  auto done = inserted_->file->insert(*inserted_->insertion, *inserted_->text);
+  inserted_->done = done.has_value();
+  return done;
+}
+
 Result<void> StagedFiles::publish() {
   for (auto& replaced : files_) {
     auto done = replaced.file ? replaced.file->publish() : remove_durably(replaced.path);
@@ -34,6 +48,9 @@ Result<void> StagedFiles::publish() {
 
 std::vector<Error> StagedFiles::restore() const {
   std::vector<Error> out;
+  if (inserted_ && inserted_->done)
+    if (const auto done = inserted_->file->take_out(*inserted_->insertion, *inserted_->text); !done)
+      out.push_back(done.error());
   for (const auto& replaced : files_)
     if (const auto done = put_back(replaced); !done) out.push_back(done.error());
   return out;

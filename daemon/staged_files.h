@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/added_file.h"
 #include "daemon/files.h"
 #include "daemon/result.h"
 
@@ -24,7 +25,15 @@ class StagedFiles {
   static Result<StagedFiles> write(const std::vector<FileChange>& files,
                                    const std::filesystem::path& unsynced);
 
-  // After an error some are in their places, and some are not.
+  // Nothing beside it: rules.yaml, which takes it, gets `insertion` where it is; `text` has that
+  // already. All three must outlive this.
+  static StagedFiles inserting(AddedFile& file, const policy::Insertion& insertion,
+                               const std::string& text);
+
+  // What is written in place is there from then on. After an error it is as it was.
+  Result<void> insert();
+
+  // The rest is. After an error some are in their places, and some are not.
   Result<void> publish();
 
   // Puts what was there before back to where it is no longer. All of them are tried; what failed is
@@ -37,9 +46,16 @@ class StagedFiles {
     std::string path;
     std::optional<std::string> before;
   };
+  struct Inserted {
+    AddedFile* file;
+    const policy::Insertion* insertion;
+    const std::string* text;
+    bool done = false;
+  };
   static Result<void> put_back(const Replaced& replaced);
 
   std::vector<Replaced> files_;
+  std::optional<Inserted> inserted_;
 };
 
 }  // namespace fwctl

@@ -139,7 +139,6 @@ std::optional<Generation> decode(std::string_view text) {
   }
 }
 
-// Whether rules.yaml is all that the two differ in, besides what every generation has of its own.
 bool differ_in_rules_only(const Generation& a, const Generation& b) {
   return a.enabled == b.enabled && !a.refreshed && !b.refreshed && !a.restored &&
          a.sources.added.name == b.sources.added.name && a.sources.managed == b.sources.managed &&
@@ -161,9 +160,7 @@ std::size_t same_beginning(std::string_view a, std::string_view b) {
   return at;
 }
 
-std::string encode_change(const Generation& next, const Generation& before) {
-  const std::string_view old_text = before.sources.added.text;
-  const std::string_view new_text = next.sources.added.text;
+TextChange text_change(std::string_view old_text, std::string_view new_text) {
   const std::size_t shorter = std::min(old_text.size(), new_text.size());
   std::size_t at = same_beginning(old_text, new_text);
   while (at > 0 && (inside_a_character(old_text, at) || inside_a_character(new_text, at))) --at;
@@ -172,9 +169,13 @@ std::string encode_change(const Generation& next, const Generation& before) {
          old_text[old_text.size() - same - 1] == new_text[new_text.size() - same - 1])
     ++same;
   while (same > 0 && inside_a_character(new_text, new_text.size() - same)) --same;
-  Json json{{"at", at},
-            {"removed", old_text.size() - same - at},
-            {"added", new_text.substr(at, new_text.size() - same - at)}};
+  return {.at = at,
+          .removed = old_text.size() - same - at,
+          .added = std::string(new_text.substr(at, new_text.size() - same - at))};
+}
+
+std::string encode_change(const Generation& next, const TextChange& change) {
+  Json json{{"at", change.at}, {"removed", change.removed}, {"added", change.added}};
   add_circumstances(json, next);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -210,16 +211,20 @@ std::optional<Generation> changed(Generation generation, const Json& line) {
 
 }  // namespace
 
-std::uint64_t Generation::sum() const {
-  std::uint64_t sum = digest(enabled ? "enabled" : "disabled");
+std::uint64_t Generation::sum_of_rest() const {
+  std::uint64_t sum = fingerprint(enabled ? "enabled" : "disabled", 0);
   for (const auto* files : {&sources.managed, &sources.definitions, &sources.set_files})
-    for (const auto& source : *files) sum = digest(source.text, digest(source.name, sum));
-  sum = digest(text(sources.surroundings), digest(sources.services, sum));
-  return digest(sources.added.text, sum);
+    for (const auto& source : *files) sum = fingerprint(source.text, fingerprint(source.name, sum));
+  return fingerprint(text(sources.surroundings), fingerprint(sources.services, sum));
 }
 
-std::string Generation::marker(std::uint64_t number, std::uint64_t sum) {
-  return "generation " + std::to_string(number) + " " + hex(sum);
+std::string Generation::marker(std::uint64_t rest) const {
+  return "generation " + std::to_string(number) + " " + hex(fingerprint(sources.added.text, rest));
+}
+
+std::optional<TextChange> change_of_rules(const Generation& next, const Generation& before) {
+  if (!differ_in_rules_only(next, before)) return {};
+  return text_change(before.sources.added.text, next.sources.added.text);
 }
 
 std::filesystem::path Store::file_of(std::uint64_t number) const {
@@ -342,14 +347,15 @@ Result<std::optional<Generation>> Store::find(std::uint64_t number) const {
   return std::nullopt;
 }
 
-Result<void> Store::append(const Generation& next, const Generation& before) {
+Result<void> Store::append(const Generation& next, std::uint64_t before,
+                           const std::optional<TextChange>& change) {
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
   if (error) return failed("create", folder_.string(), error.value());
-  const bool line = tail_ && tail_->newest == before.number && tail_->log &&
+  const bool line = change && tail_ && tail_->newest == before && tail_->log &&
                     tail_->log->writable() && tail_->lines < most_lines &&
-                    tail_->log->size() < most_bytes && differ_in_rules_only(next, before);
-  auto done = line ? append_line(next, before) : append_file(next);
+                    tail_->log->size() < most_bytes;
+  auto done = line ? append_line(next, before, *change) : append_file(next);
   if (!done && line && done.error().code == ESTALE) done = append_file(next);
   if (!done) return done;
   settled_before_ = std::exchange(settled_, false);
@@ -365,13 +371,14 @@ void Store::remember(const Generation& generation, std::uint64_t base) {
   if (kept_.size() > most_kept + 1) kept_.erase(kept_.begin());
 }
 
-Result<void> Store::append_line(const Generation& next, const Generation& before) {
-  auto done = tail_->log->append(encode_change(next, before), true);
+Result<void> Store::append_line(const Generation& next, std::uint64_t before,
+                                const TextChange& change) {
+  auto done = tail_->log->append(encode_change(next, change), true);
   if (!done) return done;
   was_file_ = false;
   ++tail_->lines;
   tail_->newest = next.number;
-  newest_before_ = before.number;
+  newest_before_ = before;
   return {};
 }
 

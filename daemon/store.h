@@ -46,12 +46,23 @@ struct Generation {
   Author by;
   std::optional<Trial> trial;  // while it is not confirmed
 
-  // What the kernel's table says is in it: number, and a digest of what was put there. The text of
-  // rules.yaml comes last in it.
-  std::string marker() const { return marker(number, sum()); }
-  static std::string marker(std::uint64_t number, std::uint64_t sum);
-  std::uint64_t sum() const;
+  // What the kernel's table says is in it: number, and a digest of what was put there.
+  std::string marker() const { return marker(sum_of_rest()); }
+  // The same; `rest` is sum_of_rest(), of all but the number and the text of rules.yaml.
+  std::string marker(std::uint64_t rest) const;
+  std::uint64_t sum_of_rest() const;
 };
+
+// What a text has that it had not.
+struct TextChange {
+  std::size_t at = 0;       // bytes before it that are the same
+  std::size_t removed = 0;  // bytes that stood there
+  std::string added;        // instead of them
+};
+
+// How rules.yaml changed; nullopt where that is not all that the two differ in, besides what every
+// generation has of its own.
+std::optional<TextChange> change_of_rules(const Generation& next, const Generation& before);
 
 // A generation without its texts.
 struct Entry {
@@ -87,10 +98,14 @@ class Store {
   // One of entries(), whole; nullopt: it is not among them, or was damaged since.
   Result<std::optional<Generation>> find(std::uint64_t number) const;
 
-  // On disk and synced, and the newest from then on; older ones go. `before`: the newest until now,
-  // if any. Where only rules.yaml differs, it costs one line of a log; else a file.
-  // After an error nothing has changed.
-  Result<void> append(const Generation& next, const Generation& before);
+  // On disk and synced, and the newest from then on; older ones go. `before`: number of the newest
+  // until now, if any. Where `change` is all that differs from that one, it costs one line of a
+  // log; else a file. After an error nothing has changed.
+  Result<void> append(const Generation& next, std::uint64_t before,
+                      const std::optional<TextChange>& change);
+  Result<void> append(const Generation& next, const Generation& before) {
+    return append(next, before.number, change_of_rules(next, before));
+  }
   // The one appended last never was; once.
   Result<void> take_back();
   // The newest is no longer on trial: on disk and synced.
@@ -131,7 +146,7 @@ class Store {
   std::filesystem::path log_of(std::uint64_t number) const;
   Result<std::vector<std::uint64_t>> numbers() const;
   Result<Chapter> read(std::uint64_t base) const;
-  Result<void> append_line(const Generation& next, const Generation& before);
+  Result<void> append_line(const Generation& next, std::uint64_t before, const TextChange& change);
   Result<void> append_file(const Generation& next);
   void remember(const Generation& generation, std::uint64_t base);
   std::uint64_t base_of(std::uint64_t number) const;

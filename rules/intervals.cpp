@@ -47,6 +47,10 @@ void Intervals::insert(std::size_t index, std::string_view first, std::string_vi
   if (each_ != width_) bytes.insert(at + width_, last);
 }
 
+void Intervals::erase(std::size_t index) {
+  writable().erase(index * each_, each_);
+}
+
 bool Intervals::apart(std::size_t index) const {
   return leaves_a_gap(last(index), first(index + 1));
 }

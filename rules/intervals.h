@@ -32,8 +32,9 @@ class Intervals {
     return bytes().substr(index * each_, each_);
   }
 
-  // Before the one at `index`. Others that share what is here do not see it.
+  // Before the one at `index`; and that one goes. Others that share what is here do not see it.
   void insert(std::size_t index, std::string_view first, std::string_view last);
+  void erase(std::size_t index);
 
   // As they are, sorted. Shares what is here where it is so already.
   Intervals sorted() const;

@@ -63,8 +63,9 @@ class PackedRanges {
 
   // Of this family.
   void push_back(const AddressRange& range) { insert(size(), range); }
-  // Before the one at `index`.
+  // Before the one at `index`; and that one goes.
   void insert(std::size_t index, const AddressRange& range);
+  void erase(std::size_t index) { intervals_.erase(index); }
 
   // As Intervals has them.
   PackedRanges sorted() const { return {family_, intervals_.sorted()}; }

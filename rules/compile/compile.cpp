@@ -451,18 +451,19 @@ void add_set(const policy::CheckedSet& set, Family family, nft::Ruleset& ruleset
 }  // namespace
 
 std::optional<std::vector<nft::Set>> more_elements(const policy::CheckedSet& set,
-                                                   const AddressRanges& entries, std::size_t big) {
+                                                   const AddressRanges& entries, SetCounts& counts,
+                                                   std::size_t big) {
   nft::Ruleset out;
   for (const auto family : {Family::ipv4, Family::ipv6}) {
     const auto& more = entries.of(family);
     if (more.empty()) continue;
     Parts after;
     if (may_have_parts(set, family)) {
-      PrefixCounts counts{};
-      count_prefixes(set.ranges(family), counts);
-      const auto before = parts(counts, big);
-      count_prefixes(more, counts);
-      after = parts(counts, big);
+      auto& known = counts[static_cast<std::size_t>(family)];
+      if (!known) count_prefixes(set.ranges(family), known.emplace());
+      const auto before = parts(*known, big);
+      count_prefixes(more, *known);
+      after = parts(*known, big);
       if (!same_lengths(before, after)) return {};
     }
     if (after.empty())

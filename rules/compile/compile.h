@@ -29,11 +29,15 @@ nft::Ruleset compile(const policy::CheckedPolicy& policy, const policy::Units& u
 // Those sets of units alone; of some the ruleset may have no use.
 std::vector<nft::Set> unit_sets(const policy::CheckedPolicy& policy, const policy::Units& units);
 
+// Of a set of addresses, IPv4 and IPv6; nullopt: nobody has counted them yet.
+using SetCounts = std::array<std::optional<PrefixCounts>, 2>;
+
 // The elements that compile() has more of with `entries`, which are merged and meet no others, in
 // `set`, where rules name it: sets of each family that they have, and nothing else in these.
-// nullopt where compile() would hold it in other sets than without them.
+// nullopt where compile() would hold it in other sets than without them. `counts`, of the set, is
+// of the set with `entries` from then on.
 std::optional<std::vector<nft::Set>> more_elements(const policy::CheckedSet& set,
-                                                   const AddressRanges& entries,
+                                                   const AddressRanges& entries, SetCounts& counts,
                                                    std::size_t big = big_set);
 
 // The NFLOG group of all that is logged: who reads it, gets it.

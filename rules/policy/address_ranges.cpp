@@ -74,4 +74,11 @@ std::vector<TemporaryRange> left_of(const std::vector<TemporaryRange>& temporary
   return out;
 }
 
+std::size_t place_in(const PackedRanges& ranges, const AddressRange& range) {
+  const auto place = std::lower_bound(
+      ranges.begin(), ranges.end(), range,
+      [](const AddressRange& a, const AddressRange& b) { return a.first < b.first; });
+  return static_cast<std::size_t>(place - ranges.begin());
+}
+
 }  // namespace fwctl::policy

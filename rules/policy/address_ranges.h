@@ -16,4 +16,7 @@ std::vector<AddressRange> complement(const AddressRanges& ranges);
 std::vector<TemporaryRange> left_of(const std::vector<TemporaryRange>& temporary,
                                     const PackedRanges& ranges);
 
+// Index of the first of `ranges`, which are sorted, that does not begin before `range`.
+std::size_t place_in(const PackedRanges& ranges, const AddressRange& range);
+
 }  // namespace fwctl::policy

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "rules/policy/address_ranges.h"
 #include "rules/policy/print.h"
 #include "rules/policy/shadow.h"
 #include "rules/policy/surroundings.h"
@@ -10,20 +11,14 @@
 namespace fwctl::policy {
 namespace {
 
-// What lasts with one more, where there is room around it.
-bool insert(AddressRanges& lasting, const AddressRange& range) {
-  const auto& others = lasting.of(range.family());
-  const auto behind = std::lower_bound(
-      others.begin(), others.end(), range,
-      [](const AddressRange& a, const AddressRange& b) { return a.first < b.first; });
+// Whether one more fits in between.
+bool has_room(const PackedRanges& others, const AddressRange& range) {
+  const std::size_t behind = place_in(others, range);
   const auto next = successor(range.last);
-  if (behind != others.end() && (!next || (*behind).first <= *next)) return false;
-  if (behind != others.begin()) {
-    const auto before = successor((*std::prev(behind)).last);
-    if (!before || range.first <= *before) return false;
-  }
-  lasting.of(range.family()).insert(static_cast<std::size_t>(behind - others.begin()), range);
-  return true;
+  if (behind != others.size() && (!next || others[behind].first <= *next)) return false;
+  if (behind == 0) return true;
+  const auto before = successor(others[behind - 1].last);
+  return before && range.first > *before;
 }
 
 }  // namespace
@@ -62,13 +57,16 @@ std::optional<Extended> extend(const CheckedPolicy& policy, const std::string& t
   if (set == sets.end() || !set->temporary.empty()) return {};
   const auto line = end_of_entries(text, name);
   if (!line) return {};
-  Extended out{.text = text.substr(0, *line), .set = static_cast<std::size_t>(set - sets.begin())};
-  out.lasting = policy.sets()[out.set].lasting;
+  Extended out{.text = {.at = *line, .text = {}},
+               .set = static_cast<std::size_t>(set - sets.begin())};
+  AddressRanges fresh;
   for (const auto& range : entries) {
-    if (out.lasting.of(range.family()).empty() || !insert(out.lasting, range)) return {};
-    out.text += ", " + entry_text(range);
+    const auto& lasting = policy.sets()[out.set].ranges(range.family());
+    if (lasting.empty() || !has_room(lasting, range)) return {};
+    fresh.push_back(range);
+    out.text.text += ", " + entry_text(range);
   }
-  out.text += text.substr(*line);
+  if (fresh.merged().size() != entries.size()) return {};
   return out;
 }
 

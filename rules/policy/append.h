@@ -10,6 +10,12 @@
 
 namespace fwctl::policy {
 
+// What a text has more, before the byte `at` of what it was.
+struct Insertion {
+  std::size_t at = 0;
+  std::string text;
+};
+
 struct Appended {
   std::string item;  // of the list `rules` that rules.yaml ends with
   Rule rule;         // as parse() would have it from there
@@ -24,9 +30,8 @@ std::optional<Appended> append(const CheckedPolicy& policy, const Sources& sourc
                                const Rule& rule);
 
 struct Extended {
-  std::string text;       // of rules.yaml
-  std::size_t set = 0;    // index into the policy's sets, and into those that are checked
-  AddressRanges lasting;  // what CheckedSet has with the new entries
+  Insertion text;       // into rules.yaml
+  std::size_t set = 0;  // index into the policy's sets, and into those that are checked
 };
 
 // As edit_set() and check() would have it when these entries, which stay, are added to the set of

@@ -68,17 +68,22 @@ void CheckedPolicy::take_back() {
   policy_.rules.pop_back();
 }
 
-void CheckedPolicy::extend(std::size_t set, const std::vector<AddressRange>& entries,
-                           AddressRanges lasting) {
+void CheckedPolicy::extend(std::size_t set, const std::vector<AddressRange>& entries) {
   auto& ranges = policy_.sets[set].ranges;
   ranges.insert(ranges.end(), entries.begin(), entries.end());
-  sets_[set].lasting = std::move(lasting);
+  for (const auto& range : entries) {
+    auto& lasting = sets_[set].lasting.of(range.family());
+    lasting.insert(place_in(lasting, range), range);
+  }
 }
 
-void CheckedPolicy::take_back(std::size_t set, std::size_t entries, AddressRanges lasting) {
+void CheckedPolicy::take_back(std::size_t set, const std::vector<AddressRange>& entries) {
   auto& ranges = policy_.sets[set].ranges;
-  ranges.resize(ranges.size() - entries);
-  sets_[set].lasting = std::move(lasting);
+  ranges.resize(ranges.size() - entries.size());
+  for (const auto& range : entries) {
+    auto& lasting = sets_[set].lasting.of(range.family());
+    lasting.erase(place_in(lasting, range));
+  }
 }
 
 std::string unknown_set(const Policy& policy, const std::string& name) {

@@ -151,10 +151,9 @@ class CheckedPolicy {
   // One rule more behind all others, as append.h makes them; and takes it back.
   void append(Rule rule, CheckedRule checked);
   void take_back();
-  // `entries` more in a set, as append.h makes them; and takes them back, `lasting` being as
-  // before.
-  void extend(std::size_t set, const std::vector<AddressRange>& entries, AddressRanges lasting);
-  void take_back(std::size_t set, std::size_t entries, AddressRanges lasting);
+  // `entries` more in a set, with room around each of them; and takes these back.
+  void extend(std::size_t set, const std::vector<AddressRange>& entries);
+  void take_back(std::size_t set, const std::vector<AddressRange>& entries);
 
  private:
   friend class Checker;

@@ -256,6 +256,7 @@ TEST_P(ExtendWithBigSets, IsTheSameAsTheWholePolicyWithThoseEntries) {
     all.added.text = policy::yaml_text(added);
     auto policy = load(all);
     auto loaded = loaded_for(policy, 0, big);
+    std::map<std::size_t, compile::SetCounts> counts;
     for (std::size_t step = 1; step <= 12; ++step) {
       policy::SetEdit wanted{.name = random.pick(added.sets).name};
       for (auto left = 1 + random.below(3); left-- != 0;) wanted.ranges.push_back(range());
@@ -266,19 +267,25 @@ TEST_P(ExtendWithBigSets, IsTheSameAsTheWholePolicyWithThoseEntries) {
       auto edit = policy::edit_set(policy.policy(), all, added, wanted);
       ASSERT_TRUE(edit);
       added = edit->added;
-      all.added.text = policy::yaml_text(added);
+      const std::string before = std::exchange(all.added.text, policy::yaml_text(added));
       const auto whole = load(all);
       if (!what) {
         policy = load(all);
         loaded = loaded_for(policy, step, big);
+        counts.clear();
         continue;
       }
       ++extended;
-      ASSERT_EQ(what->text, all.added.text);
+      ASSERT_EQ(std::string(before).insert(what->text.at, what->text.text), all.added.text);
       AddressRanges entries;
       for (const auto& one : wanted.ranges) entries.push_back(one);
-      const auto more = compile::more_elements(policy.sets()[what->set], entries.merged(), big);
-      policy.extend(what->set, wanted.ranges, what->lasting);
+      const auto more = compile::more_elements(policy.sets()[what->set], entries.merged(),
+                                               counts[what->set], big);
+      const auto lasting = policy.sets()[what->set].lasting;
+      policy.extend(what->set, wanted.ranges);
+      policy.take_back(what->set, wanted.ranges);
+      ASSERT_EQ(policy.sets()[what->set].lasting, lasting);
+      policy.extend(what->set, wanted.ranges);
       ASSERT_EQ(policy.policy().sets[what->set].ranges, whole.policy().sets[what->set].ranges);
       ASSERT_EQ(nft::text(compile::compile(policy)), nft::text(compile::compile(whole)));
       const auto changes = more ? nft::grow(loaded, *more, marker(step)) : std::nullopt;
@@ -308,7 +315,8 @@ TEST(Extend, PutsAnEntryOfABigSetIntoItsPart) {
   const auto grow = [&](const std::vector<std::string>& more) {
     AddressRanges ranges;
     for (const auto& one : more) ranges.push_back(policy::parse_address_range(one).value());
-    const auto sets = compile::more_elements(policy.sets()[0], ranges.merged(), 1);
+    compile::SetCounts counts;
+    const auto sets = compile::more_elements(policy.sets()[0], ranges.merged(), counts, 1);
     const auto changes = sets ? nft::grow(loaded, *sets, marker(1)) : std::nullopt;
     return changes ? nft::text(*changes) : std::string("not in place\n");
   };
@@ -347,7 +355,8 @@ TEST(Extend, LeavesASetThatWouldHaveOtherParts) {
   const auto policy = load("sets: {a: [" + entries + "]}\n");
   AddressRanges one;
   one.push_back(policy::parse_address_range("10.0.0.1").value());
-  EXPECT_FALSE(compile::more_elements(policy.sets()[0], one, 1));
+  compile::SetCounts counts;
+  EXPECT_FALSE(compile::more_elements(policy.sets()[0], one, counts, 1));
 }
 
 // A set that one packet may meet twice is not edited under it.
@@ -360,7 +369,8 @@ TEST(Extend, LeavesASetThatIsLookedIntoTwice) {
   const auto loaded = loaded_for(policy, 0);
   AddressRanges entries;
   entries.push_back(AddressRange{*Address::parse("10.0.0.7"), *Address::parse("10.0.0.7")});
-  const auto more = compile::more_elements(policy.sets()[0], entries);
+  compile::SetCounts counts;
+  const auto more = compile::more_elements(policy.sets()[0], entries, counts);
   ASSERT_TRUE(more);
   ASSERT_EQ(more->size(), 1U);
   EXPECT_FALSE(nft::grow(loaded, *more, marker(1)));

@@ -3,8 +3,10 @@
 #include "daemon/firewall.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <functional>
+#include <thread>
 
 #include "rules/nft/plan.h"
 #include "rules/nft/text.h"
@@ -463,7 +465,12 @@ INSTANTIATE_TEST_SUITE_P(
               },
               "web"},
         Fault{"RulesFileCannotBeStaged",
-              [](const auto& folder, auto&) { folder.write("etc/rules.yaml.new/in-the-way", ""); },
+              [](const auto& folder, auto&) {
+                // Where it has another name, it is not changed in place.
+                std::filesystem::create_hard_link(folder.path() / "etc/rules.yaml",
+                                                  folder.path() / "backup");
+                folder.write("etc/rules.yaml.new/in-the-way", "");
+              },
               [](const auto& folder) {
                 std::filesystem::remove_all(folder.path() / "etc/rules.yaml.new");
               }},
@@ -480,6 +487,31 @@ INSTANTIATE_TEST_SUITE_P(
               },
               "web"}),
     [](const auto& instance) { return instance.param.name; });
+
+// One that was written some time ago is changed where it is.
+TEST_F(FirewallTest, ARefusedRuleLeavesAFileThatIsChangedInPlace) {
+  start();
+  ASSERT_TRUE(allow("22/tcp"));
+  ASSERT_TRUE(enable());
+  std::this_thread::sleep_for(
+      std::chrono::milliseconds(25));  // until no change of it can have gone unseen
+  const auto inode = [&] {
+    struct stat status{};
+    EXPECT_EQ(::stat((folder_.path() / "etc/rules.yaml").c_str(), &status), 0);
+    return status.st_ino;
+  };
+  const auto file = inode();
+  ASSERT_TRUE(allow("80/tcp"));
+  EXPECT_EQ(inode(), file);
+  const auto before = everything();
+  kernel_.fail_next(EPERM);
+  EXPECT_FALSE(allow("81/tcp"));
+  EXPECT_EQ(everything(), before);
+  EXPECT_EQ(inode(), file);
+  ASSERT_TRUE(allow("82/tcp"));
+  EXPECT_EQ(inode(), file);
+  EXPECT_EQ(folder_.read("etc/rules.yaml"), firewall_->sources().added.text);
+}
 
 TEST_F(FirewallTest, AFileThatCannotTakeItsPlaceIsUndoneInTheKernelToo) {
   folder_.write("etc/policy.yaml", "rules:\n  - allow: 22/tcp\n");
@@ -610,6 +642,28 @@ TEST_F(FirewallTest, WhatAPowerLossLeavesOfRulesYamlIsMended) {
     EXPECT_EQ(folder_.read("etc/rules.yaml"), wanted);
     EXPECT_TRUE(firewall_->problems().empty());
   }
+}
+
+// Entries of a set stand in the middle: what comes behind them moves. Pages of the file may get to
+// the disk in any order.
+TEST_F(FirewallTest, AWriteInPlaceThatWasCutOffIsFinished) {
+  start();
+  const auto extend = [&](const std::string& entry) {
+    return firewall_->edit_set(policy::SetAction::add, "a", {entry}, {});
+  };
+  ASSERT_TRUE(extend("192.0.2.1"));
+  ASSERT_TRUE(extend("192.0.2.3"));
+  ASSERT_TRUE(allow("22/tcp"));
+  const auto older = folder_.read("etc/rules.yaml");
+  ASSERT_TRUE(extend("192.0.2.5"));
+  const auto wanted = folder_.read("etc/rules.yaml");
+  for (std::size_t at = 0; at <= older.size(); ++at)
+    for (const auto& left :
+         {wanted.substr(0, at) + older.substr(at), older.substr(0, at) + wanted.substr(at)}) {
+      folder_.write("etc/rules.yaml", left);
+      start();
+      ASSERT_EQ(folder_.read("etc/rules.yaml"), wanted) << left;
+    }
 }
 
 // What people did afterwards is theirs, also when it is what once was there.
