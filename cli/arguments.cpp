@@ -59,6 +59,11 @@ constexpr std::string_view trace_grammar =
     "WHAT        3000/tcp   80   ssh   icmp echo   icmpv6 128   esp\n"
     "What is left out may be anything. No more than some packets a second are picked.";
 
+constexpr std::string_view cut_grammar =
+    "fwctl cut [WHAT] [in|out|routed] [on INTERFACE] [from ADDRESS [port PORT]] [to ADDRESS]\n"
+    "WHAT        3000/tcp   80   ssh   esp\n"
+    "What is left out may be anything. The connection you are here by is spared.";
+
 constexpr std::string_view selection_grammar =
     "fwctl delete 3   fwctl delete 3 5-7   fwctl delete r1a2b3c4   fwctl delete allow 22/tcp\n"
     "fwctl delete comment nginx";
@@ -98,6 +103,7 @@ bool is_change(Verb verb) {
     case Verb::set_logging:
     case Verb::enable:
     case Verb::disable:
+    case Verb::panic:
     case Verb::apply:
     case Verb::reload:
     case Verb::reset:
@@ -146,7 +152,8 @@ std::vector<std::string> as_fwctl_says(std::vector<std::string> words) {
   if (contains({"rule"}, words.front()) && words.size() > 1) words.erase(words.begin());
   const std::string command = lower(words.front());
   if (contains({"insert", "delete", "prepend"}, command)) words.front() = command;
-  if (contains({"default", "logging", "status", "show", "enable", "disable", "reset"}, command))
+  if (contains({"default", "logging", "status", "show", "enable", "disable", "panic", "reset"},
+               command))
     for (auto& word : words) word = lower(word);
   if (words.front() == "route" && words.size() > 1) {
     const std::string edit = lower(words[1]);
@@ -186,8 +193,8 @@ std::vector<std::string> options_first(int argc, char** argv) {
     const std::string word = argv[i];
     options = options && word != "--";
     const bool flag = word == "--json" || word == "--dry-run" || word == "--allow-lockout" ||
-                      word.starts_with("--color=") || word.starts_with("--socket=") ||
-                      word.starts_with("--confirm=") ||
+                      word == "--cut" || word.starts_with("--color=") ||
+                      word.starts_with("--socket=") || word.starts_with("--confirm=") ||
                       (rest.empty() && (word == "--force" || word == "-f"));
     const bool with_value = has_value(word) && i + 1 < argc;
     if (options && (flag || with_value)) {
@@ -230,6 +237,8 @@ class CommandLine {
         ->type_name("TIME");
     app_.add_flag("--allow-lockout", arguments_.allow_lockout,
                   "Also when you could not come back by the connection you are here by");
+    app_.add_flag("--cut", arguments_.cut,
+                  "End connections that go on although the policy lets them begin no more");
     app_.add_option("--color", color_, "auto (if left out), always or never")
         ->check(one_of({"auto", "always", "never"}))
         ->type_name("WHEN");
@@ -249,7 +258,9 @@ class CommandLine {
       if (!is_change(arguments_.verb)) {
         constexpr const char* misplaced = "goes with commands that change the policy";
         if (arguments_.confirm) throw CLI::ValidationError("--confirm", misplaced);
-        if (arguments_.allow_lockout) throw CLI::ValidationError("--allow-lockout", misplaced);
+        if (arguments_.cut) throw CLI::ValidationError("--cut", misplaced);
+        if (arguments_.allow_lockout && arguments_.verb != Verb::cut)
+          throw CLI::ValidationError("--allow-lockout", misplaced);
       }
       if (color_ == "always") arguments_.color = ColorChoice::always;
       if (color_ == "never") arguments_.color = ColorChoice::never;
@@ -396,6 +407,10 @@ class CommandLine {
   void add_state() {
     command("enable", "Put the policy in force, now and after a reboot", Verb::enable);
     command("disable", "Take it out of force, now and after a reboot", Verb::disable);
+    command("panic", "Cut everything off at once but loopback and your own connection", Verb::panic,
+            [this](CLI::App& panic) { add_word(panic, "STATE", "on or off", {"on", "off"}); });
+    command("cut", "End connections that go on: cut from 192.0.2.7, cut --denied", Verb::cut,
+            [this](CLI::App& cut) { add_to_cut(cut); });
     command("status", "Show the state and the rules", Verb::status, [this](CLI::App& status) {
       status.add_option("DETAIL", arguments_.what, "verbose adds ids; numbered is as without")
           ->check(one_of({"verbose", "numbered"}))
@@ -416,6 +431,18 @@ class CommandLine {
             [this](CLI::App& trace) { add_to_trace(trace); });
     rule_command("explain", "Say what becomes of a packet, and by which rule", Verb::explain,
                  question_grammar);
+  }
+
+  void add_to_cut(CLI::App& cut) {
+    cut.add_option("WHAT", arguments_.words, "As for trace")->type_name("");
+    cut.add_flag("--denied", arguments_.denied, "Those that the policy would not let begin");
+    cut.callback([this] {
+      arguments_.verb = Verb::cut;
+      if (arguments_.denied != arguments_.words.empty())
+        throw CLI::ValidationError("cut",
+                                   "takes --denied, or what to end: 3000/tcp from 192.0.2.7");
+    });
+    cut.footer(std::string(cut_grammar));
   }
 
   // Options stand anywhere among the words.

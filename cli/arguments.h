@@ -25,6 +25,8 @@ enum class Verb : std::uint8_t {
   trace,
   enable,
   disable,
+  panic,
+  cut,
   check,
   apply,
   diff,
@@ -48,21 +50,23 @@ struct Arguments {
   std::vector<std::string> words;  // of rules, selections and questions; addresses of set
   std::int64_t position = 0;       // of insert
   std::string file;                // of check, apply, diff; may be empty for check and diff
-  std::string what;                // of show, logging, app default; the verdict of default; what
-                                   // is done to a set: add, remove, replace, delete
-  std::string name;                // of a set; of app info and app update: of a service, or "all"
-  bool add_new = false;            // of app update
-  std::string direction;           // of default
-  bool verbose = false;            // of status
-  bool follow = false;             // of log
-  bool connections = false;        // of trace
-  std::int64_t packets = 0;        // of trace; 0: no bound
-  std::int64_t seconds = 60;       // of trace
-  std::int64_t lines = 20;         // of log
-  bool force = false;              // don't ask
+  std::string what;           // of show, logging, panic, app default; the verdict of default; what
+                              // is done to a set: add, remove, replace, delete
+  std::string name;           // of a set; of app info and app update: of a service, or "all"
+  bool add_new = false;       // of app update
+  std::string direction;      // of default
+  bool verbose = false;       // of status
+  bool follow = false;        // of log
+  bool connections = false;   // of trace
+  std::int64_t packets = 0;   // of trace; 0: no bound
+  std::int64_t seconds = 60;  // of trace
+  std::int64_t lines = 20;    // of log
+  bool force = false;         // don't ask
   bool dry_run = false;
   std::optional<std::chrono::seconds> confirm;  // of every command that changes the policy
-  bool allow_lockout = false;                   // of the same
+  bool allow_lockout = false;                   // of the same, and of cut
+  bool cut = false;                             // of the same: end what goes on
+  bool denied = false;                          // of cut
   std::optional<std::int64_t> generation;       // of rollback and history
   bool json = false;
   ColorChoice color = ColorChoice::automatic;

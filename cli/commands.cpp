@@ -73,6 +73,10 @@ class Session {
         return change("Enable", Json::object());
       case Verb::disable:
         return change("Disable", Json::object());
+      case Verb::cut:
+        return cut();
+      case Verb::panic:
+        return change("Panic", {{"on", arguments_.what == "on"}});
       case Verb::reload:
         return change("Reload", Json::object());
       case Verb::apply:
@@ -202,6 +206,7 @@ class Session {
   Json asked(Json parameters) const {
     if (arguments_.dry_run) parameters["dryRun"] = true;
     if (arguments_.confirm) parameters["confirm"] = arguments_.confirm->count();
+    if (arguments_.cut) parameters["cut"] = true;
     if (arguments_.allow_lockout) parameters["allowLockout"] = true;
     if (auto connections = callers(); !connections.empty())
       parameters["connections"] = std::move(connections);
@@ -210,6 +215,8 @@ class Session {
 
   // Whether this may shut out whoever asks for it, as far as that is easily told.
   bool may_shut_out() const {
+    if (arguments_.cut || arguments_.verb == Verb::panic || arguments_.verb == Verb::cut)
+      return true;
     if (arguments_.allow_lockout || arguments_.confirm) return false;
     switch (arguments_.verb) {
       case Verb::rule:
@@ -243,7 +250,7 @@ class Session {
 
   int change(const std::string& method, Json parameters) {
     return show(method, asked(std::move(parameters)), [this](const Json& reply) {
-      return render_outcome(reply.at("outcome"), arguments_.dry_run, style_);
+      return render_outcome(reply.at("outcome"), arguments_.dry_run, style_, arguments_.cut);
     });
   }
 
@@ -403,6 +410,13 @@ class Session {
     else
       std::cerr << "fwctl: " << message << "\n";
     return code;
+  }
+
+  int cut() {
+    Json parameters = asked(Json::object());
+    if (!arguments_.denied) parameters["question"] = arguments_.words;
+    return show("Cut", std::move(parameters),
+                [this](const Json& reply) { return render_cut(reply, arguments_.dry_run); });
   }
 
   int reset() {

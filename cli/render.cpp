@@ -157,6 +157,29 @@ std::vector<PortLine> port_lines(const Json& sockets, const Processes& processes
   return lines;
 }
 
+std::string connections(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " connection" : " connections");
+}
+
+std::string flowing_text(const Json& outcome, bool cut, const Style& style) {
+  const auto count = outcome.at("flowing").get<std::uint64_t>();
+  const bool more = outcome.value("flowingMore", false);
+  if (cut) return "Ended: " + connections(count) + ".\n";
+  if (count == 0 && !more) return {};
+  return style.paint(Tint::warn, "Still there: ") + (more ? "at least " : "") + connections(count) +
+         " that would not be let begin any more; 'fwctl cut --denied' ends " +
+         (count == 1 && !more ? "it" : "them") + ".\n";
+}
+
+std::string panic_text(const Json& panic, const Style& style) {
+  std::string out = style.paint(Tint::bad, "PANIC IS ON") + " since " +
+                    readable_time(string_at(panic, "since")) + ": nothing passes but on loopback";
+  for (const auto& one : panic.at("spared"))
+    out += ", and between " + string_at(one, "from") + " port " + one.at("fromPort").dump() +
+           " and " + string_at(one, "to") + " port " + one.at("toPort").dump();
+  return out + "; 'fwctl panic off' ends it";
+}
+
 }  // namespace
 
 std::string readable_time(std::string time) {
@@ -175,6 +198,7 @@ std::string render_status(const Json& status, bool verbose, const Style& style) 
            readable_time(string_at(status, "since"));
   else
     out += " (nothing is enforced until 'fwctl enable')";
+  if (status.contains("panic")) out += "\n" + panic_text(status.at("panic"), style);
   out += "\nDefaults: ";
   const auto& defaults = status.at("defaults");
   for (const char* traffic : {"incoming", "outgoing", "routed"}) {
@@ -224,7 +248,7 @@ std::string render_difference(const Json& outcome, const Style& style) {
   return out;
 }
 
-std::string render_outcome(const Json& outcome, bool dry_run, const Style& style) {
+std::string render_outcome(const Json& outcome, bool dry_run, const Style& style, bool cut) {
   std::string out;
   for (const auto& note : outcome.at("notes")) out += note.get<std::string>() + "\n";
   out += render_difference(outcome, style);
@@ -237,11 +261,22 @@ std::string render_outcome(const Json& outcome, bool dry_run, const Style& style
   out += enabled ? "In force: " + generation + ".\n"
                  : "Stored: " + generation +
                        ". The firewall is inactive; 'fwctl enable' puts it in force.\n";
+  if (outcome.contains("flowing")) out += flowing_text(outcome, cut, style);
+  if (outcome.value("panic", false))
+    out += style.paint(Tint::bad, "PANIC IS ON") +
+           ": nothing passes until 'fwctl panic off', also after a reboot.\n";
   if (outcome.contains("confirm"))
     out += "On trial: it is undone in " +
            span_text(std::chrono::seconds(outcome.at("confirm").get<std::int64_t>())) +
            " unless 'fwctl confirm' keeps it.\n";
   return out;
+}
+
+std::string render_cut(const Json& reply, bool dry_run) {
+  const auto spared = reply.at("spared").get<std::uint64_t>();
+  return (dry_run ? "This would end " : "Ended: ") +
+         connections(reply.at("ended").get<std::uint64_t>()) + "." +
+         (spared == 0 ? "" : " Yours is spared ('--allow-lockout' ends it, too).") + "\n";
 }
 
 std::string render_error(const protocol::Reply& reply) {

@@ -28,9 +28,13 @@ std::string render_sets(const protocol::Json& reply);
 // A reply of History: as a table, or one generation and what it changed.
 std::string render_history(const protocol::Json& reply, const Style& style);
 // "2026-11-22T10:00:00Z" → "2026-11-22 10:00:00 UTC"
+// The reply of Cut.
+std::string render_cut(const protocol::Json& reply, bool dry_run);
 std::string readable_time(std::string time);
 // `dry_run`: what would be.
-std::string render_outcome(const protocol::Json& outcome, bool dry_run, const Style& style);
+// `cut`: connections that could not begin any more were ended.
+std::string render_outcome(const protocol::Json& outcome, bool dry_run, const Style& style,
+                           bool cut = false);
 std::string render_difference(const protocol::Json& outcome, const Style& style);
 // Of an error reply; goes to stderr.
 std::string render_error(const protocol::Reply& reply);

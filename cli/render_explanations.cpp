@@ -63,7 +63,7 @@ class Explanation {
         access_(explanation.at("access")),
         style_(style),
         traffic_(string_at(reply, "traffic")),
-        enabled_(reply.value("enabled", false)) {}
+        enabled_(reply.value("enabled", false) && !reply.value("panic", false)) {}
 
   std::string text() const {
     std::string out = heading() + "\n";
@@ -178,7 +178,10 @@ class Explanation {
 
 std::string render_explanations(const Json& reply, const Style& style) {
   std::string out;
-  if (!reply.value("enabled", false))
+  if (reply.value("panic", false))
+    out += style.paint(Tint::bad, "PANIC IS ON") +
+           ": no packet passes. This is what would be after 'fwctl panic off':\n\n";
+  else if (!reply.value("enabled", false))
     out += style.paint(Tint::warn, "The firewall is inactive") +
            ": every packet passes. This is what would be after 'fwctl enable':\n\n";
   for (const auto& explanation : reply.at("explanations")) {

@@ -29,6 +29,8 @@ constexpr std::array table{
     MethodRole{"org.fwctl.Firewall.EditSet", Role::change},
     MethodRole{"org.fwctl.Firewall.Enable", Role::change},
     MethodRole{"org.fwctl.Firewall.Disable", Role::change},
+    MethodRole{"org.fwctl.Firewall.Cut", Role::change},
+    MethodRole{"org.fwctl.Firewall.Panic", Role::change},
     MethodRole{"org.fwctl.Firewall.Reload", Role::change},
     MethodRole{"org.fwctl.Firewall.UpdateServices", Role::change},
     MethodRole{"org.fwctl.Firewall.Apply", Role::change},

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -35,9 +36,9 @@ struct AwaitingConfirmation {
 // Who asks for it could not come back.
 struct WouldLockOut {
   std::string message;
-  TcpConnection connection;  // over which the caller came
-  std::string rule;          // id of what would keep him out, a rule or forward; empty: the default
-  Diagnostics diagnostics;   // at the line of that, if it has one
+  std::optional<TcpConnection> connection;  // over which the caller came; nullopt: not known
+  std::string rule;         // id of what would keep him out, a rule or forward; empty: the default
+  Diagnostics diagnostics;  // at the line of that, if it has one
 };
 struct UnknownGeneration {
   std::string message;

@@ -7,7 +7,9 @@
 #include "daemon/appending.h"
 #include "daemon/clock.h"
 #include "daemon/forwarding_problems.h"
+#include "daemon/panic.h"
 #include "rules/compile/compile.h"
+#include "rules/compile/panic.h"
 #include "rules/policy/difference.h"
 
 namespace fwctl {
@@ -89,7 +91,7 @@ std::vector<std::string> Firewall::idle_units(const policy::Policy& policy,
 }
 
 Firewall::Candidate Firewall::same_as_now() const {
-  return {.sources = current_.sources, .enabled = current_.enabled};
+  return {.sources = current_.sources, .enabled = current_.enabled, .panic = current_.panic};
 }
 
 // As diagnostics call them.
@@ -119,9 +121,11 @@ tl::expected<Firewall::Checked, Failure> Firewall::check(Candidate& candidate,
 std::optional<nft::Ruleset> Firewall::wanted(const policy::CheckedPolicy& policy,
                                              const policy::Units& units,
                                              const Generation& generation) {
-  if (!generation.enabled) return {};
-  nft::Ruleset ruleset = compile::compile(policy, units);
+  if (!generation.enabled && !generation.panic) return {};
+  nft::Ruleset ruleset;
+  if (generation.enabled) ruleset = compile::compile(policy, units);
   nft::remove_ended(ruleset, now());
+  if (generation.panic) compile::add_panic(spared(*generation.panic), ruleset);
   nft::Chain marker{
       .name = std::string(nft::marker_chain), .comment = generation.marker(), .rules = {}};
   const auto place =
@@ -197,6 +201,7 @@ Generation Firewall::next_generation(policy::Sources sources, bool enabled,
                                      const Request& request) const {
   Generation next{.number = std::max(current_.number, store_.highest()) + 1,
                   .enabled = enabled,
+                  .panic = current_.panic,
                   .sources = std::move(sources),
                   .created = time_text(now()),
                   .reason = request.reason,
@@ -210,7 +215,8 @@ Generation Firewall::next_generation(policy::Sources sources, bool enabled,
 Change Firewall::commit(Candidate candidate, const Request& request) {
   Outcome outcome{.generation = current_.number,
                   .enabled = current_.enabled,
-                  .notes = std::move(candidate.notes)};
+                  .notes = std::move(candidate.notes),
+                  .panic = candidate.panic.has_value()};
   // 1. Nothing is touched.
   auto checked = check(candidate, outcome.warnings);
   if (!checked) return tl::unexpected(std::move(checked.error()));
@@ -235,7 +241,8 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
   if (!request.refresh)
     for (auto& note : idle_units(policy.policy(), running, candidate.only_news))
       outcome.notes.push_back(std::move(note));
-  if (candidate.sources == current_.sources && candidate.enabled == current_.enabled) {
+  if (candidate.sources == current_.sources && candidate.enabled == current_.enabled &&
+      candidate.panic == current_.panic) {
     outcome.warnings.clear();
     return outcome;
   }
@@ -249,7 +256,10 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
   const auto names =
       policy::difference(current_.sources.surroundings, candidate.sources.surroundings);
   outcome.difference.insert(outcome.difference.end(), names.begin(), names.end());
+  for (auto& line : difference(current_.panic, candidate.panic))
+    outcome.difference.push_back(std::move(line));
   Generation next = next_generation(std::move(candidate.sources), candidate.enabled, request);
+  next.panic = std::move(candidate.panic);
   next.restored = candidate.restores;
   const auto ruleset = wanted(policy, running, next);
   if (request.dry_run) {

@@ -48,6 +48,7 @@ struct Outcome {
   std::vector<std::string> notes;
   std::vector<std::string> difference;
   Diagnostics warnings;
+  bool panic = false;                           // nothing passes, see set_panic()
   std::optional<std::chrono::seconds> confirm;  // what changed goes again unless it is confirmed
 };
 using Change = tl::expected<Outcome, Failure>;
@@ -122,6 +123,10 @@ class Firewall {
                   const std::vector<std::string>& words, const Request& request);
   Change enable(const Request& request);
   Change disable(const Request& request);
+  // On: nothing passes but on loopback and over the connections of the caller, until it is off
+  // again, also after a reboot. The policy may be changed meanwhile, which then makes no
+  // difference.
+  Change set_panic(bool on, const Request& request);
   Change reload(const Request& request);
   // What the service `name`, or with an empty name every service, means on the host now is put in
   // force; the policy's files are not read.
@@ -159,6 +164,7 @@ class Firewall {
   tl::expected<std::vector<std::string>, Failure> what_changed(std::uint64_t number) const;
 
   bool enabled() const { return current_.enabled; }
+  const std::optional<Panic>& panic() const { return current_.panic; }
   std::uint64_t generation() const { return current_.number; }
   const std::string& since() const { return current_.created; }
   const policy::CheckedPolicy& policy() const { return *policy_; }
@@ -199,6 +205,7 @@ class Firewall {
   struct Candidate {
     policy::Sources sources;
     bool enabled = false;
+    std::optional<Panic> panic;
     std::vector<FileChange> files;
     bool restores = false;  // `files` bring all files to what the sources say
     std::vector<std::string> notes;
@@ -212,6 +219,7 @@ class Firewall {
   struct Appending;
 
   // The transaction.
+  bool has_table() const { return current_.enabled || current_.panic; }  // in the kernel
   Candidate same_as_now() const;
   Change commit(Candidate candidate, const Request& request);
   // Also notes in the candidate which services and other names it relies on.
@@ -228,6 +236,9 @@ class Firewall {
   std::vector<Seat> seats(const Request& request) const;
   std::optional<Failure> lockout(const policy::CheckedPolicy& next, const Candidate& candidate,
                                  const Request& request) const;
+  std::optional<WouldLockOut> find_lockout(const policy::CheckedPolicy& next,
+                                           const Candidate& candidate,
+                                           const Request& request) const;
   bool endangers(const policy::CheckedRule& rule, policy::Traffic traffic,
                  const Request& request) const;
   policy::Sources as_named(const Candidate& candidate) const;
@@ -285,7 +296,7 @@ class Firewall {
   bool end_trial_of(std::vector<Generation>& kept);
   bool adopt(const Generation& generation);
   Result<void> first_start(bool was_in_force);
-  Result<void> start_minimal();
+  Result<void> start_minimal(const std::optional<Panic>& panic);
   Result<void> start_inert();
   Generation built_in(bool enabled) const;
   void finish_files(const std::vector<Generation>& kept);

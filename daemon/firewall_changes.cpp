@@ -265,7 +265,7 @@ Result<void> Firewall::follow_units() {
 
 // A change that turned out to be none is the moment to look whether what should be in force is.
 Change Firewall::healed(Outcome outcome, std::string_view already, const Request& request) {
-  if (current_.enabled && !request.dry_run) {
+  if (has_table() && !request.dry_run) {
     const auto mended = heal();
     if (!mended) return tl::unexpected(Failure(mended.error()));
     outcome.changed = *mended;

@@ -77,10 +77,10 @@ std::optional<Change> Firewall::extend(const policy::SetEdit& wanted, const Requ
 }
 
 // Whether the short way is open, for what is small enough: not where a change would be refused, or
-// nothing is to be done.
+// nothing is to be done, or what is in the kernel says no more of the policy than its generation.
 bool Firewall::may_grow(const Request& request) {
   return !request.dry_run && !in_the_way(request) && printed() &&
-         (!current_.enabled || table_.is_known());
+         (current_.enabled ? table_.is_known() : !current_.panic);
 }
 
 // Brings a generation in force that has so much more in rules.yaml, and in the kernel `more`;
@@ -112,6 +112,7 @@ std::optional<Change> Firewall::grow_by(const policy::Insertion& insertion, cons
                  .generation = current_.number,
                  .enabled = current_.enabled,
                  .notes = {},
+                 .panic = current_.panic.has_value(),
                  .confirm = request.confirm};
 }
 

@@ -19,13 +19,20 @@ std::vector<Seat> Firewall::seats(const Request& request) const {
   return out;
 }
 
+std::optional<WouldLockOut> Firewall::find_lockout(const policy::CheckedPolicy& next,
+                                                   const Candidate& candidate,
+                                                   const Request& request) const {
+  if (request.allow_lockout || request.confirm) return {};
+  const InForce before = current_.enabled ? &*policy_ : nullptr;
+  const InForce after = candidate.enabled ? &next : nullptr;
+  if (candidate.panic && !current_.panic) return lockout_by_panic(before, seats(request), now());
+  if (after == nullptr || (current_.panic && !candidate.panic)) return {};
+  return fwctl::lockout(before, after, as_named(candidate), seats(request), now());
+}
+
 std::optional<Failure> Firewall::lockout(const policy::CheckedPolicy& next,
                                          const Candidate& candidate, const Request& request) const {
-  const InForce after = candidate.enabled ? &next : nullptr;
-  if (after == nullptr) return {};
-  if (auto failure = fwctl::lockout(current_.enabled ? &*policy_ : nullptr, after,
-                                    as_named(candidate), seats(request), now()))
-    return *std::move(failure);
+  if (auto failure = find_lockout(next, candidate, request)) return *std::move(failure);
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include "daemon/clock.h"
 #include "daemon/copies.h"
 #include "daemon/firewall.h"
+#include "daemon/panic.h"
 #include "rules/joined.h"
 #include "rules/policy/difference.h"
 
@@ -37,7 +38,7 @@ bool say_the_same(const Generation& a, const Generation& b) {
     return std::tie(sources.managed, sources.added, sources.definitions, sources.set_files,
                     sources.services);
   };
-  return a.enabled == b.enabled && written(a.sources) == written(b.sources);
+  return a.enabled == b.enabled && a.panic == b.panic && written(a.sources) == written(b.sources);
 }
 
 policy::Policy parsed(const Generation& generation) {
@@ -128,6 +129,7 @@ Change Firewall::restore(const Generation& target, const Request& request) {
   Candidate candidate = same_as_now();
   candidate.sources = target.sources;
   candidate.enabled = target.enabled;
+  candidate.panic = target.panic;
   candidate.restores = true;
   if (target.enabled != current_.enabled)
     candidate.notes.push_back(name_of(target.number) +
@@ -163,7 +165,9 @@ Change Firewall::end_trial() {
   const auto target = find(current_.trial->before);
   if (!target) return tl::unexpected(target.error());
   const auto why = end_text(current_, true);
-  auto change = restore(*target, {.reason = why, .now = now(), .trial = Request::Trial::ends});
+  // Nobody is there to be shut out by what was before.
+  auto change = restore(
+      *target, {.reason = why, .now = now(), .allow_lockout = true, .trial = Request::Trial::ends});
   if (change) {
     change->notes.insert(change->notes.begin(), why);
     return change;
@@ -191,6 +195,7 @@ tl::expected<std::vector<std::string>, Failure> Firewall::what_changed(std::uint
     out.push_back(std::move(line));
   for (auto& line : policy::difference(before->sources.surroundings, after->sources.surroundings))
     out.push_back(std::move(line));
+  for (auto& line : difference(before->panic, after->panic)) out.push_back(std::move(line));
   if (before->enabled != after->enabled)
     out.emplace_back(after->enabled ? "+ in force" : "- in force");
   return out;
@@ -205,7 +210,7 @@ bool Firewall::is_over(const Generation& on_trial) const {
   const auto booted = now.wall - std::chrono::floor<seconds>(now.uptime);
   const auto& trial = *on_trial.trial;
   return booted > trial.booted + same_boot || trial.booted > booted + same_boot ||
-         now.uptime >= trial.deadline || (on_trial.enabled && !table_.exists());
+         now.uptime >= trial.deadline || ((on_trial.enabled || on_trial.panic) && !table_.exists());
 }
 
 // True: the newest of `kept` was on trial when fwctld ended, and that is over. Then what was before

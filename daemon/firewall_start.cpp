@@ -46,9 +46,11 @@ Result<void> Firewall::start() {
     problems_.push_back(path + " is damaged and was left out");
   const bool over = end_trial_of(*kept);
   finish_files(*kept);
-  for (const auto& generation : *kept) {
+  const auto panic = kept->empty() ? std::nullopt : kept->front().panic;
+  for (auto& generation : *kept) {
     // An older one on trial was confirmed with one that followed it, or not at all.
     if (generation.trial && (over || &generation != &kept->front())) continue;
+    generation.panic = panic;  // it does not depend on what a policy says
     if (!adopt(generation)) continue;
     if (&generation != &kept->front())
       problems_.push_back("generation " + std::to_string(generation.number) +
@@ -57,7 +59,7 @@ Result<void> Firewall::start() {
   }
   // A store that was in use and cannot be read may have said "enabled": never open, then.
   if (!kept->empty() && !kept->front().enabled && !was_in_force) return start_inert();
-  if (!kept->empty() || !readable) return start_minimal();
+  if (!kept->empty() || !readable) return start_minimal(panic);
   return first_start(was_in_force);
 }
 
@@ -98,7 +100,7 @@ Result<void> Firewall::first_start(bool was_in_force) {
       return {};
     }
   }
-  return was_in_force ? start_minimal() : start_inert();
+  return was_in_force ? start_minimal({}) : start_inert();
 }
 
 Generation Firewall::built_in(bool enabled) const {
@@ -110,8 +112,9 @@ Generation Firewall::built_in(bool enabled) const {
           .reason = "fallback"};
 }
 
-Result<void> Firewall::start_minimal() {
-  const Generation minimal = built_in(true);
+Result<void> Firewall::start_minimal(const std::optional<Panic>& panic) {
+  Generation minimal = built_in(true);
+  minimal.panic = panic;
   if (!adopt(minimal)) return failed("load", "the built-in policy", 0, problems_.back());
   problems_.emplace_back(
       "NO STORED POLICY COULD BE LOADED: a built-in one is in force that lets in SSH (port 22) and "

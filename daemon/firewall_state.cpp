@@ -72,7 +72,7 @@ std::vector<std::string> Firewall::forwarding_problems() const {
 }
 
 Result<Table::Look> Firewall::look() {
-  return current_.enabled ? table_.look() : Table::Look();
+  return has_table() ? table_.look() : Table::Look();
 }
 
 std::string Firewall::ruleset_text() const {

@@ -76,6 +76,29 @@ std::optional<WouldLockOut> lockout(InForce before, InForce after, const policy:
   return {};
 }
 
+std::optional<WouldLockOut> lockout_by_panic(InForce before, const std::vector<Seat>& seats,
+                                             Time now) {
+  WouldLockOut failure{.message = {}, .connection = {}, .rule = {}, .diagnostics = {}};
+  if (seats.empty()) {
+    failure.message =
+        "this might shut you out: it is not known over which connection you are here, so none "
+        "would be "
+        "spared" +
+        std::string(ways_past);
+    return failure;
+  }
+  for (const auto& seat : seats) {
+    if (before != nullptr && welcome(*before, seat.way_in(), now).let_in == Share::none) continue;
+    failure.connection = seat.connection;
+    failure.message =
+        "this would shut you out as soon as your connection ends: while panic is on, no new "
+        "connection" +
+        of_connection(seat.connection) + ", is let in" + std::string(ways_past);
+    return failure;
+  }
+  return {};
+}
+
 std::optional<WouldLockOut> lockout(const std::vector<AddressRange>& banned,
                                     const std::vector<Seat>& seats) {
   for (const auto& seat : seats) {

@@ -30,6 +30,11 @@ using InForce = const policy::CheckedPolicy*;
 std::optional<WouldLockOut> lockout(InForce before, InForce after, const policy::Sources& sources,
                                     const std::vector<Seat>& seats, Time now);
 
+// Why panic cannot be switched on, with which no new connection comes in: one of the seats could
+// have begun one before, or it is not known where whoever asks for it sits.
+std::optional<WouldLockOut> lockout_by_panic(InForce before, const std::vector<Seat>& seats,
+                                             Time now);
+
 // Why those addresses cannot be banned: one of the seats is there.
 std::optional<WouldLockOut> lockout(const std::vector<AddressRange>& banned,
                                     const std::vector<Seat>& seats);

@@ -1,5 +1,9 @@
 #include "daemon/methods.h"
 
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -7,6 +11,7 @@
 #include "daemon/accounts.h"
 #include "daemon/callers.h"
 #include "daemon/clock.h"
+#include "daemon/cut.h"
 #include "daemon/render.h"
 #include "daemon/render_history.h"
 #include "daemon/render_services.h"
@@ -55,6 +60,44 @@ Reply outcome(const Change& change) {
   return {.parameters = {{"outcome", to_json(*change)}}};
 }
 
+// Nobody waits longer to be told of connections that he has not asked about.
+constexpr auto longest_look = std::chrono::milliseconds(50);
+
+// Whether what it changed may keep out what was let in before.
+bool may_keep_out(const Outcome& done) {
+  if (!done.changed || !(done.enabled || done.panic)) return false;
+  if (done.difference.empty()) return true;  // in force from now on
+  return !std::ranges::all_of(done.difference, [](const std::string& line) {
+    return line.starts_with("+ allow") || line.starts_with("+ limit");
+  });
+}
+
+// Of a change that was made: the connections that go on although they could not begin any more.
+Reply outcome(const Firewall& firewall, const Change& change, const Request& asked, bool cut_now) {
+  auto reply = outcome(change);
+  if (!change || asked.dry_run || !may_keep_out(*change)) return reply;
+  const Selection denied{.begin_as = {}, .spared = asked.callers};
+  const auto flowing =
+      cut_now ? cut(firewall, denied) : count_flows(firewall, denied, longest_look);
+  auto& json = reply.parameters.at("outcome");
+  if (!flowing) {
+    json["notes"].push_back("what goes on over connections that are there is not known: " +
+                            flowing.error().message());
+    return reply;
+  }
+  json["flowing"] = flowing->count;
+  if (flowing->more) json["flowingMore"] = true;
+  return reply;
+}
+
+// Carries out what `change(request)` does.
+template <typename Make>
+Reply carry_out(const Firewall& firewall, const Peer& peer, const Json& parameters,
+                const std::string& what, const Make& change) {
+  const auto asked = request(peer, parameters, what);
+  return outcome(firewall, change(asked), asked, parameters.value("cut", false));
+}
+
 std::vector<std::string> words(const Json& parameters, const char* key) {
   return parameters.at(key).get<std::vector<std::string>>();
 }
@@ -67,13 +110,14 @@ Reply add(Firewall& firewall, const Peer& peer, const Json& parameters) {
     if (position < 0) return refuse("a position is 0 (before all others) or the number of a rule");
     place.number = static_cast<std::size_t>(position);
   }
-  return outcome(firewall.add(rule, place, request(peer, parameters, policy::join(rule))));
+  return carry_out(firewall, peer, parameters, policy::join(rule),
+                   [&](const Request& asked) { return firewall.add(rule, place, asked); });
 }
 
 Reply remove(Firewall& firewall, const Peer& peer, const Json& parameters) {
   const auto selection = words(parameters, "selection");
-  return outcome(
-      firewall.remove(selection, request(peer, parameters, "delete " + policy::join(selection))));
+  return carry_out(firewall, peer, parameters, "delete " + policy::join(selection),
+                   [&](const Request& asked) { return firewall.remove(selection, asked); });
 }
 
 Reply set_default(Firewall& firewall, const Peer& peer, const Json& parameters) {
@@ -83,10 +127,10 @@ Reply set_default(Firewall& firewall, const Peer& peer, const Json& parameters) 
   const auto verdict = policy::parse_default(word);
   if (!traffic) return refuse("a direction is incoming, outgoing or routed");
   if (!verdict) return refuse("a default is allow, deny or reject");
-  return outcome(firewall.set_default(
-      *traffic, *verdict,
-      request(peer, parameters,
-              "default " + std::string(text(*verdict)) + " " + std::string(text(*traffic)))));
+  return carry_out(
+      firewall, peer, parameters,
+      "default " + std::string(text(*verdict)) + " " + std::string(text(*traffic)),
+      [&](const Request& asked) { return firewall.set_default(*traffic, *verdict, asked); });
 }
 
 Reply set_logging(Firewall& firewall, const Peer& peer, const Json& parameters) {
@@ -105,7 +149,8 @@ Reply apply(Firewall& firewall, const Peer& peer, const Json& parameters, bool d
   const auto name = parameters.value("name", std::string());
   auto asked = request(peer, parameters, "apply " + name);
   asked.dry_run = asked.dry_run || dry_run;
-  return outcome(firewall.apply(parameters.at("policy").get<std::string>(), name, asked));
+  return outcome(firewall, firewall.apply(parameters.at("policy").get<std::string>(), name, asked),
+                 asked, parameters.value("cut", false));
 }
 
 Reply diff(Firewall& firewall, const Peer& peer, const Json& parameters) {
@@ -170,14 +215,16 @@ Reply edit_set(Firewall& firewall, const Peer& peer, const Json& parameters) {
   if (addresses.empty() != (*action == policy::SetAction::destroy) &&
       *action != policy::SetAction::replace)
     return refuse(addresses.empty() ? "say which addresses" : "delete takes no addresses");
-  return outcome(firewall.edit_set(*action, name, addresses,
-                                   request(peer, parameters, "set " + word + " " + name)));
+  return carry_out(
+      firewall, peer, parameters, "set " + word + " " + name,
+      [&](const Request& asked) { return firewall.edit_set(*action, name, addresses, asked); });
 }
 
 Reply update_services(Firewall& firewall, const Peer& peer, const Json& parameters) {
   const auto name = parameters.value("name", std::string());
   const auto what = "update services" + (name.empty() ? name : ": " + name);
-  return outcome(firewall.update_services(name, request(peer, parameters, what)));
+  return carry_out(firewall, peer, parameters, what,
+                   [&](const Request& asked) { return firewall.update_services(name, asked); });
 }
 
 Reply ports(const Firewall& firewall) {
@@ -201,6 +248,30 @@ Reply explain(const Firewall& firewall, const Json& parameters) {
   return asked ? explain_reply(*asked, firewall) : invalid_question(diagnostics);
 }
 
+Reply cut(const Firewall& firewall, const Peer& peer, const Json& parameters) {
+  Selection selection;
+  if (parameters.contains("question")) {
+    const auto question = words(parameters, "question");
+    Diagnostics diagnostics;
+    selection.begin_as = parse_open_question(question, firewall.services_in_force(),
+                                             firewall.surroundings(names(question)),
+                                             firewall.units(unit_names(question)), diagnostics);
+    if (!selection.begin_as) return invalid_question(diagnostics);
+  }
+  if (parameters.contains("connections") && !parameters.value("allowLockout", false))
+    selection.spared = callers(parameters.at("connections"));
+  const bool dry_run = parameters.value("dryRun", false);
+  const auto done = dry_run ? count_flows(firewall, selection, std::chrono::minutes(1))
+                            : cut(firewall, selection);
+  if (!done) return to_reply(done.error());
+  if (!dry_run)
+    spdlog::info("{} connections cut by uid {}: {}", done->count, peer.uid,
+                 parameters.contains("question")
+                     ? policy::join(words(parameters, "question")).substr(0, longest_reason)
+                     : "those that the policy does not let begin");
+  return {.parameters = {{"ended", done->count}, {"spared", done->spared}}};
+}
+
 Reply rollback(Firewall& firewall, const Peer& peer, const Json& parameters) {
   std::optional<std::uint64_t> number;
   std::string what = "rollback";
@@ -210,7 +281,8 @@ Reply rollback(Firewall& firewall, const Peer& peer, const Json& parameters) {
     number = static_cast<std::uint64_t>(wanted);
     what += " " + std::to_string(wanted);
   }
-  return outcome(firewall.rollback(number, request(peer, parameters, what)));
+  return carry_out(firewall, peer, parameters, what,
+                   [&](const Request& asked) { return firewall.rollback(number, asked); });
 }
 
 Reply history(const Firewall& firewall, const Json& parameters) {
@@ -243,15 +315,22 @@ Service::Methods methods(Firewall& firewall) {
        [&](const Peer& peer, const Json& json) { return set_logging(firewall, peer, json); }},
       {"Enable",
        [&](const Peer& peer, const Json& json) {
-         return outcome(firewall.enable(request(peer, json, "enable")));
+         return carry_out(firewall, peer, json, "enable",
+                          [&](const Request& asked) { return firewall.enable(asked); });
        }},
       {"Disable",
        [&](const Peer& peer, const Json& json) {
          return outcome(firewall.disable(request(peer, json, "disable")));
        }},
+      {"Panic",
+       [&](const Peer& peer, const Json& json) {
+         const bool on = json.at("on").get<bool>();
+         return outcome(firewall.set_panic(on, request(peer, json, on ? "panic on" : "panic off")));
+       }},
       {"Reload",
        [&](const Peer& peer, const Json& json) {
-         return outcome(firewall.reload(request(peer, json, "reload")));
+         return carry_out(firewall, peer, json, "reload",
+                          [&](const Request& asked) { return firewall.reload(asked); });
        }},
       {"Apply",
        [&](const Peer& peer, const Json& json) { return apply(firewall, peer, json, false); }},
@@ -267,6 +346,7 @@ Service::Methods methods(Firewall& firewall) {
       {"Explain", [&](const Peer&, const Json& json) { return explain(firewall, json); }},
       {"Rollback",
        [&](const Peer& peer, const Json& json) { return rollback(firewall, peer, json); }},
+      {"Cut", [&](const Peer& peer, const Json& json) { return cut(firewall, peer, json); }},
       {"Confirm", [&](const Peer&, const Json&) { return outcome(firewall.confirm()); }},
       {"History", [&](const Peer&, const Json& json) { return history(firewall, json); }},
       {"Reset", [&](const Peer& peer, const Json& json) { return reset(firewall, peer, json); }},

@@ -7,6 +7,7 @@
 #include "daemon/clock.h"
 #include "daemon/protocol/diagnostics.h"
 #include "rules/compile/compile.h"
+#include "rules/compile/panic.h"
 #include "rules/explain.h"
 #include "rules/policy/baseline.h"
 #include "rules/policy/items.h"
@@ -187,6 +188,7 @@ Json connection_json(const TcpConnection& connection) {
 
 Json rule_members(const Firewall& firewall, const std::string& id) {
   if (id == compile::default_comment) return {{"because", "default"}};
+  if (id == compile::panic_comment) return {{"rule", id}, {"because", "panic is on"}};
   const auto& policy = firewall.policy();
   if (const auto index = policy.find(id)) return written_members(firewall, id, *index);
   for (const auto& forward : policy.forwards())
@@ -203,6 +205,7 @@ Json to_json(const Outcome& outcome) {
   Json json{{"changed", outcome.changed},       {"generation", outcome.generation},
             {"enabled", outcome.enabled},       {"notes", outcome.notes},
             {"difference", outcome.difference}, {"warnings", to_json(outcome.warnings)}};
+  if (outcome.panic) json["panic"] = true;
   if (outcome.confirm) json["confirm"] = outcome.confirm->count();
   return json;
 }
@@ -220,9 +223,8 @@ Reply to_reply(const Failure& failure) {
                                                 {"generation", waits->generation},
                                                 {"secondsLeft", waits->left.count()}});
   if (const auto* lockout = std::get_if<WouldLockOut>(&failure)) {
-    Json parameters{{"message", lockout->message},
-                    {"connection", connection_json(lockout->connection)},
-                    {"diagnostics", to_json(lockout->diagnostics)}};
+    Json parameters{{"message", lockout->message}, {"diagnostics", to_json(lockout->diagnostics)}};
+    if (lockout->connection) parameters["connection"] = connection_json(*lockout->connection);
     if (!lockout->rule.empty()) parameters["rule"] = lockout->rule;
     return error_reply("WouldLockOut", std::move(parameters));
   }
@@ -265,6 +267,11 @@ Json status_json(Firewall& firewall) {
             {"translations", translations_json(firewall, hits)},
             {"problems", std::move(problems)},
             {"version", FWCTL_VERSION}};
+  if (const auto& panic = firewall.panic()) {
+    Json spared = Json::array();
+    for (const auto& one : panic->spared) spared.push_back(connection_json(one));
+    json["panic"] = {{"since", time_text(panic->since)}, {"spared", std::move(spared)}};
+  }
   if (const auto& trial = firewall.trial())
     json["trial"] = {
         {"before", trial->before},
@@ -280,6 +287,8 @@ Json to_json(const ListeningSocket& socket, const Firewall& firewall) {
   if (local) {
     access.push_back(
         {{"sources", "this host"}, {"verdict", "allow"}, {"because", "bound to loopback"}});
+  } else if (firewall.panic()) {
+    access.push_back({{"sources", "anyone"}, {"verdict", "deny"}, {"because", "panic is on"}});
   } else if (!firewall.enabled()) {
     access.push_back(
         {{"sources", "anyone"}, {"verdict", "allow"}, {"because", "the firewall is not in force"}});
@@ -323,6 +332,7 @@ Reply explain_reply(const std::vector<Asked>& asked, const Firewall& firewall) {
   for (const auto& explanation : explain(firewall.policy(), asked))
     explanations.push_back(explanation_json(firewall, explanation));
   return {.parameters = {{"enabled", firewall.enabled()},
+                         {"panic", firewall.panic().has_value()},
                          {"traffic", text(asked.front().packets.traffic)},
                          {"explanations", std::move(explanations)}}};
 }

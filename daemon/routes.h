@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,9 +19,12 @@ class Socket;
 // Routes over lo and those that refuse (unreachable, blackhole, prohibit) are none.
 Result<std::vector<std::string>> default_route_interfaces();
 
-// The interface on which packets from `own`, an address of this host, go to `peer`: lo where that
-// is this host too.
-Result<std::string> interface_towards(const Address& peer, const Address& own);
+// The interface on which packets go to `peer`, from the address `own` of this host if that is said:
+// lo where the peer is this host too.
+Result<std::string> interface_towards(const Address& peer, const std::optional<Address>& own);
+
+// Of this host, of any interface.
+Result<std::vector<Address>> own_addresses();
 
 bool interface_exists(const std::string& name);
 

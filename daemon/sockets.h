@@ -35,9 +35,14 @@ struct TcpConnection {
   Address own;  // of the same family
   std::uint16_t own_port = 0;
   unsigned interface = 0;  // index of the interface that link-local addresses are of; else 0
+  bool operator==(const TcpConnection&) const = default;
 };
 
 // Whether it is there and established, in the network namespace we are in.
 Result<bool> is_established(const TcpConnection& connection);
+
+// Its socket here is closed at once, with a reset to the other end. False: there is none, or the
+// kernel cannot do this.
+Result<bool> reset(const TcpConnection& connection);
 
 }  // namespace fwctl

@@ -34,6 +34,32 @@ Source source_from(const Json& json) {
   return {.name = json.at("name").get<std::string>(), .text = json.at("text").get<std::string>()};
 }
 
+Json to_json(const Panic& panic) {
+  Json spared = Json::array();
+  for (const auto& one : panic.spared)
+    spared.push_back({{"from", one.peer.text()},
+                      {"fromPort", one.peer_port},
+                      {"to", one.own.text()},
+                      {"toPort", one.own_port}});
+  return {{"since", time_text(panic.since)}, {"spared", std::move(spared)}};
+}
+
+// What is no connection is spared nothing.
+Panic panic_from(const Json& json) {
+  Panic out{.since = parse_time(json.at("since").get<std::string>()).value_or(Time()),
+            .spared = {}};
+  for (const auto& one : json.at("spared")) {
+    const auto peer = Address::parse(one.at("from").get<std::string>());
+    const auto own = Address::parse(one.at("to").get<std::string>());
+    if (peer && own && peer->family() == own->family())
+      out.spared.push_back({.peer = *peer,
+                            .peer_port = one.at("fromPort").get<std::uint16_t>(),
+                            .own = *own,
+                            .own_port = one.at("toPort").get<std::uint16_t>()});
+  }
+  return out;
+}
+
 // What every generation says of itself, whether it stands in a file or in a line.
 void add_circumstances(Json& json, const Generation& generation) {
   json["number"] = generation.number;
@@ -98,6 +124,7 @@ std::string encode(const Generation& generation) {
             {"services", generation.sources.services}};
   add_circumstances(json, generation);
   if (!sets.empty()) json["sets"] = std::move(sets);
+  if (generation.panic) json["panic"] = to_json(*generation.panic);
   if (generation.refreshed) json["refreshed"] = true;
   if (generation.restored) json["restored"] = true;
   if (auto names = text(generation.sources.surroundings); !names.empty())
@@ -128,6 +155,7 @@ std::optional<Generation> decode(std::string_view text) {
     for (const auto& source : json.value("sets", Json::array()))
       generation.sources.set_files.push_back(source_from(source));
     generation.sources.services = json.at("services").get<std::string>();
+    if (json.contains("panic")) generation.panic = panic_from(json.at("panic"));
     generation.refreshed = json.value("refreshed", false);
     generation.restored = json.value("restored", false);
     auto surroundings = policy::parse_surroundings(json.value("surroundings", std::string()));
@@ -140,9 +168,9 @@ std::optional<Generation> decode(std::string_view text) {
 }
 
 bool differ_in_rules_only(const Generation& a, const Generation& b) {
-  return a.enabled == b.enabled && !a.refreshed && !b.refreshed && !a.restored &&
-         a.sources.added.name == b.sources.added.name && a.sources.managed == b.sources.managed &&
-         a.sources.definitions == b.sources.definitions &&
+  return a.enabled == b.enabled && a.panic == b.panic && !a.refreshed && !b.refreshed &&
+         !a.restored && a.sources.added.name == b.sources.added.name &&
+         a.sources.managed == b.sources.managed && a.sources.definitions == b.sources.definitions &&
          a.sources.set_files == b.sources.set_files && a.sources.services == b.sources.services &&
          a.sources.surroundings == b.sources.surroundings;
 }
@@ -213,6 +241,7 @@ std::optional<Generation> changed(Generation generation, const Json& line) {
 
 std::uint64_t Generation::sum_of_rest() const {
   std::uint64_t sum = fingerprint(enabled ? "enabled" : "disabled", 0);
+  if (panic) sum = fingerprint(to_json(*panic).dump(), sum);
   for (const auto* files : {&sources.managed, &sources.definitions, &sources.set_files})
     for (const auto& source : *files) sum = fingerprint(source.text, fingerprint(source.name, sum));
   return fingerprint(text(sources.surroundings), fingerprint(sources.services, sum));

@@ -10,6 +10,7 @@
 
 #include "daemon/change_log.h"
 #include "daemon/result.h"
+#include "daemon/sockets.h"
 #include "rules/moment.h"
 #include "rules/policy/parse.h"
 
@@ -34,10 +35,19 @@ struct Trial {
   bool operator==(const Trial&) const = default;
 };
 
+// Nothing passes, whatever the policy says, but on loopback and these connections.
+struct Panic {
+  Time since;
+  std::vector<TcpConnection> spared;
+
+  bool operator==(const Panic&) const = default;
+};
+
 // One state of the firewall, whole: it can be put in force without looking at any other file.
 struct Generation {
   std::uint64_t number = 0;  // counts from 1
   bool enabled = false;
+  std::optional<Panic> panic;  // whether enabled or not
   policy::Sources sources;
   std::string created;     // UTC, "2026-11-22T10:00:00Z"
   std::string reason;      // what was asked for

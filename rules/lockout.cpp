@@ -46,15 +46,19 @@ class Tally {
 }  // namespace
 
 Welcome welcome(const policy::CheckedPolicy& policy, const WayIn& way, Time now) {
-  const Packets packets = begun(way, now);
+  return welcome(policy, begun(way, now));
+}
+
+Welcome welcome(const policy::CheckedPolicy& policy, const Packets& packets) {
   Tally tally;
   for (const auto& forward : policy.forwards()) {
+    if (packets.traffic != policy::Traffic::incoming) break;
     const Share share = match(policy, forward, packets).share;
     if (share == Share::none) continue;
     tally.keep_out(nullptr, &forward);
     if (share == Share::all) return tally.result();
   }
-  for (const auto& rule : policy.rules(policy::Traffic::incoming)) {
+  for (const auto& rule : policy.rules(packets.traffic)) {
     const Share share = match(policy, rule.conditions, packets).share;
     if (share == Share::none) continue;
     if (lets_in(rule.verdict))
@@ -63,7 +67,7 @@ Welcome welcome(const policy::CheckedPolicy& policy, const WayIn& way, Time now)
       tally.keep_out(&rule, nullptr);
     if (share == Share::all) return tally.result();
   }
-  if (lets_in(policy.default_for(policy::Traffic::incoming)))
+  if (lets_in(policy.default_for(packets.traffic)))
     tally.let_in();
   else
     tally.keep_out(nullptr, nullptr);

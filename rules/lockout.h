@@ -27,6 +27,9 @@ struct Welcome {
   const policy::CheckedForward* forward = nullptr;
 };
 
+// The same of other packets that begin a connection.
+Welcome welcome(const policy::CheckedPolicy& policy, const Packets& packets);
+
 // A limit lets in.
 Welcome welcome(const policy::CheckedPolicy& policy, const WayIn& way, Time now);
 

@@ -55,7 +55,7 @@ _fwctl_question()
             _fwctl_words "any"
             ;;
         port) ;;
-        explain | trace)
+        explain | trace | cut)
             _fwctl_words "ssh smtp domain http ntp https icmp icmpv6 esp"
             ;;
         *)
@@ -95,8 +95,8 @@ _fwctl()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="allow deny reject limit route forward masquerade insert prepend delete default check apply diff reload confirm rollback history show reset
-        enable disable status ports log trace explain app set logging"
-    local options="--help --version --json --dry-run --confirm --allow-lockout --color --socket"
+        enable disable panic cut status ports log trace explain app set logging"
+    local options="--help --version --json --dry-run --confirm --allow-lockout --cut --color --socket"
     COMPREPLY=()
 
     # "--color=never" is three words to readline.
@@ -140,6 +140,7 @@ _fwctl()
         [[ $command == app ]] && options+=" --add-new"
         [[ $command == log ]] && options+=" --follow --lines"
         [[ $command == trace ]] && options+=" --all --count --for"
+        [[ $command == cut ]] && options+=" --denied"
         [[ $command == delete || $command == reset ]] && options+=" --force"
         _fwctl_words "$options"
         return
@@ -151,7 +152,7 @@ _fwctl()
         allow | deny | reject)
             _fwctl_rule "$prev"
             ;;
-        explain | trace)
+        explain | trace | cut)
             _fwctl_question "$prev"
             ;;
         prepend)
@@ -183,6 +184,9 @@ _fwctl()
             ;;
         show)
             if ((given == 0)); then _fwctl_words "policy ruleset"; fi
+            ;;
+        panic)
+            if ((given == 0)); then _fwctl_words "on off"; fi
             ;;
         status)
             if ((given == 0)); then _fwctl_words "verbose numbered"; fi

@@ -1,5 +1,6 @@
 #include "daemon/routes.h"
 
+#include <linux/if_addr.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -47,26 +48,40 @@ void add_default_route(const nlmsghdr& message, std::set<std::uint32_t>& indices
 
 // Of addresses of `size` bytes.
 template <std::size_t size>
-struct RouteQuestion {
-  rtmsg route;
-  rtattr to_header;
-  std::array<std::uint8_t, size> to;
-  rtattr from_header;
-  std::array<std::uint8_t, size> from;
+struct AddressAttribute {
+  rtattr header;
+  std::array<std::uint8_t, size> address;
 };
+template <std::size_t size>
+AddressAttribute<size> attribute(unsigned short type, const Address& address) {
+  AddressAttribute<size> out{.header = {.rta_len = RTA_LENGTH(size), .rta_type = type},
+                             .address = {}};
+  std::copy_n(address.bytes().begin(), size, out.address.begin());
+  return out;
+}
 
 template <std::size_t size>
-RouteQuestion<size> route_question(std::uint8_t family, const Address& from, const Address& to) {
-  constexpr rtattr header{.rta_len = RTA_LENGTH(size), .rta_type = RTA_UNSPEC};
-  RouteQuestion<size> out{};
-  out.route.rtm_family = family;
-  out.route.rtm_dst_len = out.route.rtm_src_len = 8 * size;
-  out.to_header = out.from_header = header;
-  out.to_header.rta_type = RTA_DST;
-  out.from_header.rta_type = RTA_SRC;
-  std::copy_n(to.bytes().begin(), size, out.to.begin());
-  std::copy_n(from.bytes().begin(), size, out.from.begin());
-  return out;
+struct RouteTo {
+  rtmsg route;
+  AddressAttribute<size> to;
+};
+template <std::size_t size>
+struct RouteFrom {
+  RouteTo<size> to;
+  AddressAttribute<size> from;
+};
+
+template <std::size_t size, typename Visit>
+Result<void> ask_route(netlink::Socket& socket, std::uint8_t family, const Address& to,
+                       const std::optional<Address>& from, Visit visit) {
+  RouteTo<size> question{.route = {}, .to = attribute<size>(RTA_DST, to)};
+  question.route.rtm_family = family;
+  question.route.rtm_dst_len = 8 * size;
+  if (!from) return netlink::ask(socket, RTM_GETROUTE, question, 1, visit);
+  question.route.rtm_src_len = 8 * size;
+  return netlink::ask(socket, RTM_GETROUTE,
+                      RouteFrom<size>{.to = question, .from = attribute<size>(RTA_SRC, *from)}, 1,
+                      visit);
 }
 
 // Empty for one that is gone by now.
@@ -100,7 +115,7 @@ Result<std::vector<std::string>> default_route_interfaces() {
   return out;
 }
 
-Result<std::string> interface_towards(const Address& peer, const Address& own) {
+Result<std::string> interface_towards(const Address& peer, const std::optional<Address>& own) {
   auto socket = netlink::Socket::open(NETLINK_ROUTE);
   if (!socket) return tl::unexpected(socket.error());
   std::string out;
@@ -109,11 +124,29 @@ Result<std::string> interface_towards(const Address& peer, const Address& own) {
     out = interface_name(attributes.u32(RTA_OIF).value_or(0));
     return {};
   };
-  const auto answered =
-      peer.family() == Family::ipv4
-          ? netlink::ask(*socket, RTM_GETROUTE, route_question<4>(AF_INET, own, peer), 1, visit)
-          : netlink::ask(*socket, RTM_GETROUTE, route_question<16>(AF_INET6, own, peer), 1, visit);
+  const auto answered = peer.family() == Family::ipv4
+                            ? ask_route<4>(*socket, AF_INET, peer, own, visit)
+                            : ask_route<16>(*socket, AF_INET6, peer, own, visit);
   if (!answered) return tl::unexpected(answered.error());
+  return out;
+}
+
+Result<std::vector<Address>> own_addresses() {
+  auto socket = netlink::Socket::open(NETLINK_ROUTE);
+  if (!socket) return tl::unexpected(socket.error());
+  std::vector<Address> out;
+  const auto dumped = netlink::dump(
+      *socket, RTM_GETADDR, ifaddrmsg{}, 1, [&](const nlmsghdr& message) -> Result<void> {
+        const Attributes attributes(message, sizeof(ifaddrmsg));
+        auto bytes = attributes.bytes(IFA_LOCAL);  // of IPv6 there is only the other
+        if (!bytes) bytes = attributes.bytes(IFA_ADDRESS);
+        if (!bytes || (bytes->size() != 4 && bytes->size() != 16)) return {};
+        std::array<std::uint8_t, 16> address{};
+        std::copy(bytes->begin(), bytes->end(), address.begin());
+        out.emplace_back(bytes->size() == 4 ? Family::ipv4 : Family::ipv6, address);
+        return {};
+      });
+  if (!dumped) return tl::unexpected(dumped.error());
   return out;
 }
 

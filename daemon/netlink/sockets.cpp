@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <tuple>
 
 #include "daemon/netlink/attributes.h"
@@ -94,32 +95,65 @@ Result<std::vector<ListeningSocket>> listening_sockets() {
   return sockets;
 }
 
-Result<bool> is_established(const TcpConnection& connection) {
-  auto diagnostics = Socket::open(NETLINK_SOCK_DIAG);
-  if (!diagnostics) return tl::unexpected(diagnostics.error());
+namespace {
+
+inet_diag_req_v2 request(const TcpConnection& connection) {
   inet_diag_req_v2 body{};
   body.sdiag_family = family_of(connection.own);
   body.sdiag_protocol = IPPROTO_TCP;
-  body.idiag_states = 1U << TCP_ESTABLISHED;
+  body.idiag_states = ~0U;
   body.id.idiag_sport = htons(connection.own_port);
   body.id.idiag_dport = htons(connection.peer_port);
   std::memcpy(body.id.idiag_src, connection.own.bytes().data(), connection.own.size());
   std::memcpy(body.id.idiag_dst, connection.peer.bytes().data(), connection.peer.size());
   body.id.idiag_if = connection.interface;
   std::ranges::fill(body.id.idiag_cookie, INET_DIAG_NOCOOKIE);
-  // Where there is no such connection, the kernel answers with the socket that would take it.
-  bool found = false;
+  return body;
+}
+
+// Where there is no such connection, the kernel answers with the socket that would take it; that is
+// none.
+Result<std::optional<inet_diag_msg>> find(Socket& diagnostics, const TcpConnection& connection) {
+  const auto body = request(connection);
+  std::optional<inet_diag_msg> found;
   const auto answered = netlink::ask(
-      *diagnostics, SOCK_DIAG_BY_FAMILY, body, 1, [&](const nlmsghdr& message) -> Result<void> {
+      diagnostics, SOCK_DIAG_BY_FAMILY, body, 1, [&](const nlmsghdr& message) -> Result<void> {
         if (mnl_nlmsg_get_payload_len(&message) < sizeof(inet_diag_msg)) return {};
         inet_diag_msg socket{};
         std::memcpy(&socket, mnl_nlmsg_get_payload(&message), sizeof(socket));
-        found =
-            socket.idiag_state == TCP_ESTABLISHED && socket.id.idiag_dport == body.id.idiag_dport;
+        if (socket.idiag_state != TCP_LISTEN && socket.id.idiag_dport == body.id.idiag_dport)
+          found = socket;
         return {};
       });
   if (!answered && answered.error().code != ENOENT) return tl::unexpected(answered.error());
   return found;
+}
+
+}  // namespace
+
+Result<bool> is_established(const TcpConnection& connection) {
+  auto diagnostics = Socket::open(NETLINK_SOCK_DIAG);
+  if (!diagnostics) return tl::unexpected(diagnostics.error());
+  const auto found = find(*diagnostics, connection);
+  if (!found) return tl::unexpected(found.error());
+  return *found && (*found)->idiag_state == TCP_ESTABLISHED;
+}
+
+Result<bool> reset(const TcpConnection& connection) {
+  auto diagnostics = Socket::open(NETLINK_SOCK_DIAG);
+  if (!diagnostics) return tl::unexpected(diagnostics.error());
+  const auto found = find(*diagnostics, connection);
+  if (!found) return tl::unexpected(found.error());
+  if (!*found) return false;
+  // The cookie makes sure that it is this socket: never the one that listens.
+  auto body = request(connection);
+  std::ranges::copy((*found)->id.idiag_cookie, body.id.idiag_cookie);
+  const auto sent =
+      diagnostics->dump(netlink::question(SOCK_DESTROY, NLM_F_REQUEST | NLM_F_ACK, body, 2), 2,
+                        [](const nlmsghdr&) -> Result<void> { return {}; });
+  if (sent) return true;
+  if (sent.error().code == ENOENT || sent.error().code == EOPNOTSUPP) return false;
+  return tl::unexpected(sent.error());
 }
 
 }  // namespace fwctl

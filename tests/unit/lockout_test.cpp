@@ -69,6 +69,10 @@ class LockoutTest : public ::testing::Test {
  protected:
   void SetUp() override {
     folder_.write("etc/policy.yaml", "version: 1\nrules:\n  - allow: 22/tcp\n  - allow: 25/tcp\n");
+    restart();
+    ASSERT_TRUE(firewall_->enable({.reason = "test"}));
+  }
+  void restart() {
     firewall_.emplace(
         Firewall::Places{.config = folder_.path() / "etc",
                          .state = folder_.path() / "state",
@@ -80,7 +84,6 @@ class LockoutTest : public ::testing::Test {
                              }},
         kernel_);
     ASSERT_TRUE(firewall_->start());
-    ASSERT_TRUE(firewall_->enable({.reason = "test"}));
   }
 
   static Request from_here() {
@@ -127,7 +130,7 @@ TEST_F(LockoutTest, NamesTheRuleAndItsLine) {
           "confirm, with '--allow-lockout' it is done all the same");
   ASSERT_EQ(lockout.diagnostics.size(), 1U);
   EXPECT_EQ(lockout.diagnostics.front().file, path);
-  EXPECT_EQ(lockout.connection.peer_port, 50000);
+  EXPECT_EQ(lockout.connection->peer_port, 50000);
 }
 
 TEST_F(LockoutTest, EachKindOfChangeIsGuarded) {
@@ -193,6 +196,38 @@ TEST_F(LockoutTest, ARuleThatLetsInCostsNoLook) {
   looked_up_ = 0;
   ASSERT_TRUE(add({"allow", "81/tcp"}));
   EXPECT_EQ(looked_up_, 0);
+}
+
+TEST_F(LockoutTest, PanicAsksForMoreThanItSpares) {
+  refuses([&] { return firewall_->set_panic(true, from_here()); });
+  refuses([&] { return firewall_->set_panic(true, {.reason = "nobody is known"}); });
+  auto allowed = from_here();
+  allowed.allow_lockout = true;
+  const auto change = firewall_->set_panic(true, allowed);
+  ASSERT_TRUE(change);
+  EXPECT_EQ(
+      change->difference,
+      Words{"+ panic: nothing passes but on loopback, and the connection from 192.0.2.7 port 50000 "
+            "to 192.0.2.1 port 22"});
+  refuses([&] { return prepend({"deny", "22/tcp"}); });
+  EXPECT_TRUE(firewall_->set_panic(false, {.reason = "anybody"}));
+  EXPECT_FALSE(firewall_->panic());
+}
+
+// What holds back everything is not lost with the policy that it holds back.
+TEST_F(LockoutTest, PanicStaysWhateverPolicyLoads) {
+  auto allowed = from_here();
+  allowed.allow_lockout = true;
+  ASSERT_TRUE(firewall_->set_panic(true, allowed));
+  const auto number = firewall_->generation();
+  firewall_.reset();
+  folder_.write("state/generation-" + std::to_string(number), "damaged");
+  restart();
+  EXPECT_FALSE(firewall_->panic()) << "nothing that is left says so";
+  ASSERT_TRUE(firewall_->set_panic(true, allowed));
+  ASSERT_TRUE(add({"deny", "25/tcp"})) << "a change of rules alone, behind it";
+  restart();
+  EXPECT_TRUE(firewall_->panic());
 }
 
 TEST_F(LockoutTest, ABanOfWhereOneIsIsRefused) {
