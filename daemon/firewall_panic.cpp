@@ -21,6 +21,7 @@ std::string text(const Panic& panic) {
 
 std::vector<compile::Spared> spared(const Panic& panic) {
   std::vector<compile::Spared> out;
+  out.reserve(panic.spared.size());
   for (const auto& one : panic.spared)
     out.push_back(
         {.peer = one.peer, .peer_port = one.peer_port, .own = one.own, .own_port = one.own_port});
