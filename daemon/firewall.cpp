@@ -10,6 +10,7 @@
 #include "daemon/panic.h"
 #include "rules/compile/compile.h"
 #include "rules/compile/panic.h"
+#include "rules/joined.h"
 #include "rules/policy/difference.h"
 
 namespace fwctl {
@@ -156,10 +157,15 @@ Result<void> Firewall::force(const policy::CheckedPolicy& policy, const Generati
 
 // The latest time is enough.
 void Firewall::note_restored() {
-  constexpr std::string_view what =
-      "another program had changed table inet fwctl; it was restored at ";
-  std::erase_if(problems_, [&](const std::string& problem) { return problem.starts_with(what); });
-  problems_.push_back(std::string(what) + time_text(now()));
+  constexpr std::string_view sign = " had changed table inet fwctl";
+  const auto& [who, what] = table_.drift();
+  last_drift_ = (who.empty() ? "another program" : who) + std::string(sign);
+  if (!what.empty()) last_drift_ += " (" + joined(what) + ")";
+  last_drift_ += "; it was restored at " + time_text(now());
+  std::erase_if(problems_, [&](const std::string& problem) {
+    return problem.find(sign) != std::string::npos;
+  });
+  problems_.push_back(last_drift_);
 }
 
 void Firewall::note(const Result<void>& done) {

@@ -183,6 +183,12 @@ class Firewall {
   // What of the policy in force does nothing because the kernel passes no packets on; nothing while
   // the firewall is not in force.
   std::vector<std::string> forwarding_problems() const;
+  // Puts our table back where another program has changed it. True when there was something to do.
+  Result<bool> mend() { return heal(); }
+  // Who had changed what when it was put back last, as a sentence; empty: never.
+  const std::string& last_drift() const { return last_drift_; }
+  // Readable when it is time to mend(); -1: nobody tells.
+  int drift_notices() const { return table_.notices(); }
   // What the kernel says now, by rule id; empty while nothing is in force.
   Result<Table::Look> look();
   // The compiled policy as nftables text.
@@ -315,6 +321,7 @@ class Firewall {
   std::unique_ptr<Appending> appending_;  // nullptr until a rule comes
   Diagnostics warnings_;                  // of policy_
   std::vector<std::string> problems_;
+  std::string last_drift_;
 };
 
 }  // namespace fwctl

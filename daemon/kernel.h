@@ -49,6 +49,12 @@ class Kernel {
   // to revision `until`, which has been. True where that is not known: so it is the first time.
   virtual bool touched(std::uint32_t until) = 0;
 
+  // Who made the last of those changes, as for people; empty where the kernel did not say.
+  virtual std::string toucher() const = 0;
+  // A descriptor that there is something to read from after every change of nftables objects but
+  // apply()'s, until touched() is called; -1: there is none.
+  virtual int notices() const = 0;
+
   // Would apply() succeed now? Changes nothing.
   virtual tl::expected<void, TransactionError> check(const nft::Changes& changes) = 0;
 

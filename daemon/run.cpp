@@ -11,6 +11,7 @@
 #include <fstream>
 #include <memory>
 
+#include "daemon/drift_watch.h"
 #include "daemon/end_of_rules.h"
 #include "daemon/end_of_trial.h"
 #include "daemon/event_source.h"
@@ -133,6 +134,8 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
     follow_names();
   });
   if (auto started = end_of_trial.start(event.get()); !started) return started;
+  DriftWatch drift(firewall, collect_later);
+  if (auto started = drift.start(event.get()); !started) return started;
 
   const auto listener = listening_socket(options.socket);
   if (!listener) return tl::unexpected(listener.error());

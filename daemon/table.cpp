@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/clock.h"
+#include "rules/nft/drift.h"
 #include "rules/nft/grow.h"
 
 namespace fwctl {
@@ -151,6 +152,8 @@ Result<void> Table::look_again() {
   if (!now && now.error().code != EBADMSG) return tl::unexpected(now.error());
   revision_ = *revision;
   if (now && !foreign_ && is_loaded(*now)) return {};
+  drift_ = {.who = kernel_.toucher(),
+            .what = now ? nft::drift(loaded_, *now) : std::vector{now.error().message()}};
   foreign_ = !now;
   loaded_ = now ? std::move(*now) : std::nullopt;
   drifted_ = true;

@@ -52,6 +52,15 @@ class Table {
   // Another program changed it, and it is not yet restored.
   bool drifted() const { return drifted_; }
 
+  // What was found to be changed last.
+  struct Drift {
+    std::string who;                // "nft (process 4711)"; empty: not known
+    std::vector<std::string> what;  // "chain input was changed"
+  };
+  const Drift& drift() const { return drift_; }
+
+  // Kernel::notices()
+  int notices() const { return kernel_.notices(); }
   // Finds out whether another program has changed it.
   Result<void> look_again();
   // Whether the kernel has, as of now, what loaded() says, and as it was left.
@@ -105,6 +114,7 @@ class Table {
   bool foreign_ = false;     // what is in the kernel could not be read as ours
   bool uncollected_ = true;  // there may be something for collect() to remove
   bool drifted_ = false;
+  Drift drift_;
   std::uint32_t revision_ = 0;      // of the kernel when loaded_ was last known to be true
   std::vector<nft::Chain> traces_;  // in the kernel besides loaded_
 };

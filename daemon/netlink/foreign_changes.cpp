@@ -21,6 +21,14 @@ constexpr int queue_bytes = 2 << 20;
 // A transaction counts as done a moment before it is told of.
 constexpr int patience_ms = 200;
 
+// Whose transaction it was.
+std::string program(const Attributes& generation) {
+  const auto name = generation.text(NFTA_GEN_PROC_NAME);
+  const auto process = generation.be32(NFTA_GEN_PROC_PID);
+  if (name.empty() || !process) return name;
+  return name + " (process " + std::to_string(*process) + ")";
+}
+
 }  // namespace
 
 Result<ForeignChanges> ForeignChanges::open(
@@ -57,6 +65,7 @@ void ForeignChanges::catch_up() {
     const auto datagram = socket_.receive_queued();
     if (!datagram) {
       touched_ = true;  // ENOBUFS: some were lost
+      last_.clear();
       if (datagram.error().code != ENOBUFS) return;
       continue;
     }
@@ -71,14 +80,15 @@ void ForeignChanges::note(const nlmsghdr& message) {
       mnl_nlmsg_get_payload_len(&message) < sizeof(nfgenmsg))
     return;
   if ((message.nlmsg_type & 0xff) == NFT_MSG_NEWGEN) {
-    const auto generation = Attributes(message, sizeof(nfgenmsg)).be32(NFTA_GEN_ID);
-    newest_ = generation.value_or(newest_);
+    const Attributes of_it(message, sizeof(nfgenmsg));
+    newest_ = of_it.be32(NFTA_GEN_ID).value_or(newest_);
+    if (std::exchange(in_this_one_, false)) last_ = program(of_it);
     return;
   }
   const auto* header = static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(&message));
   if (message.nlmsg_pid != own_ && header->nfgen_family == NFPROTO_INET &&
       table_of(message) == nft::table_name)
-    touched_ = true;
+    touched_ = in_this_one_ = true;
 }
 
 void ForeignChanges::pause() {

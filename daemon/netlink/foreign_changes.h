@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <utility>
 
 #include "daemon/netlink/socket.h"
@@ -22,6 +23,12 @@ class ForeignChanges {
   // were lost.
   bool any(std::uint32_t until);
 
+  // Who made the last of these, "nft (process 4711)"; empty where that is not known.
+  const std::string& last() const { return last_; }
+
+  // Becomes readable with any change, until that is read here.
+  int fd() const { return socket_.fd(); }
+
   // Reads what is queued, so that it does not fill.
   void catch_up();
 
@@ -39,6 +46,8 @@ class ForeignChanges {
   std::uint32_t own_;
   std::uint32_t newest_ = 0;  // generation that was told of
   bool touched_ = true;
+  bool in_this_one_ = false;  // so far, in the transaction that is being told of
+  std::string last_;
 };
 
 }  // namespace fwctl::netlink

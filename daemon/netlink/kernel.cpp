@@ -46,6 +46,8 @@ class NetlinkKernel final : public Kernel {
   }
 
   bool touched(std::uint32_t until) override { return others_->any(until); }
+  std::string toucher() const override { return others_->last(); }
+  int notices() const override { return others_->fd(); }
 
   Result<std::uint32_t> revision() override { return netlink::read_generation(socket_, sequence_); }
 

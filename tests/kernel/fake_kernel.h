@@ -18,6 +18,8 @@ class FakeKernel final : public Kernel {
   Result<std::optional<nft::Ruleset>> read_hits() override;
   Result<std::uint32_t> revision() override { return revision_; }
   bool touched(std::uint32_t /*until*/) override { return touched_; }
+  std::string toucher() const override { return toucher_; }
+  int notices() const override { return -1; }
   tl::expected<void, TransactionError> check(const nft::Changes& changes) override;
   tl::expected<void, TransactionError> apply(const nft::Changes& changes) override;
 
@@ -32,6 +34,7 @@ class FakeKernel final : public Kernel {
 
   // What others change is not in this table from now on.
   void keep_to_ourselves() { touched_ = false; }
+  void name_toucher(const std::string& who) { toucher_ = who; }
   // How often read() was called.
   int readings() const { return readings_; }
 
@@ -62,6 +65,7 @@ class FakeKernel final : public Kernel {
   std::vector<nft::Changes> applied_;
   std::uint32_t revision_ = 1;
   bool touched_ = true;
+  std::string toucher_;
   int readings_ = 0;
 };
 

@@ -1,5 +1,6 @@
 // Whose changes concern table inet fwctl, as the real kernel tells it.
 #include <gtest/gtest.h>
+#include <poll.h>
 
 #include <memory>
 #include <string>
@@ -59,6 +60,25 @@ TEST_F(ForeignChanges, OurOwnAreNone) {
   we_do(200'000, many);
   we_do(3, 1);
   EXPECT_FALSE(touched());
+}
+
+TEST_F(ForeignChanges, TheProgramIsNamed) {
+  const auto readable = [&] {
+    pollfd notices{.fd = kernel_->notices(), .events = POLLIN, .revents = 0};
+    return ::poll(&notices, 1, 0) == 1;
+  };
+  we_do(1, 1);
+  EXPECT_FALSE(readable());
+  EXPECT_EQ(kernel_->toucher(), "");
+  others_do("add table inet other");
+  EXPECT_TRUE(readable());
+  EXPECT_FALSE(touched());
+  EXPECT_EQ(kernel_->toucher(), "");
+  others_do("flush chain inet fwctl c; add table ip other");
+  EXPECT_TRUE(readable());
+  EXPECT_TRUE(touched());
+  EXPECT_FALSE(readable());
+  EXPECT_TRUE(kernel_->toucher().starts_with("nft (process ")) << kernel_->toucher();
 }
 
 TEST_F(ForeignChanges, OtherTablesDoNotMatter) {

@@ -556,6 +556,32 @@ TEST_F(FirewallTest, AFlushedTableIsRestoredByTheNextChangeAndByReload) {
   EXPECT_NE(kernel_text().find("tcp . 80"), std::string::npos);
 }
 
+// Who did what, where the kernel says who.
+TEST_F(FirewallTest, WhatAnotherProgramChangedIsPutBackAndNamed) {
+  start();
+  ASSERT_TRUE(allow("22/tcp"));
+  ASSERT_TRUE(enable());
+  EXPECT_FALSE(firewall_->mend().value());
+  EXPECT_EQ(firewall_->last_drift(), "");
+  const auto before = in_kernel();
+  kernel_.name_toucher("nft (process 4711)");
+  ASSERT_TRUE(kernel_.apply({nft::FlushChain{"incoming"}}));
+  EXPECT_TRUE(firewall_->mend().value());
+  EXPECT_EQ(nft::text(nft::live(*in_kernel())), nft::text(nft::live(*before)));
+  EXPECT_TRUE(firewall_->last_drift().starts_with(
+      "nft (process 4711) had changed table inet fwctl (chain incoming was changed); it was "
+      "restored at "))
+      << firewall_->last_drift();
+  EXPECT_TRUE(mentions(firewall_->problems(), "nft (process 4711)"));
+  kernel_.name_toucher("");
+  ASSERT_TRUE(kernel_.apply({nft::DeleteTable{}}));
+  EXPECT_TRUE(firewall_->mend().value());
+  EXPECT_TRUE(firewall_->last_drift().starts_with(
+      "another program had changed table inet fwctl (it is gone)"));
+  EXPECT_FALSE(mentions(firewall_->problems(), "4711")) << "the latest is enough";
+  EXPECT_FALSE(firewall_->mend().value());
+}
+
 // New sets of intervals go in a transaction before the one that counts.
 TEST_F(FirewallTest, WhatWasPreparedIsTakenBackWhenTheChangeIsRefused) {
   start();
