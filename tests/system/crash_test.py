@@ -48,6 +48,8 @@ def trial(daemon):
 
 CHANGES = (
     Change("add", ("Enable",), lambda daemon: daemon.call("Add", rule=["allow", "443/tcp"])),
+    # The short way: with a rule there, one more is written into rules.yaml where it goes.
+    Change("append", ("Enable", "Add"), lambda daemon: daemon.call("Add", rule=["allow", "443/tcp"])),
     Change("apply", ("Enable",), lambda daemon: daemon.call("Apply", policy=NEW)),
     Change("enable", (), lambda daemon: daemon.call("Enable")),
     Change("disable", ("Enable",), lambda daemon: daemon.call("Disable")),
@@ -57,6 +59,12 @@ CHANGES = (
     Change("confirm", ("Enable",), lambda daemon: daemon.call("Confirm"),
            survives_boot=False, just_before=("Trial",)),
 )
+
+
+def named(name):
+    return next(change for change in CHANGES if change.name == name)
+
+
 PREPARATIONS = {
     "Enable": lambda daemon: daemon.call("Enable"),
     "Add": lambda daemon: daemon.call("Add", rule=["allow", "25/tcp"]),
@@ -250,7 +258,7 @@ class Failed(Steps):
 
 class Synced(Steps):
     def test_done_is_said_when_the_change_is_on_disk(self):
-        change = CHANGES[0]
+        change = named("add")
         self.prepare(change)
         self.restore()
         calls = "pwrite64,fdatasync,sendto,sendmsg"
@@ -272,7 +280,7 @@ class CanFail(Steps):
     """The same measurement sees a change that says done and isn't on disk."""
 
     def test_renames_that_only_pretend(self):
-        change = CHANGES[1]
+        change = named("apply")
         self.prepare(change)
         list(self.steps(change, KILLABLE))
         self.restore()
@@ -284,7 +292,7 @@ class CanFail(Steps):
             self.assert_old_or_new(True, "pretended")
 
     def test_a_line_that_was_not_synced(self):
-        change = CHANGES[0]
+        change = named("add")
         self.prepare(change)
         list(self.steps(change, KILLABLE))
         self.restore()
