@@ -191,6 +191,11 @@ Result<bool> Firewall::heal() {
   return true;
 }
 
+Result<bool> Firewall::mend() {
+  if (const auto looked = table_.follow_notices(); !looked) return tl::unexpected(looked.error());
+  return heal();
+}
+
 // Who adds a rule wants to hear about that rule. Numbers and lines move; the rule's own text stays.
 void Firewall::leave_out_known(Diagnostics& warnings) const {
   std::multiset<std::string> known;

@@ -184,7 +184,7 @@ class Firewall {
   // the firewall is not in force.
   std::vector<std::string> forwarding_problems() const;
   // Puts our table back where another program has changed it. True when there was something to do.
-  Result<bool> mend() { return heal(); }
+  Result<bool> mend();
   // Who had changed what when it was put back last, as a sentence; empty: never.
   const std::string& last_drift() const { return last_drift_; }
   // Readable when it is time to mend(); -1: nobody tells.

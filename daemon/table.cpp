@@ -143,14 +143,23 @@ bool Table::is_loaded(const std::optional<nft::Ruleset>& seen) const {
 Result<void> Table::look_again() {
   const auto revision = kernel_.revision();
   if (!revision) return tl::unexpected(revision.error());
-  if (*revision == revision_) return {};
-  if (!kernel_.touched(*revision)) {
-    revision_ = *revision;
+  return *revision == revision_ ? Result<void>() : compare_at(*revision);
+}
+
+Result<void> Table::follow_notices() {
+  const auto revision = kernel_.revision();
+  if (!revision) return tl::unexpected(revision.error());
+  return compare_at(*revision);
+}
+
+Result<void> Table::compare_at(std::uint32_t revision) {
+  if (!kernel_.touched(revision)) {
+    revision_ = revision;
     return {};
   }
   auto now = read();
   if (!now && now.error().code != EBADMSG) return tl::unexpected(now.error());
-  revision_ = *revision;
+  revision_ = revision;
   if (now && !foreign_ && is_loaded(*now)) return {};
   drift_ = {.who = kernel_.toucher(),
             .what = now ? nft::drift(loaded_, *now) : std::vector{now.error().message()}};

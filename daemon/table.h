@@ -63,6 +63,9 @@ class Table {
   int notices() const { return kernel_.notices(); }
   // Finds out whether another program has changed it.
   Result<void> look_again();
+  // The same, and also what another one did at the very moment of a change of our own. To be called
+  // when there is something to read from notices(), and reads it.
+  Result<void> follow_notices();
   // Whether the kernel has, as of now, what loaded() says, and as it was left.
   bool is_known();
 
@@ -98,6 +101,7 @@ class Table {
 
  private:
   nft::Plan plan_for(const std::optional<nft::Ruleset>& wanted, std::uint64_t version) const;
+  Result<void> compare_at(std::uint32_t revision);
   // Removes what was loaded beside the rules in force, and now will not be used.
   void take_back();
   // What the kernel holds besides our traces; forgets those that are not there as they were made.

@@ -62,6 +62,8 @@ class BrokenKernel final : public Kernel {
   bool touched(std::uint32_t until) override {
     return pretends_ ? pretended_.touched(until) : real_.touched(until);
   }
+  std::string toucher() const override { return real_.toucher(); }
+  int notices() const override { return -1; }  // of the table that it is not shown
   Result<std::uint32_t> revision() override {
     return pretends_ ? pretended_.revision() : real_.revision();
   }

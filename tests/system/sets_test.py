@@ -76,10 +76,8 @@ class Sets(lab.LabTest):
         listing = self.lab.table("-t")
         name = re.search(r"ip saddr @(drop-ipv4\S*)", listing)[1]
         self.lab.nft("delete", "element", "inet", "fwctl", name, "{", lab.CLIENT[4], "}")
-        self.assert_client("open", families=[4])
-        self.assertIn("another program changed", self.daemon.fwctl("status").stdout)
-        self.daemon.fwctl("reload")
-        self.assertNotIn("another program changed", self.daemon.fwctl("status").stdout)
+        lab.until(lambda: "(set drop-ipv4/32 was changed)" in self.daemon.fwctl("status").stdout,
+                  "it is put back")
         self.assert_client("filtered", families=[4])
 
     def test_a_broken_file_is_refused_whole(self):

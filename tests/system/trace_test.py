@@ -367,11 +367,10 @@ class Trace(lab.LabTest):
         live = self.lab.ruleset()
         trace = self.trace("tcp")
         self.lab.nft("add", "rule", "inet", "fwctl", "incoming", "accept")
-        self.assertTrue(any("not as fwctl left it" in one for one in self.daemon.call("Status")["problems"]))
-        self.daemon.fwctl("reload")
+        lab.until(lambda: any("had changed table inet fwctl" in one
+                              for one in self.daemon.call("Status")["problems"]), "it is noticed")
         self.assertEqual(self.decided(trace, 3000)[:2], ("deny", 1), "and the trace goes on")
         self.lab.nft("flush", "chain", "inet", "fwctl", self.chains()[0])
-        self.daemon.fwctl("reload")
         self.assertEqual(trace.next(), {"ended": "another program changed table inet fwctl"})
         lab.until(lambda: self.lab.ruleset() == live, "all is as it was")
         self.lab.nft("delete", "table", "inet", "fwctl")
