@@ -22,6 +22,7 @@ constexpr std::string_view examples =
     "  fwctl allow 80,443/tcp comment nginx\n"
     "  fwctl allow proto tcp from 10.0.0.0/8 to any port 5432\n"
     "  fwctl deny in on eth1 log 3000/tcp\n"
+    "  fwctl ban 203.0.113.9 for 1h            drop all that comes from there\n"
     "  fwctl enable                            put it in force, also after a reboot\n"
     "  fwctl ports                             what listens here, and who can reach it\n"
     "  fwctl --confirm 60s apply new.yaml      undone unless 'fwctl confirm' follows in time\n"
@@ -47,6 +48,15 @@ constexpr std::string_view translation_grammar =
     "fwctl forward PORTS to ADDRESS[:PORT] [from ADDRESSES] [on INTERFACES] [comment TEXT]\n"
     "fwctl masquerade out on INTERFACES [from ADDRESSES] [comment TEXT]\n"
     "'fwctl delete forward ...' and 'fwctl delete masquerade ...' take them away again.";
+
+constexpr std::string_view ban_grammar =
+    "fwctl ban ADDRESS... [for TIME | until MOMENT] [comment TEXT]\n"
+    "TIME        1h   30m   2d12h; without it, until 'fwctl unban'\n"
+    "MOMENT      2026-11-22T18:00:00Z";
+
+constexpr std::string_view unban_grammar =
+    "fwctl unban ADDRESS... [comment TEXT]   fwctl unban comment TEXT   fwctl unban --all\n"
+    "With a comment, only bans that have it.";
 
 constexpr std::string_view question_grammar =
     "fwctl explain WHAT [in|out|routed] [on INTERFACE] [from ADDRESS [port PORT]] [to ADDRESS]\n"
@@ -259,7 +269,8 @@ class CommandLine {
         constexpr const char* misplaced = "goes with commands that change the policy";
         if (arguments_.confirm) throw CLI::ValidationError("--confirm", misplaced);
         if (arguments_.cut) throw CLI::ValidationError("--cut", misplaced);
-        if (arguments_.allow_lockout && arguments_.verb != Verb::cut)
+        if (arguments_.allow_lockout && arguments_.verb != Verb::cut &&
+            arguments_.verb != Verb::ban)
           throw CLI::ValidationError("--allow-lockout", misplaced);
       }
       if (color_ == "always") arguments_.color = ColorChoice::always;
@@ -285,6 +296,7 @@ class CommandLine {
     add_policy();
     add_state();
     add_services();
+    add_bans();
     add_sets();
   }
 
@@ -485,6 +497,30 @@ class CommandLine {
       update->add_flag("--add-new", arguments_.add_new, "Accepted for ufw's sake; adds no rule");
       add_word(*add("default", "What becomes of new profiles: skip", Verb::app_default), "POLICY",
                "skip; fwctl adds no rules by itself", {"allow", "deny", "reject", "skip"});
+    });
+  }
+
+  void add_bans() {
+    const auto add_addresses = [this](CLI::App& to, const std::string& description) {
+      return to.add_option("ADDRESS", arguments_.words, description)->type_name("");
+    };
+    command("ban", "Drop all that comes from addresses, and what runs already", Verb::ban,
+            [&](CLI::App& ban) {
+              add_addresses(ban, "192.0.2.7, 10.0.0.0/8, ...")->required();
+              ban.footer(std::string(ban_grammar));
+            });
+    command("unban", "Lift bans", Verb::unban, [&](CLI::App& unban) {
+      add_addresses(unban, "As they were banned");
+      unban.add_flag("--all", arguments_.all, "All bans there are");
+      unban.footer(std::string(unban_grammar));
+      unban.callback([this] {
+        arguments_.verb = Verb::unban;
+        if (arguments_.all) arguments_.words.insert(arguments_.words.begin(), "all");
+        if (arguments_.words.empty()) throw CLI::RequiredError("ADDRESS or --all");
+      });
+    });
+    command("bans", "Show who is banned, and for how long", Verb::bans, [&](CLI::App& bans) {
+      add_addresses(bans, "Only the bans that this one is under")->expected(0, 1);
     });
   }
 

@@ -40,6 +40,9 @@ enum class Verb : std::uint8_t {
   app_info,
   app_update,
   app_default,
+  ban,
+  unban,
+  bans,
   set_list,
   set_show,
   set_edit,
@@ -47,13 +50,15 @@ enum class Verb : std::uint8_t {
 
 struct Arguments {
   Verb verb = Verb::status;
-  std::vector<std::string> words;  // of rules, selections and questions; addresses of set
+  std::vector<std::string> words;  // of rules, selections and questions; addresses of set and ban;
+                                   // of bans, maybe one
   std::int64_t position = 0;       // of insert
   std::string file;                // of check, apply, diff; may be empty for check and diff
   std::string what;           // of show, logging, panic, app default; the verdict of default; what
                               // is done to a set: add, remove, replace, delete
   std::string name;           // of a set; of app info and app update: of a service, or "all"
   bool add_new = false;       // of app update
+  bool all = false;           // of unban
   std::string direction;      // of default
   bool verbose = false;       // of status
   bool follow = false;        // of log

@@ -123,6 +123,12 @@ class Session {
         return update_services();
       case Verb::app_default:
         return app_default();
+      case Verb::ban:
+        return change_bans("Ban");
+      case Verb::unban:
+        return change_bans("Unban");
+      case Verb::bans:
+        return bans();
       case Verb::set_list:
         return show("Sets", Json::object(),
                     [this](const Json& reply) { return render_set_list(reply, style_); });
@@ -227,6 +233,7 @@ class Session {
       }
       case Verb::set_logging:
       case Verb::disable:
+      case Verb::unban:
         return false;
       default:
         return true;
@@ -370,6 +377,19 @@ class Session {
       parameters["addresses"] = std::move(addresses);
     }
     return change("EditSet", std::move(parameters));
+  }
+
+  int change_bans(const std::string& method) {
+    return show(method, asked({{"addresses", arguments_.words}}), [this](const Json& reply) {
+      return render_ban_outcome(reply.at("outcome"), arguments_.dry_run, style_);
+    });
+  }
+
+  int bans() {
+    Json parameters = Json::object();
+    if (!arguments_.words.empty()) parameters["address"] = arguments_.words.front();
+    return show("Bans", std::move(parameters),
+                [this](const Json& reply) { return render_bans(reply, style_); });
   }
 
   // As the daemon says it of its own files.

@@ -213,6 +213,8 @@ std::string render_status(const Json& status, bool verbose, const Style& style) 
            " left until generation " + trial.at("before").dump() +
            " comes back; 'fwctl confirm' keeps this one\n";
   }
+  if (const auto bans = status.value("bans", 0); bans > 0)
+    out += "Bans: " + std::to_string(bans) + " ('fwctl bans' lists them)\n";
   for (const auto& problem : status.at("problems"))
     out += style.paint(Tint::bad, "! ") + problem.get<std::string>() + "\n";
   const auto& rules = status.at("rules");

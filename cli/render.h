@@ -25,6 +25,9 @@ std::string render_services(const protocol::Json& reply);
 // Replies of Sets: as a table, and one by one as a file of addresses.
 std::string render_set_list(const protocol::Json& reply, const Style& style);
 std::string render_sets(const protocol::Json& reply);
+// A reply of Bans, and what became of Ban or Unban.
+std::string render_bans(const protocol::Json& reply, const Style& style);
+std::string render_ban_outcome(const protocol::Json& outcome, bool dry_run, const Style& style);
 // A reply of History: as a table, or one generation and what it changed.
 std::string render_history(const protocol::Json& reply, const Style& style);
 // "2026-11-22T10:00:00Z" → "2026-11-22 10:00:00 UTC"

@@ -105,6 +105,7 @@ class Explanation {
   std::string decider(const Json& entry) const {
     if (!entry.contains("rule")) return "the default for " + traffic_ + " traffic: no rule matches";
     const std::string id = string_at(entry, "rule");
+    if (id == "banned") return reason(entry);
     if (!entry.contains("line"))
       return "'" + id + "', which is always there " + (id == "containers" ? "behind" : "before") +
              " the rules: " + reason(entry);

@@ -17,6 +17,7 @@ constexpr std::array table{
     MethodRole{"org.fwctl.Firewall.Explain", Role::look},
     MethodRole{"org.fwctl.Firewall.Services", Role::look},
     MethodRole{"org.fwctl.Firewall.Sets", Role::look},
+    MethodRole{"org.fwctl.Firewall.Bans", Role::look},
     MethodRole{"org.fwctl.Firewall.Log", Role::look},
     MethodRole{"org.fwctl.Firewall.History", Role::look},
 
@@ -27,6 +28,8 @@ constexpr std::array table{
     MethodRole{"org.fwctl.Firewall.SetDefault", Role::change},
     MethodRole{"org.fwctl.Firewall.SetLogging", Role::change},
     MethodRole{"org.fwctl.Firewall.EditSet", Role::change},
+    MethodRole{"org.fwctl.Firewall.Ban", Role::change},
+    MethodRole{"org.fwctl.Firewall.Unban", Role::change},
     MethodRole{"org.fwctl.Firewall.Enable", Role::change},
     MethodRole{"org.fwctl.Firewall.Disable", Role::change},
     MethodRole{"org.fwctl.Firewall.Cut", Role::change},

@@ -26,6 +26,8 @@ class ChangeLog {
 
   // Those that opening it found, without their digests.
   const std::vector<std::string>& lines() const { return lines_; }
+  // Of very many of them, the memory.
+  void forget_lines() { lines_ = {}; }
   // Whole lines behind, or in the place of, one that does not count: then nothing more is appended.
   std::size_t lost() const { return lost_; }
   bool writable() const { return writable_; }

@@ -37,6 +37,7 @@ std::string object_of(const nft::Change& change) {
           [](const nft::FlushChain& flush) { return "the rules of chain " + flush.chain; },
           [](const nft::DeleteChain& remove) { return "chain " + remove.chain; },
           [](const nft::DeleteSet& remove) { return "set " + remove.set; },
+          [](const nft::FlushSet& flush) { return "elements of set " + flush.set; },
           [](const auto&) { return std::string("table inet fwctl"); }},
       change);
 }

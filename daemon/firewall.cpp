@@ -33,7 +33,8 @@ Firewall::Firewall(Places places, Kernel& kernel)
     : places_(std::move(places)),
       config_(places_.config),
       store_(places_.state),
-      table_(kernel),
+      ban_file_(places_.state),
+      table_(kernel, [this] { return banned(); }),
       added_file_(config_.added_file()) {}
 
 Firewall::~Firewall() = default;

@@ -7,9 +7,9 @@
 // leaves everything as it was; what fails behind it is taken back.
 //
 // firewall.cpp has the transaction; firewall_changes.cpp what may be asked for; firewall_growth.cpp
-// the short way for one rule more; firewall_guard.cpp who must not be shut out;
-// firewall_history.cpp the ways back; firewall_start.cpp the start; firewall_state.cpp what is
-// looked at.
+// the short way for one rule more; firewall_bans.cpp who is banned, which is no part of a policy
+// and of no generation; firewall_guard.cpp who must not be shut out; firewall_history.cpp the ways
+// back; firewall_start.cpp the start; firewall_state.cpp what is looked at.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,8 @@
 #include <vector>
 
 #include "daemon/accounts.h"
+#include "daemon/ban_file.h"
+#include "daemon/bans.h"
 #include "daemon/config.h"
 #include "daemon/failure.h"
 #include "daemon/forwarding.h"
@@ -34,6 +36,7 @@
 #include "daemon/staged_files.h"
 #include "daemon/store.h"
 #include "daemon/table.h"
+#include "rules/policy/ban.h"
 #include "rules/policy/check.h"
 #include "rules/policy/edit.h"
 #include "rules/policy/edit_set.h"
@@ -93,6 +96,10 @@ class Firewall {
       return std::string();
     };
     std::function<Instant()> clock = this_instant;
+    // This host's own, of all interfaces; by default there is none.
+    std::function<Result<std::vector<Address>>()> own_addresses = [] {
+      return std::vector<Address>();
+    };
   };
 
   // `kernel` must outlive it. Nothing is done before start().
@@ -144,6 +151,15 @@ class Firewall {
     std::string kept;  // path of the copy of rules.yaml; empty when there was nothing to keep
   };
   tl::expected<ResetOutcome, Failure> reset(const Request& request);
+
+  // `words` are those behind "ban" and "unban", see rules/policy/ban.h. What is banned is dropped
+  // from then on, connections that go on included, whatever the policy says; while the policy is
+  // not in force it is kept for when it is. No change of the policy, and no generation: going back
+  // leaves bans as they are, and a trial is not in the way.
+  Change ban(const std::vector<std::string>& words, const Request& request);
+  Change unban(const std::vector<std::string>& words, const Request& request);
+  const Bans& bans() const { return bans_; }
+  Instant instant() const { return places_.clock(); }
 
   // Puts the policy of a generation that is kept in force again, and all files, as a generation of
   // its own. nullopt: what was before the last change that somebody asked for and that is still to
@@ -205,6 +221,8 @@ class Firewall {
   // rules.yaml safe from a power loss. Call it at the start and when some time has passed since a
   // change; errors are harmless and it may be tried again.
   Result<void> collect();
+  // There may be something in the kernel to collect.
+  bool collectable() const { return table_.collectable(); }
 
  private:
   // Another policy, on its way to be the one in force.
@@ -291,6 +309,24 @@ class Firewall {
                                 const std::function<void()>& abandon);
   tl::expected<void, Failure> grow(const nft::Changes& changes, const policy::Sources& sources);
 
+  // Bans.
+  struct BanChange {
+    Prefix prefix;
+    std::optional<Ban> before;  // nullopt: none that still counts
+    std::optional<Ban> after;   // nullopt: it is lifted
+  };
+  nft::Ruleset banned() const;
+  std::optional<Failure> not_bannable(const policy::Banning& wanted, const Request& request) const;
+  std::vector<BanChange> ban_changes(const policy::Banning& wanted, const Ban& ban,
+                                     const Instant& now, std::vector<std::string>& notes) const;
+  std::vector<BanChange> unban_changes(const policy::Lifting& wanted, const Instant& now,
+                                       std::vector<std::string>& notes) const;
+  Change change_bans(const std::vector<BanChange>& changes, const Instant& now,
+                     std::vector<std::string> notes, const Request& request);
+  void put_bans(const std::vector<BanChange>& changes, std::optional<Ban> BanChange::* side);
+  tl::expected<void, Failure> enforce_bans(const std::vector<BanChange>& changes,
+                                           const Instant& now);
+
   // The ways back.
   tl::expected<Generation, Failure> find(std::uint64_t number) const;
   tl::expected<Generation, Failure> before_last_change() const;
@@ -312,6 +348,8 @@ class Firewall {
   Places places_;
   ConfigFolder config_;
   Store store_;
+  BanFile ban_file_;
+  Bans bans_;
   Table table_;
   AddedFile added_file_;
 

@@ -35,6 +35,10 @@ bool is_between(std::string_view text, std::string_view before, std::string_view
 Result<void> Firewall::start() {
   if (auto taken = table_.take_over(); !taken) return taken;
   const bool was_in_force = table_.exists();
+  if (auto bans = ban_file_.read(places_.clock(), problems_))
+    bans_ = std::move(*bans);
+  else
+    problems_.push_back(bans.error().message() + ": nobody is banned, and nobody can be");
 
   auto kept = store_.kept();
   const bool readable = kept.has_value() && store_.damaged().empty();

@@ -36,6 +36,7 @@ class Kernel {
   // Table inet fwctl as it is now, with counters; nullopt when there is none. An object in it that
   // this program could not have made is an error with code EBADMSG that names it. A set of very
   // many elements that neither count nor end may be `unread`: to load them anew takes less long.
+  // Those that hold bans have no elements.
   virtual Result<std::optional<nft::Ruleset>> read() = 0;
 
   // The same, but of sets only those that count have elements.

@@ -106,9 +106,10 @@ std::optional<WouldLockOut> lockout(const std::vector<AddressRange>& banned,
         banned, [&](const AddressRange& range) { return range.contains(seat.connection.peer); });
     if (found == banned.end()) continue;
     return WouldLockOut{.message = "this would shut you out: " + found->text() +
-                                   " is where you are, and a new connection" +
-                                   of_connection(seat.connection) + ", would be dropped" +
-                                   std::string(ways_past),
+                                   " is where you are, and this connection" +
+                                   of_connection(seat.connection) +
+                                   ", would end with it; nothing changed. With '--allow-lockout' "
+                                   "it is done all the same",
                         .connection = seat.connection,
                         .rule = {},
                         .diagnostics = {}};

@@ -13,12 +13,14 @@
 #include "daemon/clock.h"
 #include "daemon/cut.h"
 #include "daemon/render.h"
+#include "daemon/render_bans.h"
 #include "daemon/render_history.h"
 #include "daemon/render_services.h"
 #include "daemon/render_sets.h"
 #include "daemon/sockets.h"
 #include "rules/nearest.h"
 #include "rules/policy/grammar.h"
+#include "rules/policy/items.h"
 #include "rules/policy/print.h"
 #include "rules/policy/translation.h"
 #include "rules/question.h"
@@ -220,6 +222,14 @@ Reply edit_set(Firewall& firewall, const Peer& peer, const Json& parameters) {
       [&](const Request& asked) { return firewall.edit_set(*action, name, addresses, asked); });
 }
 
+Reply bans(Firewall& firewall, const Json& parameters) {
+  const auto text = parameters.value("address", std::string());
+  if (text.empty()) return bans_reply(firewall, {});
+  const auto range = policy::parse_address_range(text);
+  if (!range) return refuse("'" + text + "' is no address or prefix");
+  return bans_reply(firewall, *range);
+}
+
 Reply update_services(Firewall& firewall, const Peer& peer, const Json& parameters) {
   const auto name = parameters.value("name", std::string());
   const auto what = "update services" + (name.empty() ? name : ": " + name);
@@ -340,6 +350,15 @@ Service::Methods methods(Firewall& firewall) {
       {"Sets", [&](const Peer&, const Json& json) { return sets(firewall, json); }},
       {"EditSet",
        [&](const Peer& peer, const Json& json) { return edit_set(firewall, peer, json); }},
+      {"Ban",
+       [&](const Peer& peer, const Json& json) {
+         return outcome(firewall.ban(words(json, "addresses"), request(peer, json, "ban")));
+       }},
+      {"Unban",
+       [&](const Peer& peer, const Json& json) {
+         return outcome(firewall.unban(words(json, "addresses"), request(peer, json, "unban")));
+       }},
+      {"Bans", [&](const Peer&, const Json& json) { return bans(firewall, json); }},
       {"UpdateServices",
        [&](const Peer& peer, const Json& json) { return update_services(firewall, peer, json); }},
       {"Ports", [&](const Peer&, const Json&) { return ports(firewall); }},

@@ -6,6 +6,8 @@
 
 #include "daemon/clock.h"
 #include "daemon/protocol/diagnostics.h"
+#include "daemon/render_bans.h"
+#include "rules/compile/bans.h"
 #include "rules/compile/compile.h"
 #include "rules/compile/panic.h"
 #include "rules/explain.h"
@@ -170,8 +172,19 @@ Json explanation_json(const Firewall& firewall, const Explanation& explanation) 
   Json passed = Json::array();
   for (std::size_t index = 0; index < listed; ++index)
     passed.push_back(passed_json(firewall, explanation.passed[index]));
+  auto access = access_json(firewall, explanation.access);
+  auto bans = ban_access(explanation.packets, firewall);
+  if (bans.all) {
+    (*bans.entry)["sources"] = access.back().at("sources");
+    return {{"packets", std::move(packets)},
+            {"access", Json::array({*std::move(bans.entry)})},
+            {"passed", Json::array()},
+            {"redirected", Json::array()},
+            {"unlisted", 0}};
+  }
+  if (bans.entry) access.insert(access.begin(), *std::move(bans.entry));
   return {{"packets", std::move(packets)},
-          {"access", access_json(firewall, explanation.access)},
+          {"access", std::move(access)},
           {"passed", std::move(passed)},
           {"redirected", access_json(firewall, explanation.redirected)},
           {"unlisted", explanation.passed.size() - listed}};
@@ -189,6 +202,7 @@ Json connection_json(const TcpConnection& connection) {
 Json rule_members(const Firewall& firewall, const std::string& id) {
   if (id == compile::default_comment) return {{"because", "default"}};
   if (id == compile::panic_comment) return {{"rule", id}, {"because", "panic is on"}};
+  if (id == compile::ban_comment) return {{"rule", id}, {"because", "a ban ('fwctl bans')"}};
   const auto& policy = firewall.policy();
   if (const auto index = policy.find(id)) return written_members(firewall, id, *index);
   for (const auto& forward : policy.forwards())
@@ -266,6 +280,7 @@ Json status_json(Firewall& firewall) {
             {"rules", std::move(rules)},
             {"translations", translations_json(firewall, hits)},
             {"problems", std::move(problems)},
+            {"bans", firewall.bans().count(firewall.instant())},
             {"version", FWCTL_VERSION}};
   if (const auto& panic = firewall.panic()) {
     Json spared = Json::array();

@@ -1,4 +1,4 @@
-// Where routes lead, and when that may have changed.
+// Where routes lead, and when that may have changed; what addresses this host has.
 #pragma once
 
 #include <memory>
@@ -27,6 +27,9 @@ Result<std::string> interface_towards(const Address& peer, const std::optional<A
 Result<std::vector<Address>> own_addresses();
 
 bool interface_exists(const std::string& name);
+
+// This host's, of all interfaces, lo included.
+Result<std::vector<Address>> own_addresses();
 
 // Hears of changes to routes and links of the network namespace we are in.
 class RouteWatch {

@@ -143,6 +143,7 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
       Server::create(event.get(), *listener, {}, [&](const Peer& peer, const protocol::Call& call) {
         const auto generation = firewall.generation();
         const auto trial = firewall.trial();
+        const bool collectable = firewall.collectable();
         trace.catch_up();
         auto answer = service.answer(peer, call);
         if (firewall.generation() != generation) {
@@ -152,6 +153,7 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
           end_of_rules.wait();
           follow_names();
         }
+        if (firewall.collectable() && !collectable) collect_later();
         if (firewall.trial() != trial) end_of_trial.wait();
         if (call.method.ends_with(".Reload")) (*watch)->ask_again();
         return answer;

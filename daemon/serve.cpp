@@ -6,6 +6,7 @@
 #include "daemon/cgroups.h"
 #include "daemon/firewall.h"
 #include "daemon/methods.h"
+#include "daemon/routes.h"
 #include "daemon/run.h"
 #include "daemon/settings.h"
 #include "daemon/surroundings.h"
@@ -25,7 +26,8 @@ Result<void> serve(const Options& options, Kernel& kernel) {
                      .surroundings = look,
                      .units = [](const auto& wanted) { return find_units(wanted); },
                      .forwarding = forwarding,
-                     .interface_of = interface_of},
+                     .interface_of = interface_of,
+                     .own_addresses = own_addresses},
                     kernel);
   if (auto started = firewall.start(); !started) return started;
   for (const auto& problem : firewall.problems()) spdlog::warn("{}", problem);

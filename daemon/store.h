@@ -22,7 +22,7 @@ struct Author {
   std::string user;                  // what that uid was called then; may be empty
   std::string from;  // other end of the connection over which he sat there; empty: not known
 
-  bool operator==(const Author&) const = default;
+  auto operator<=>(const Author&) const = default;
 };
 
 // A generation on trial: unless it is confirmed in time, the one before it comes back.

@@ -1,12 +1,15 @@
 #include "daemon/table.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
+#include <iterator>
 #include <utility>
 
 #include "daemon/clock.h"
 #include "rules/nft/drift.h"
 #include "rules/nft/grow.h"
+#include "rules/nft/references.h"
 
 namespace fwctl {
 namespace {
@@ -30,6 +33,31 @@ std::map<std::string, Hits> count_hits(const nft::Ruleset& ruleset) {
   for (const auto& set : ruleset.sets)
     for (const auto& element : set.elements)
       if (set.counters) count(element.comment, element.counter);
+  return out;
+}
+
+nft::Set renamed(nft::Set set, const std::string& name) {
+  set.name = name;
+  return set;
+}
+
+// What the set of that plain name that packets meet is called in the kernel.
+std::optional<std::string> name_in(const nft::Ruleset& loaded, const std::string& plain) {
+  for (const auto& name : nft::reachable(loaded).sets)
+    if (nft::plain_name(name) == plain) return name;
+  return {};
+}
+
+// Leaves the rest.
+nft::Ruleset take_bans(nft::Ruleset& ruleset) {
+  nft::Ruleset out;
+  const auto take = [](auto& from, auto& into) {
+    const auto is_one = [](const auto& object) { return nft::holds_bans(object.name); };
+    std::ranges::copy_if(from, std::back_inserter(into), is_one);
+    std::erase_if(from, is_one);
+  };
+  take(ruleset.sets, out.sets);
+  take(ruleset.chains, out.chains);
   return out;
 }
 
@@ -66,11 +94,65 @@ nft::Plan Table::plan_for(const std::optional<nft::Ruleset>& wanted, std::uint64
   return plan;
 }
 
+// Filling a set that is there takes flushing it first.
+nft::Plan Table::plan_bans(const nft::Ruleset& there) const {
+  nft::Ruleset all = banned_();
+  std::vector<std::vector<nft::Element>> elements;
+  elements.reserve(all.sets.size());
+  for (auto& set : all.sets) elements.push_back(std::exchange(set.elements, {}));
+  auto plan = nft::plan(there, all, 0);
+  for (std::size_t index = 0; index < all.sets.size(); ++index) {
+    nft::Set set = std::move(all.sets[index]);
+    set.name = *name_in(plan.result, set.name);
+    if (there.find_set(set.name) != nullptr) plan.changes.emplace_back(nft::FlushSet{set.name});
+    set.elements = std::move(elements[index]);
+    plan.changes.emplace_back(nft::AddElements{std::move(set)});
+  }
+  return plan;
+}
+
+tl::expected<void, TableFailure> Table::apply_bans(nft::Plan plan) {
+  assert(plan.prepare.empty());
+  auto applied = kernel_.apply(plan.changes);
+  bans_known_ = applied.has_value();
+  if (!applied)
+    return tl::unexpected(RefusedChanges{std::move(applied.error()), std::move(plan.changes)});
+  bans_ = std::move(plan.result);
+  uncollected_ = uncollected_ || !nft::collect(bans_).changes.empty();
+  note_revision();
+  return {};
+}
+
+tl::expected<void, TableFailure> Table::load_bans() {
+  return apply_bans(plan_bans(bans_));
+}
+
+tl::expected<void, TableFailure> Table::edit_bans(const nft::Ruleset& objects,
+                                                  const std::vector<nft::Set>& gone,
+                                                  const std::vector<nft::Set>& come) {
+  if (!bans_known_) return load_bans();
+  auto plan = nft::plan(bans_, objects, 0);
+  // A set that goes, goes with its elements; one that is new has none.
+  for (const auto& set : gone)
+    if (const auto name = name_in(plan.result, set.name); name && bans_.find_set(*name) != nullptr)
+      plan.changes.emplace_back(nft::DeleteElements{renamed(set, *name)});
+  for (const auto& set : come)
+    plan.changes.emplace_back(nft::AddElements{renamed(set, *name_in(plan.result, set.name))});
+  return apply_bans(std::move(plan));
+}
+
 tl::expected<bool, TableFailure> Table::load(const std::optional<nft::Ruleset>& wanted,
                                              std::uint64_t version) {
   if (auto looked = look_again(); !looked) return tl::unexpected(TableFailure(looked.error()));
   forget_ended();
   nft::Plan plan = plan_for(wanted, version);
+  const bool anew = deletes_table(plan.changes) || !loaded_;
+  nft::Plan bans{.changes = {}, .prepared = {}, .result = bans_};
+  if (!wanted)
+    bans.result = {};
+  else if (anew || !bans_known_)
+    bans = plan_bans(anew ? nft::Ruleset() : bans_);
+  std::ranges::move(bans.changes, std::back_inserter(plan.changes));
   uncollected_ = true;
   if (auto prepared = kernel_.apply(plan.prepare); !prepared)
     return tl::unexpected(RefusedChanges{std::move(prepared.error()), std::move(plan.prepare)});
@@ -81,6 +163,8 @@ tl::expected<bool, TableFailure> Table::load(const std::optional<nft::Ruleset>& 
     restored = std::exchange(drifted_, false);
     foreign_ = false;
     loaded_ = wanted ? std::optional(std::move(plan.result)) : std::nullopt;
+    bans_ = std::move(bans.result);
+    bans_known_ = true;
     if (deletes_table(plan.changes)) traces_.clear();
   } else if (!plan.prepare.empty()) {
     take_back();
@@ -123,6 +207,7 @@ Result<std::optional<nft::Ruleset>> Table::read() {
   std::erase_if(traces_, [&](const nft::Chain& trace) {
     return !*ruleset || std::erase((*ruleset)->chains, trace) == 0;
   });
+  bans_ = *ruleset ? take_bans(**ruleset) : nft::Ruleset();
   return ruleset;
 }
 
@@ -157,12 +242,17 @@ Result<void> Table::compare_at(std::uint32_t revision) {
     revision_ = revision;
     return {};
   }
+  const bool had_bans = !bans_.chains.empty();
+  bans_known_ = false;
   auto now = read();
   if (!now && now.error().code != EBADMSG) return tl::unexpected(now.error());
   revision_ = revision;
-  if (now && !foreign_ && is_loaded(*now)) return {};
+  const bool has_bans = !bans_.sets.empty() || !bans_.chains.empty();
+  if (now && !foreign_ && is_loaded(*now) && !had_bans && !has_bans) return {};
   drift_ = {.who = kernel_.toucher(),
             .what = now ? nft::drift(loaded_, *now) : std::vector{now.error().message()}};
+  // Those are not compared but loaded anew.
+  if (drift_.what.empty()) drift_.what = {"bans may have been"};
   foreign_ = !now;
   loaded_ = now ? std::move(*now) : std::nullopt;
   drifted_ = true;
@@ -176,6 +266,8 @@ void Table::note_revision() {
 Result<void> Table::collect() {
   if (!loaded_ || !uncollected_) return {};
   auto plan = nft::collect(*loaded_);
+  auto bans = nft::collect(bans_);
+  std::ranges::move(bans.changes, std::back_inserter(plan.changes));
   if (plan.changes.empty()) {
     uncollected_ = false;
     return {};
@@ -183,6 +275,7 @@ Result<void> Table::collect() {
   if (auto applied = kernel_.apply(plan.changes); !applied)
     return tl::unexpected(applied.error().error);
   loaded_ = std::move(plan.result);
+  bans_ = std::move(bans.result);
   uncollected_ = false;
   note_revision();
   return {};

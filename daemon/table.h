@@ -1,11 +1,17 @@
 // Table inet fwctl as it was left in the kernel, and how it is brought to what is wanted. Knows
 // rulesets, and nothing of the policies and generations they come from.
 //
+// Bans are there besides, whatever is wanted: nft::Ruleset `bans_` has their chains and sets, and
+// no plan for the rest sees them. Their elements are not remembered here and never read: where
+// anybody else may have touched them they are all sent again, which takes less long than to compare
+// them.
+//
 // Another program may change the table at any time. What is known of it is true as of the kernel's
 // last revision that was looked at; what would be sent starts from what is really there.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -39,15 +45,17 @@ using TableFailure = std::variant<Error, RefusedChanges>;
 
 class Table {
  public:
-  // `kernel` must outlive it. Nothing is known before take_over().
-  explicit Table(Kernel& kernel) : kernel_(kernel) {}
+  // `kernel` must outlive it. Nothing is known before take_over(). `banned`: all bans there are, as
+  // objects with plain names, elements included; asked whenever these have to be sent.
+  Table(Kernel& kernel, std::function<nft::Ruleset()> banned)
+      : kernel_(kernel), banned_(std::move(banned)) {}
 
   // Begins with what is there, whoever left it.
   Result<void> take_over();
   // Something is in the kernel, ours or not.
   bool exists() const { return loaded_.has_value() || foreign_; }
 
-  // As it was left, retired objects included, traces not; nullopt when there is none.
+  // As it was left, retired objects included, traces and bans not; nullopt when there is none.
   const std::optional<nft::Ruleset>& loaded() const { return loaded_; }
   // Another program changed it, and it is not yet restored.
   bool drifted() const { return drifted_; }
@@ -76,9 +84,9 @@ class Table {
   };
   Result<Look> look();
 
-  // Brings it to `wanted`; nullopt: it goes. `version`, higher with each call, tells new objects
-  // from those they replace. No packet is judged by anything but what was there or what is wanted.
-  // True: that put right what another program had changed.
+  // Brings it to `wanted`, with all bans; nullopt: it goes. `version`, higher with each call, tells
+  // new objects from those they replace. No packet is judged by anything but what was there or what
+  // is wanted. True: that put right what another program had changed.
   tl::expected<bool, TableFailure> load(const std::optional<nft::Ruleset>& wanted,
                                         std::uint64_t version);
   // Whether the kernel would take it, as far as it can be told without loading anything.
@@ -87,6 +95,18 @@ class Table {
   // Elements more or others in sets that are there, and another marker. To be called only when
   // is_known().
   tl::expected<void, TableFailure> edit(const nft::Changes& changes);
+  // Some bans less, then some more: `gone` and `come` are their sets, with plain names and just
+  // these elements. `objects`: chains and sets of all bans, without elements. To be called only
+  // when the table exists. What was refused changed nothing; then the kernel may have other
+  // elements than those that were to go.
+  tl::expected<void, TableFailure> edit_bans(const nft::Ruleset& objects,
+                                             const std::vector<nft::Set>& gone,
+                                             const std::vector<nft::Set>& come);
+  // All bans there are, whatever the kernel has of them. As edit_bans().
+  tl::expected<void, TableFailure> load_bans();
+
+  // There may be something for collect() to remove.
+  bool collectable() const { return loaded_ && uncollected_; }
   // Removes what load() left behind for packets then under way. Errors are harmless and it may be
   // tried again.
   Result<void> collect();
@@ -104,7 +124,11 @@ class Table {
   Result<void> compare_at(std::uint32_t revision);
   // Removes what was loaded beside the rules in force, and now will not be used.
   void take_back();
-  // What the kernel holds besides our traces; forgets those that are not there as they were made.
+  // What brings all bans, where `there` has the chains and sets that hold some now.
+  nft::Plan plan_bans(const nft::Ruleset& there) const;
+  tl::expected<void, TableFailure> apply_bans(nft::Plan plan);
+  // What the kernel holds besides our traces, and bans, which it puts into bans_; forgets traces
+  // that are not there as they were made.
   Result<std::optional<nft::Ruleset>> read();
   // Takes out of loaded_ what the kernel has taken out by itself.
   void forget_ended();
@@ -114,9 +138,12 @@ class Table {
   void note_revision();
 
   Kernel& kernel_;
+  std::function<nft::Ruleset()> banned_;
   std::optional<nft::Ruleset> loaded_;
+  nft::Ruleset bans_;        // chains and sets that hold bans, retired ones included
+  bool bans_known_ = false;  // nobody else has touched what is in these
   bool foreign_ = false;     // what is in the kernel could not be read as ours
-  bool uncollected_ = true;  // there may be something for collect() to remove
+  bool uncollected_ = true;  // what an earlier change retired may still be there
   bool drifted_ = false;
   Drift drift_;
   std::uint32_t revision_ = 0;      // of the kernel when loaded_ was last known to be true

@@ -95,7 +95,7 @@ _fwctl()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="allow deny reject limit route forward masquerade insert prepend delete default check apply diff reload confirm rollback history show reset
-        enable disable panic cut status ports log trace explain app set logging"
+        enable disable panic cut status ports log trace explain app set ban unban bans logging"
     local options="--help --version --json --dry-run --confirm --allow-lockout --cut --color --socket"
     COMPREPLY=()
 
@@ -138,6 +138,7 @@ _fwctl()
 
     if [[ $cur == -* ]]; then
         [[ $command == app ]] && options+=" --add-new"
+        [[ $command == unban ]] && options+=" --all"
         [[ $command == log ]] && options+=" --follow --lines"
         [[ $command == trace ]] && options+=" --all --count --for"
         [[ $command == cut ]] && options+=" --denied"
@@ -154,6 +155,19 @@ _fwctl()
             ;;
         explain | trace | cut)
             _fwctl_question "$prev"
+            ;;
+        ban)
+            case $prev in
+                for) _fwctl_words "10m 1h 1d" ;;
+                comment | until) ;;
+                *) ((given > 0)) && _fwctl_words "for until comment" ;;
+            esac
+            ;;
+        unban)
+            if [[ $prev != comment ]]; then
+                _fwctl_words "comment $(fwctl --json bans 2>/dev/null |
+                    sed -n 's/^ *"address": "\(.*\)",*$/\1/p')"
+            fi
             ;;
         prepend)
             if ((given == 0)); then _fwctl_words "allow deny reject"; else _fwctl_rule "$prev"; fi

@@ -122,6 +122,11 @@ struct ChangeWriter {
   void operator()(const nft::DeleteElements& change) const {
     put_elements(out, change.set, Purpose::remove, [this] { begin(NFT_MSG_DELSETELEM, 0); });
   }
+
+  void operator()(const nft::FlushSet& change) const {
+    begin(NFT_MSG_DELSETELEM, 0);
+    out.put_text(NFTA_SET_ELEM_LIST_SET, change.set);
+  }
 };
 
 void Batch::begin(std::uint16_t type, std::uint16_t flags) {

@@ -129,7 +129,9 @@ class TableReader {
     if (!dumped) return dumped;
     std::ranges::sort(ruleset_.sets, {}, &nft::Set::name);
     for (nft::Set& set : ruleset_.sets) {
-      if (set.dynamic() || (elements_ == Elements::counting && !set.counters)) continue;
+      if (set.dynamic() || nft::holds_bans(set.name) ||
+          (elements_ == Elements::counting && !set.counters))
+        continue;
       if (auto read = read_elements(set); !read) return read;
     }
     return {};

@@ -50,9 +50,14 @@ struct AddElements {
 struct DeleteElements {
   Set set;
 };
+// All elements of the set; the set stays. With AddElements behind it, a packet finds the old ones
+// or the new.
+struct FlushSet {
+  std::string set;
+};
 
 using Change = std::variant<AddTable, DeleteTable, AddChain, FlushChain, DeleteChain, AddRule,
-                            AddSet, DeleteSet, AddElements, DeleteElements>;
+                            AddSet, DeleteSet, AddElements, DeleteElements, FlushSet>;
 using Changes = std::vector<Change>;
 
 }  // namespace fwctl::nft

@@ -317,6 +317,13 @@ struct Part {
 // nullopt: it is none of these. The name is a plain one.
 std::optional<Part> part(const Set& set);
 
+// What holds bans has a name that begins so: chains, and sets whose elements come and go by
+// themselves. They are state, as those of a dynamic set are, and are neither read nor compared.
+constexpr std::string_view ban_prefix = "banned/";
+inline bool holds_bans(std::string_view name) {
+  return name.starts_with(ban_prefix);
+}
+
 // Those in `intervals` too.
 std::vector<Element> all_elements(const Set& set);
 

@@ -153,6 +153,9 @@ struct ChangeText {
   std::string operator()(const DeleteElements& change) const {
     return elements("delete", change.set);
   }
+  std::string operator()(const FlushSet& change) const {
+    return "flush set inet fwctl " + change.set;
+  }
 };
 
 }  // namespace

@@ -422,6 +422,27 @@ TEST_P(KernelContract, SetWithElementsIsDeletedWhole) {
   EXPECT_EQ(read(), Ruleset());
 }
 
+TEST_P(KernelContract, SetIsFlushedAndFilledInOneTransaction) {
+  apply(creation({{port_map({tcp(22, accept(), "r1"), tcp(80, drop(), "r2")})}, {}}));
+  apply({nft::FlushSet{"ports"}, nft::AddElements{port_map({tcp(22, drop(), "r3")})}});
+  EXPECT_EQ(read(), (Ruleset{{port_map({tcp(22, drop(), "r3")})}, {}}));
+  apply({nft::FlushSet{"ports"}, nft::FlushSet{"ports"}});
+  EXPECT_EQ(read(), (Ruleset{{port_map()}, {}}));
+  refuses({nft::FlushSet{"missing"}}, {{0, ENOENT}});
+}
+
+TEST_P(KernelContract, BansAreReadWithoutTheirElements) {
+  const nft::Set bans{.name = "banned/ipv4",
+                      .key = {Field::ip_saddr},
+                      .ends = true,
+                      .elements = {{.key = ip("10.0.0.1")}, {.key = ip("10.0.0.2")}}};
+  apply(creation({{bans}, {}}));
+  nft::Set bare = bans;
+  bare.elements.clear();
+  EXPECT_EQ(read(), (Ruleset{{bare}, {}}));
+  refuses({nft::AddElements{bans}}, {{0, EEXIST}});
+}
+
 TEST_P(KernelContract, CgroupsAreNumbers) {
   const auto id = [](char number) { return nft::Bytes{number, 0, 0, 0, 1, 0, 0, 0}; };
   nft::Set units{.name = "units", .key = {nft::cgroup_at(2)}, .elements = {{.key = id(7)}}};

@@ -158,6 +158,13 @@ class FakeKernel::Transaction {
     return 0;
   }
 
+  int operator()(const nft::FlushSet& change) {
+    StoredSet* set = find_set(change.set);
+    if (set == nullptr) return ENOENT;
+    set->elements.clear();
+    return 0;
+  }
+
  private:
   nft::Chain* find_chain(const std::string& name) {
     if (!table_) return nullptr;
@@ -241,6 +248,7 @@ Result<std::optional<nft::Ruleset>> FakeKernel::read() {
   nft::Ruleset ruleset;
   for (const auto& [name, set] : table_->sets) {
     ruleset.sets.push_back(set.definition);
+    if (nft::holds_bans(name)) continue;
     for (const auto& [key, element] : set.elements) ruleset.sets.back().elements.push_back(element);
     nft::pack(ruleset.sets.back());
   }
@@ -250,9 +258,13 @@ Result<std::optional<nft::Ruleset>> FakeKernel::read() {
 
 tl::expected<FakeKernel::State, TransactionError> FakeKernel::outcome(const nft::Changes& changes) {
   const auto refuse = std::exchange(refuse_, {});
-  const int code = fail_ != 0 && succeed_before_-- == 0 ? std::exchange(fail_, 0) : 0;
-  if (code != 0)
+  if (fail_ != 0 && succeed_before_ > 0) {
+    --succeed_before_;
+  } else if (fail_ != 0) {
+    const int code = fail_;
+    if (--failures_ == 0) fail_ = 0;
     return tl::unexpected(TransactionError{Error{"change", "table inet fwctl", code, {}}, {}});
+  }
   Transaction transaction(table_);
   TransactionError error;
   for (std::size_t i = 0; i < changes.size(); ++i) {
@@ -282,17 +294,31 @@ tl::expected<void, TransactionError> FakeKernel::apply(const nft::Changes& chang
   return {};
 }
 
+std::vector<nft::Element> FakeKernel::elements(const std::string& set) const {
+  std::vector<nft::Element> out;
+  const auto found = table_->sets.find(set);
+  if (found != table_->sets.end())
+    for (const auto& [key, element] : found->second.elements) out.push_back(element);
+  return out;
+}
+
+void FakeKernel::take_out(const std::string& set, const nft::Bytes& key) {
+  table_->sets.at(set).elements.erase(key);
+}
+
 void FakeKernel::refuse_next(std::size_t change, int code) {
   refuse_.push_back({change, code});
 }
 
-void FakeKernel::fail_next(int code) {
+void FakeKernel::fail_next(int code, int times) {
   fail_after(0, code);
+  failures_ = times;
 }
 
 void FakeKernel::fail_after(int transactions, int code) {
   fail_ = code;
   succeed_before_ = transactions;
+  failures_ = 1;
 }
 
 void FakeKernel::fail_next_read(int code) {

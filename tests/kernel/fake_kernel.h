@@ -27,7 +27,8 @@ class FakeKernel final : public Kernel {
   // times.
   void refuse_next(std::size_t change, int code);
   // The next transaction fails as a whole, with nothing said of single changes.
-  void fail_next(int code);
+  // With `times`, those behind it too.
+  void fail_next(int code, int times = 1);
   // As fail_next, after that many transactions that are not failed.
   void fail_after(int transactions, int code);
   void fail_next_read(int code);
@@ -37,6 +38,11 @@ class FakeKernel final : public Kernel {
   void name_toucher(const std::string& who) { toucher_ = who; }
   // How often read() was called.
   int readings() const { return readings_; }
+
+  // What is in a set, also where read() leaves it out.
+  std::vector<nft::Element> elements(const std::string& set) const;
+  // As the kernel does with an element that ends: nobody is told.
+  void take_out(const std::string& set, const nft::Bytes& key);
 
   // What apply() was given and took, in order.
   const std::vector<nft::Changes>& applied() const { return applied_; }
@@ -60,6 +66,7 @@ class FakeKernel final : public Kernel {
   State table_;
   std::vector<Refusal> refuse_;
   int fail_ = 0;
+  int failures_ = 0;  // left, once it has come to these
   int succeed_before_ = 0;
   int fail_read_ = 0;
   std::vector<nft::Changes> applied_;

@@ -54,6 +54,8 @@ CHANGES = (
     Change("enable", (), lambda daemon: daemon.call("Enable")),
     Change("disable", ("Enable",), lambda daemon: daemon.call("Disable")),
     Change("reset", ("Enable", "Add"), lambda daemon: daemon.call("Reset")),
+    Change("ban", ("Enable",), lambda daemon: daemon.call("Ban", addresses=["203.0.113.9"])),
+    Change("unban", ("Enable", "Ban"), lambda daemon: daemon.call("Unban", addresses=["all"])),
     Change("rollback", ("Enable", "Add", "Apply"), lambda daemon: daemon.call("Rollback")),
     Change("trial", ("Enable",), trial, survives_boot=False),
     Change("confirm", ("Enable",), lambda daemon: daemon.call("Confirm"),
@@ -67,6 +69,7 @@ def named(name):
 
 PREPARATIONS = {
     "Enable": lambda daemon: daemon.call("Enable"),
+    "Ban": lambda daemon: daemon.call("Ban", addresses=["203.0.113.9", "198.18.0.0/15"]),
     "Add": lambda daemon: daemon.call("Add", rule=["allow", "25/tcp"]),
     "Apply": lambda daemon: daemon.call("Apply", policy=NEW),
     "Trial": trial,

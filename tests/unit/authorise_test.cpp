@@ -36,13 +36,13 @@ TEST(MethodRoles, OnlyTheseNeedLessThanChange) {
   std::set<std::string> lesser;
   for (const MethodRole& entry : method_roles())
     if (entry.role != Role::change) lesser.emplace(entry.method);
-  EXPECT_EQ(
-      lesser,
-      (std::set<std::string>{
-          "org.varlink.service.GetInfo", "org.varlink.service.GetInterfaceDescription",
-          "org.fwctl.Firewall.Status", "org.fwctl.Firewall.Diff", "org.fwctl.Firewall.Show",
-          "org.fwctl.Firewall.Ports", "org.fwctl.Firewall.Services", "org.fwctl.Firewall.Sets",
-          "org.fwctl.Firewall.Log", "org.fwctl.Firewall.Explain", "org.fwctl.Firewall.History"}));
+  EXPECT_EQ(lesser,
+            (std::set<std::string>{
+                "org.varlink.service.GetInfo", "org.varlink.service.GetInterfaceDescription",
+                "org.fwctl.Firewall.Status", "org.fwctl.Firewall.Diff", "org.fwctl.Firewall.Show",
+                "org.fwctl.Firewall.Ports", "org.fwctl.Firewall.Services",
+                "org.fwctl.Firewall.Sets", "org.fwctl.Firewall.Bans", "org.fwctl.Firewall.Log",
+                "org.fwctl.Firewall.Explain", "org.fwctl.Firewall.History"}));
 }
 
 TEST(Authorise, RootMayAll) {

@@ -58,6 +58,7 @@ std::multiset<std::string> edited(const Changes& changes) {
     std::string operator()(const nft::DeleteSet& change) const { return change.set; }
     std::string operator()(const nft::AddElements& change) const { return change.set.name; }
     std::string operator()(const nft::DeleteElements& change) const { return change.set.name; }
+    std::string operator()(const nft::FlushSet& change) const { return change.set; }
   };
   std::multiset<std::string> names;
   for (const auto& change : changes) names.insert(std::visit(Name{}, change));
