@@ -23,13 +23,10 @@ Result<std::vector<std::string>> default_route_interfaces();
 // lo where the peer is this host too.
 Result<std::string> interface_towards(const Address& peer, const std::optional<Address>& own);
 
-// Of this host, of any interface.
+// This host's, of all interfaces, lo included.
 Result<std::vector<Address>> own_addresses();
 
 bool interface_exists(const std::string& name);
-
-// This host's, of all interfaces, lo included.
-Result<std::vector<Address>> own_addresses();
 
 // Hears of changes to routes and links of the network namespace we are in.
 class RouteWatch {

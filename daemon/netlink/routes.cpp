@@ -90,40 +90,7 @@ std::string interface_name(std::uint32_t index) {
   return if_indextoname(index, name.data()) == nullptr ? std::string() : std::string(name.data());
 }
 
-// IFA_LOCAL is the host's own where IFA_ADDRESS is that of the other end of a link.
-void add_own_address(const nlmsghdr& message, std::vector<Address>& out) {
-  if (message.nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(&message) < sizeof(ifaddrmsg))
-    return;
-  ifaddrmsg about{};
-  std::memcpy(&about, mnl_nlmsg_get_payload(&message), sizeof(about));
-  const Attributes attributes(message, sizeof(about));
-  auto bytes = attributes.bytes(IFA_LOCAL);
-  if (!bytes) bytes = attributes.bytes(IFA_ADDRESS);
-  const auto family = about.ifa_family == AF_INET ? Family::ipv4 : Family::ipv6;
-  std::array<std::uint8_t, 16> address{};
-  if (!bytes || bytes->size() != (family == Family::ipv4 ? 4U : 16U)) return;
-  std::ranges::copy(*bytes, address.begin());
-  out.emplace_back(family, address);
-}
-
 }  // namespace
-
-Result<std::vector<Address>> own_addresses() {
-  auto socket = netlink::Socket::open(NETLINK_ROUTE);
-  if (!socket) return tl::unexpected(socket.error());
-  std::vector<Address> out;
-  std::uint32_t sequence = 0;
-  for (const std::uint8_t family : families) {
-    ++sequence;
-    const auto dumped = netlink::dump(*socket, RTM_GETADDR, ifaddrmsg{.ifa_family = family},
-                                      sequence, [&](const nlmsghdr& message) -> Result<void> {
-                                        add_own_address(message, out);
-                                        return {};
-                                      });
-    if (!dumped) return tl::unexpected(dumped.error());
-  }
-  return out;
-}
 
 Result<std::vector<std::string>> default_route_interfaces() {
   auto socket = netlink::Socket::open(NETLINK_ROUTE);
