@@ -74,7 +74,7 @@ TEST_F(ForeignChanges, TheProgramIsNamed) {
   EXPECT_TRUE(readable());
   EXPECT_FALSE(touched());
   EXPECT_EQ(kernel_->toucher(), "");
-  others_do("flush chain inet fwctl c; add table ip other");
+  others_do("add rule inet fwctl c accept; add table ip other");
   EXPECT_TRUE(readable());
   EXPECT_TRUE(touched());
   EXPECT_FALSE(readable());

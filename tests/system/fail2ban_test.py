@@ -1,8 +1,10 @@
 """The real fail2ban of Debian, with the action that is installed for it, and an attacker's packets."""
 
+import contextlib
 import pathlib
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import unittest
@@ -90,6 +92,10 @@ class Fail2ban(lab.LabTest):
     def bans(self):
         return {ban["address"]: ban for ban in self.daemon.json("bans")["bans"]}
 
+    def remembered(self):
+        with contextlib.closing(sqlite3.connect(self.directory / "bans.sqlite3")) as database:
+            return [address for address, in database.execute("SELECT ip FROM bans")]
+
     def until_banned(self, *addresses):
         try:
             lab.until(lambda: set(addresses) == set(self.bans()), f"banned: {addresses}")
@@ -133,6 +139,8 @@ class Fail2ban(lab.LabTest):
         self.start_fail2ban()
         self.attack(lab.CLIENT[4])
         self.until_banned(lab.CLIENT[4])
+        # It notes what it bans a moment later.
+        lab.until(lambda: self.remembered() == [lab.CLIENT[4]], "fail2ban has written it down")
         self.process.kill()  # so that it lifts nothing
         self.process.wait()
         (self.directory / "socket").unlink()
