@@ -23,7 +23,7 @@ constexpr int patience_ms = 200;
 
 // Whose transaction it was.
 std::string program(const Attributes& generation) {
-  const auto name = generation.text(NFTA_GEN_PROC_NAME);
+  auto name = generation.text(NFTA_GEN_PROC_NAME);
   const auto process = generation.be32(NFTA_GEN_PROC_PID);
   if (name.empty() || !process) return name;
   return name + " (process " + std::to_string(*process) + ")";

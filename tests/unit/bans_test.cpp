@@ -251,7 +251,9 @@ TEST_F(BansTest, AfterAnotherProgramAllAreSentAgain) {
   ASSERT_TRUE(kernel_.apply({nft::FlushChain{"banned/prerouting"}}));
   ASSERT_TRUE(ban({"203.0.113.10"}));
   EXPECT_EQ(in_kernel(), (Words{"203.0.113.10", "203.0.113.9"}));
-  const auto* chain = kernel_.read().value()->find_chain("banned/prerouting");
+  const auto ruleset = kernel_.read().value();
+  ASSERT_TRUE(ruleset);
+  const auto* chain = ruleset->find_chain("banned/prerouting");
   ASSERT_NE(chain, nullptr);
   EXPECT_EQ(chain->rules.size(), 2U);
   ASSERT_TRUE(kernel_.apply({nft::DeleteTable{}}));
