@@ -1,5 +1,7 @@
-// A file that grows by one line for each change: what a change costs on disk does not depend on
-// what was there before. docs/storage.md has the format.
+// A file that gets one line more for each change: what a change costs on disk does not depend on
+// what was there before. It grows by whole blocks, so that most lines are written over zeros that
+// are there: then syncing them takes the file system no change of its own records. docs/storage.md
+// has the format.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +33,7 @@ class ChangeLog {
   // Whole lines behind, or in the place of, one that does not count: then nothing more is appended.
   std::size_t lost() const { return lost_; }
   bool writable() const { return writable_; }
-  // Bytes.
+  // Bytes of all lines.
   std::size_t size() const { return size_; }
 
   // `text` has no newline. Not there after an error, unless taking it away failed as well. ESTALE:
@@ -44,15 +46,17 @@ class ChangeLog {
   ChangeLog(std::filesystem::path path, std::uint64_t seed) : path_(std::move(path)), sum_(seed) {}
   std::string_view take_lines(std::string_view text);
   Result<Descriptor> writing() const;
-  Result<void> cut(std::size_t size);
+  Result<void> cut(std::size_t size, std::size_t file_size, std::size_t end) const;
 
   std::filesystem::path path_;
   std::vector<std::string> lines_;
   std::size_t lost_ = 0;
   bool writable_ = false;
   std::size_t size_ = 0;
+  std::size_t file_size_ = 0;  // with the zeros behind the lines
   std::uint64_t sum_ = 0;
   std::size_t size_before_ = 0;
+  std::size_t file_size_before_ = 0;
   std::uint64_t sum_before_ = 0;
 };
 

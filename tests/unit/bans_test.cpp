@@ -99,7 +99,7 @@ class BansTest : public ::testing::Test {
     return found == nullptr ? seconds(0) : found->left(clock_).value_or(seconds::max());
   }
   std::string last_sent() { return nft::text(kernel_.applied().back()); }
-  std::string file() { return folder_.read("state/bans"); }
+  std::string file() { return folder_.lines("state/bans"); }
 
   testing::TemporaryFolder folder_;
   testing::FakeKernel kernel_;

@@ -33,6 +33,11 @@ class TemporaryFolder {
     std::ifstream file(path_ / name, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
   }
+  // Of a log, what stands before the zeros that it is written over.
+  std::string lines(const std::filesystem::path& name) const {
+    const auto text = read(name);
+    return text.substr(0, text.find_last_not_of('\0') + 1);
+  }
   bool has(const std::filesystem::path& name) const {
     return std::filesystem::exists(path_ / name);
   }
