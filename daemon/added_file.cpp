@@ -57,6 +57,13 @@ Result<bool> AddedFile::holds(std::string_view text) {
   return true;
 }
 
+void AddedFile::replaced(std::string_view text) {
+  known_ = examine(path_);
+  if (known_ &&
+      (!S_ISREG(known_->st_mode) || static_cast<std::size_t>(known_->st_size) != text.size()))
+    known_.reset();
+}
+
 bool AddedFile::takes(const policy::Insertion& insertion, std::string_view text) const {
   return known_ && known_->st_nlink == 1 && insertion.at <= text.size() &&
          text.size() - insertion.at <= most_moved;

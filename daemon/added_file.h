@@ -24,7 +24,10 @@ class AddedFile {
   // Whether that is all there is in it; one that is not there is empty.
   Result<bool> holds(std::string_view text);
 
-  // Whether insert() can do that to the file: has() was true of `text`, the file is one that
+  // fwctl itself has just put a file with that text there.
+  void replaced(std::string_view text);
+
+  // Whether insert() can do that to the file: holds() was true of `text`, the file is one that
   // nothing else refers to, and little stands behind the place.
   bool takes(const policy::Insertion& insertion, std::string_view text) const;
   // In one write, unsynced; `text` has the insertion already. After an error nothing has changed,

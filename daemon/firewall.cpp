@@ -345,6 +345,7 @@ tl::expected<void, Failure> Firewall::carry_out(
     undo(number, *files);
     return failed;
   }
+  if (files->replaces(config_.added_file())) added_file_.replaced(next.sources.added.text);
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace fwctl {
@@ -36,6 +37,11 @@ Result<void> StagedFiles::insert() {
   auto done = inserted_->file->insert(*inserted_->insertion, *inserted_->text);
   inserted_->done = done.has_value();
   return done;
+}
+
+bool StagedFiles::replaces(const std::filesystem::path& path) const {
+  return std::ranges::any_of(
+      files_, [&](const Replaced& one) { return one.file && one.path == path.native(); });
 }
 
 Result<void> StagedFiles::publish() {

@@ -33,6 +33,8 @@ class StagedFiles {
   // What is written in place is there from then on. After an error it is as it was.
   Result<void> insert();
 
+  // Whether publish() puts another file at that path.
+  bool replaces(const std::filesystem::path& path) const;
   // The rest is. After an error some are in their places, and some are not.
   Result<void> publish();
 
