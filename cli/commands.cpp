@@ -256,6 +256,8 @@ class Session {
   }
 
   int change(const std::string& method, Json parameters) {
+    // First of all: fwctld awakes while we look for who sits here.
+    if (!connect()) return failure_;
     return show(method, asked(std::move(parameters)), [this](const Json& reply) {
       return render_outcome(reply.at("outcome"), arguments_.dry_run, style_, arguments_.cut);
     });

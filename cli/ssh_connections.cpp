@@ -1,13 +1,12 @@
 #include "cli/ssh_connections.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <sstream>
@@ -28,9 +27,19 @@ struct Process {
   std::uint64_t terminal = 0;  // device number; 0: none
 };
 
+// Empty where it cannot be read. Without a stream: this is read of each ancestor, at each change.
 std::string content(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  std::string out;
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return out;
+  std::array<char, 4096> piece;  // NOLINT(*-member-init): read fills it
+  ssize_t size = 0;
+  do {
+    size = ::read(file, piece.data(), piece.size());
+    if (size > 0) out.append(piece.data(), static_cast<std::size_t>(size));
+  } while (size == static_cast<ssize_t>(piece.size()));
+  ::close(file);
+  return out;
 }
 
 std::string folder_of(std::uint64_t pid) {
