@@ -3,6 +3,7 @@
 import time
 
 import ground
+import lab
 import measure
 import shapes
 import ufw
@@ -11,6 +12,7 @@ from report import Row, at_least
 TITLE = "One rule more (process start to exit)"
 PEERS = ("nft", "ufw")
 FIRST_NEW_PORT = 20_000
+SYNCED_LINE = lab.BUILD / "tests/bench/synced_line"
 
 BUDGETS = {("nft", 0): 2.5, ("ufw", 0): 50, ("nft", 10_000): 2.5, ("ufw", 10_000): 200}
 
@@ -34,13 +36,18 @@ def with_rules(bench, place, there):
         "nft": lambda namespace: nft(place, namespace, rules),
         "ufw": lambda namespace: ufw_allow(namespace, rules)}, place.namespace)
     contestants["true"] = measure.Contestant(lambda _: measure.timed("true"))
+    kept = place.file("kept", "")
+    contestants["line"] = measure.Contestant(lambda number: measure.timed(SYNCED_LINE, kept, number))
     title = f"one rule more, {there:,} there"
     found = bench.compare(title, contestants)
-    rows = [Row(title, "ms", found["fwctl"], "starting 'true'", found["true"], "the cost")]
+    rows = [Row(title, "ms", found["fwctl"], "starting 'true'", found["true"], "the cost"),
+            Row(title, "ms", found["fwctl"], "starting, a synced line", found["line"], "the cost")]
     for name, words in (("nft", "nft add rule"), ("ufw", "ufw allow")):
         budget = BUDGETS.get((name, there))
         rows.append(Row(title, "ms", found["fwctl"], words, bench.series(found, name), "as fast",
                         at_least(budget) if budget else None))
+    rows.append(Row("  a synced line and nothing else", "ms", found["line"], "nft add rule",
+                    bench.series(found, "nft"), "as fast"))
     return rows
 
 
