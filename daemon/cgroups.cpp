@@ -1,12 +1,13 @@
 #include "daemon/cgroups.h"
 
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
 #include <deque>
 #include <fstream>
 #include <sstream>
 #include <utility>
+
+#include "daemon/journal.h"
 
 namespace fwctl {
 namespace {
@@ -31,7 +32,7 @@ void add_unit(const fs::path& path, const std::vector<std::string>& slices, poli
   if (level <= policy::deepest_level)
     out[name] = {.id = found.st_ino, .level = static_cast<std::uint8_t>(level), .slices = slices};
   else
-    spdlog::warn("{} runs too deep below other slices for rules to find it", name);
+    journal::warn(name + " runs too deep below other slices for rules to find it");
 }
 
 }  // namespace
@@ -57,7 +58,8 @@ policy::Units find_units(const policy::UnitNames& wanted,
   std::deque<Slice> left{{.path = *root, .slices = {}}};
   for (std::size_t count = 0; !left.empty(); ++count) {
     if (count == most_slices) {
-      spdlog::warn("there are more than {} slices: units in others are not found", most_slices);
+      journal::warn("there are more than " + std::to_string(most_slices) +
+                    " slices: units in others are not found");
       break;
     }
     const auto slice = std::move(left.front());

@@ -1,6 +1,6 @@
 #include "daemon/drift_watch.h"
 
-#include <spdlog/spdlog.h>
+#include "daemon/journal.h"
 
 namespace fwctl {
 namespace {
@@ -27,11 +27,11 @@ void DriftWatch::look() {
   const auto mended = firewall_.mend();
   if (mended && !*mended) return;
   if (mended) {
-    spdlog::warn("{}", firewall_.last_drift());
+    journal::warn(firewall_.last_drift());
     then_();
   } else {
-    spdlog::error("table inet fwctl was changed and cannot be put back: {}",
-                  mended.error().message());
+    journal::error("table inet fwctl was changed and cannot be put back: " +
+                   mended.error().message());
   }
   sd_event_source_set_enabled(notices_.get(), SD_EVENT_OFF);
   arm(timer_.get(), pause);

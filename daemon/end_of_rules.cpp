@@ -1,11 +1,10 @@
 #include "daemon/end_of_rules.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "daemon/clock.h"
+#include "daemon/journal.h"
 
 namespace fwctl {
 namespace {
@@ -35,11 +34,11 @@ void EndOfRules::remove() {
   const auto done = firewall_.remove_ended(
       {.reason = "temporary rules ended", .now = now(), .trial = Request::Trial::goes_on});
   if (!done) {
-    spdlog::warn("rules that have ended match nothing, but stay in rules.yaml for now");
+    journal::warn("rules that have ended match nothing, but stay in rules.yaml for now");
     return wait_until(now() + again_after);
   }
   for (const auto& note : done->notes)
-    spdlog::info("generation {}: {}", firewall_.generation(), note);
+    journal::info("generation " + std::to_string(firewall_.generation()) + ": " + note);
   then_();
   wait();
 }

@@ -1,8 +1,8 @@
 #include "daemon/end_of_trial.h"
 
-#include <spdlog/spdlog.h>
-
 #include <utility>
+
+#include "daemon/journal.h"
 
 namespace fwctl {
 namespace {
@@ -30,11 +30,11 @@ void EndOfTrial::wait() {
 void EndOfTrial::end() {
   const auto done = firewall_.end_trial();
   if (!done) {
-    spdlog::error("what nobody confirmed cannot be undone: {}", message(done.error()));
+    journal::error("what nobody confirmed cannot be undone: " + message(done.error()));
     return arm(timer_.get(), again_after);
   }
   if (done->changed) {
-    for (const auto& note : done->notes) spdlog::warn("{}", note);
+    for (const auto& note : done->notes) journal::warn(note);
     then_();
   }
   wait();

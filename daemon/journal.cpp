@@ -61,9 +61,29 @@ void open_journal() {
   spdlog::set_default_logger(std::move(logger));
 }
 
+namespace journal {
+
+void info(std::string_view line) {
+  spdlog::default_logger_raw()->info(line);
+}
+
+void warn(std::string_view line) {
+  spdlog::default_logger_raw()->warn(line);
+}
+
+void error(std::string_view line) {
+  spdlog::default_logger_raw()->error(line);
+}
+
+void critical(std::string_view line) {
+  spdlog::default_logger_raw()->critical(line);
+}
+
+}  // namespace journal
+
 void write_to_journal(const LogEntry& entry) {
   if (!has_journal()) {
-    spdlog::info("{}", log_line(entry));
+    journal::info(log_line(entry));
     return;
   }
   const PacketHeaders& packet = entry.packet;

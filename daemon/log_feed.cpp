@@ -1,6 +1,5 @@
 #include "daemon/log_feed.h"
 
-#include <spdlog/spdlog.h>
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -60,7 +59,7 @@ Result<void> LogFeed::start(sd_event* event) {
   if (!timer) return tl::unexpected(timer.error());
   timer_ = std::move(*timer);
   if (auto opened = open(); !opened)
-    spdlog::warn("what rules log is not read: {}", opened.error().message());
+    journal::warn("what rules log is not read: " + opened.error().message());
   return {};
 }
 
@@ -88,11 +87,11 @@ void LogFeed::read() {
   if (got) return;
   if (got.error().code != ENOBUFS) {
     problem_ = "what rules log is no longer read: " + got.error().message();
-    spdlog::error("{}", problem_);
+    journal::error(problem_);
     io_.reset();
     reader_.reset();
   } else if (now() - loss_told_ >= loss_pause) {
-    spdlog::warn("rules log more than can be read: some of it is lost");
+    journal::warn("rules log more than can be read: some of it is lost");
     loss_told_ = now();
   }
 }
@@ -125,8 +124,8 @@ void LogFeed::told(const LogEntry& entry) {
 void LogFeed::settle() {
   log_.settle(now());
   if (const auto left_out = log_.take_left_out(); left_out > 0)
-    spdlog::warn("{} more log entries were left out: no more than {} are made in a second",
-                 left_out, PacketLog::each_second);
+    journal::warn(std::to_string(left_out) + " more log entries were left out: no more than " +
+                  std::to_string(PacketLog::each_second) + " are made in a second");
   settle_later();
 }
 

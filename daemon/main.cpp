@@ -1,5 +1,3 @@
-#include <spdlog/spdlog.h>
-
 #include <cstdlib>
 
 #include "daemon/journal.h"
@@ -13,6 +11,6 @@ int main(int argc, char** argv) {
   const auto kernel = fwctl::open_kernel();
   const auto served = kernel ? fwctl::serve(options, **kernel) : tl::unexpected(kernel.error());
   if (served) return EXIT_SUCCESS;
-  spdlog::critical("{}", served.error().message());
+  fwctl::journal::critical(served.error().message());
   return EXIT_FAILURE;
 }

@@ -1,7 +1,5 @@
 #include "daemon/methods.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <chrono>
 #include <optional>
@@ -12,6 +10,7 @@
 #include "daemon/callers.h"
 #include "daemon/clock.h"
 #include "daemon/cut.h"
+#include "daemon/journal.h"
 #include "daemon/render.h"
 #include "daemon/render_bans.h"
 #include "daemon/render_history.h"
@@ -275,10 +274,11 @@ Reply cut(const Firewall& firewall, const Peer& peer, const Json& parameters) {
                             : cut(firewall, selection);
   if (!done) return to_reply(done.error());
   if (!dry_run)
-    spdlog::info("{} connections cut by uid {}: {}", done->count, peer.uid,
-                 parameters.contains("question")
-                     ? policy::join(words(parameters, "question")).substr(0, longest_reason)
-                     : "those that the policy does not let begin");
+    journal::info(std::to_string(done->count) + " connections cut by uid " +
+                  std::to_string(peer.uid) + ": " +
+                  (parameters.contains("question")
+                       ? policy::join(words(parameters, "question")).substr(0, longest_reason)
+                       : "those that the policy does not let begin"));
   return {.parameters = {{"ended", done->count}, {"spared", done->spared}}};
 }
 

@@ -1,21 +1,19 @@
 #include "daemon/run.h"
 
-#include <malloc.h>
-#include <spdlog/spdlog.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
-#include <fstream>
 #include <memory>
 
 #include "daemon/drift_watch.h"
 #include "daemon/end_of_rules.h"
 #include "daemon/end_of_trial.h"
 #include "daemon/event_source.h"
+#include "daemon/journal.h"
 #include "daemon/listen.h"
+#include "daemon/memory.h"
 #include "daemon/server.h"
 #include "daemon/surroundings.h"
 #include "daemon/units.h"
@@ -31,17 +29,8 @@ constexpr std::size_t spare_memory = std::size_t{16} << 20;
 
 struct Collector {
   Firewall& firewall;
-  std::size_t resident = 0;  // bytes, when memory was given back last
+  std::size_t resident = 0;  // bytes, when memory was given back last; 0: never
 };
-
-// Bytes; 0 where the kernel doesn't say (proc_pid_statm(5)).
-std::size_t resident_memory() {
-  std::ifstream file("/proc/self/statm");
-  std::size_t all = 0;
-  std::size_t resident = 0;
-  file >> all >> resident;
-  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-}
 
 struct EventDeleter {
   void operator()(sd_event* event) const { sd_event_unref(event); }
@@ -51,10 +40,10 @@ using Event = std::unique_ptr<sd_event, EventDeleter>;
 int on_collect(sd_event_source* /*source*/, std::uint64_t /*usec*/, void* data) noexcept {
   auto& collector = *static_cast<Collector*>(data);
   if (const auto done = collector.firewall.collect(); !done)
-    spdlog::warn("what the last change left behind stays for now: {}", done.error().message());
-  // A big change took much more memory than what it brought in force needs.
-  if (resident_memory() > collector.resident + spare_memory) {
-    ::malloc_trim(0);
+    journal::warn("what the last change left behind stays for now: " + done.error().message());
+  // A start, and a big change, took much more memory than what they brought in force needs.
+  if (collector.resident == 0 || resident_memory() > collector.resident + spare_memory) {
+    give_back_memory();
     collector.resident = resident_memory();
   }
   return 0;
@@ -65,13 +54,14 @@ template <typename Changed>
 bool refresh(Firewall& firewall, const Changed& changed) {
   const auto change = firewall.refresh();
   if (!change) {
-    spdlog::error("what names in rules mean has changed, and cannot be put in force: {}",
-                  message(change.error()));
+    journal::error("what names in rules mean has changed, and cannot be put in force: " +
+                   message(change.error()));
     return false;
   }
   if (!change->changed) return true;
-  for (const auto& line : change->difference) spdlog::info("{}", line);
-  spdlog::info("generation {}: what names in rules mean has changed", change->generation);
+  for (const auto& line : change->difference) journal::info(line);
+  journal::info("generation " + std::to_string(change->generation) +
+                ": what names in rules mean has changed");
   changed();
   return true;
 }
@@ -81,8 +71,8 @@ template <typename Changed>
 bool follow_units(Firewall& firewall, const Changed& changed) {
   const auto done = firewall.follow_units();
   if (!done)
-    spdlog::error("where units run has changed, and cannot be put in force: {}",
-                  done.error().message());
+    journal::error("where units run has changed, and cannot be put in force: " +
+                   done.error().message());
   changed();
   return done.has_value();
 }
@@ -147,8 +137,9 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
         trace.catch_up();
         auto answer = service.answer(peer, call);
         if (firewall.generation() != generation) {
-          spdlog::info("generation {} by uid {} ({}): {}", firewall.generation(), peer.uid,
-                       call.method, firewall.enabled() ? "in force" : "not in force");
+          journal::info("generation " + std::to_string(firewall.generation()) + " by uid " +
+                        std::to_string(peer.uid) + " (" + call.method +
+                        "): " + (firewall.enabled() ? "in force" : "not in force"));
           collect_later();
           end_of_rules.wait();
           follow_names();

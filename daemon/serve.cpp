@@ -1,10 +1,9 @@
 #include "daemon/serve.h"
 
-#include <spdlog/spdlog.h>
-
 #include "daemon/callers.h"
 #include "daemon/cgroups.h"
 #include "daemon/firewall.h"
+#include "daemon/journal.h"
 #include "daemon/methods.h"
 #include "daemon/routes.h"
 #include "daemon/run.h"
@@ -16,7 +15,7 @@ namespace fwctl {
 Result<void> serve(const Options& options, Kernel& kernel) {
   auto access = read_settings(options.config / "daemon.yaml");
   if (!access) {
-    spdlog::error("only root has access: {}", access.error().message());
+    journal::error("only root has access: " + access.error().message());
     access = Access{};
   }
   Resolver::Answers resolved;
@@ -30,7 +29,7 @@ Result<void> serve(const Options& options, Kernel& kernel) {
                      .own_addresses = own_addresses},
                     kernel);
   if (auto started = firewall.start(); !started) return started;
-  for (const auto& problem : firewall.problems()) spdlog::warn("{}", problem);
+  for (const auto& problem : firewall.problems()) journal::warn(problem);
   LogFeed log(firewall);
   TraceFeed trace(firewall);
   return run(options, firewall, Service(*access, methods(firewall), streams(log, trace)), resolved,

@@ -1,11 +1,11 @@
 #include "daemon/surroundings.h"
 
-#include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 
 #include <chrono>
 
 #include "daemon/accounts.h"
+#include "daemon/journal.h"
 
 namespace fwctl {
 namespace {
@@ -19,7 +19,7 @@ std::optional<std::vector<std::string>> find_wan() {
     return std::vector{std::string(policy::wan_name)};
   auto interfaces = default_route_interfaces();
   if (interfaces) return *std::move(interfaces);
-  spdlog::warn("what 'wan' is stays as it was: {}", interfaces.error().message());
+  journal::warn("what 'wan' is stays as it was: " + interfaces.error().message());
   return {};
 }
 

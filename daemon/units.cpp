@@ -1,6 +1,5 @@
 #include "daemon/units.h"
 
-#include <spdlog/spdlog.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "daemon/cgroups.h"
+#include "daemon/journal.h"
 
 namespace fwctl {
 namespace {
@@ -37,7 +37,7 @@ void UnitWatch::want(policy::UnitNames wanted) {
   inotify_ = Descriptor();
   if (wanted_.empty()) return;
   if (const auto opened = open(); !opened)
-    spdlog::error("units that start later are not found: {}", opened.error().message());
+    journal::error("units that start later are not found: " + opened.error().message());
   look();
   tell();
 }
@@ -57,8 +57,8 @@ void UnitWatch::look() {
   found_ = find_units(wanted_, [this](const std::filesystem::path& slice) {
     // The same as before of what is watched already. One that has gone has nothing to say.
     if (::inotify_add_watch(inotify_.get(), slice.c_str(), appears_or_goes) < 0 && errno != ENOENT)
-      spdlog::warn("units that start in {} are not found: {}", slice.filename().string(),
-                   std::strerror(errno));
+      journal::warn("units that start in " + slice.filename().string() +
+                    " are not found: " + std::strerror(errno));
   });
 }
 
