@@ -27,8 +27,9 @@ Intervals::Intervals(std::size_t width, std::string bytes)
     : width_(width), bytes_(std::make_shared<std::string>(std::move(bytes))) {}
 
 Intervals Intervals::of_values(std::size_t width, std::string bytes) {
-  Intervals out(width, std::move(bytes));
+  Intervals out(width);
   out.each_ = width;
+  if (!bytes.empty()) out.bytes_ = std::make_shared<std::string>(std::move(bytes));
   return out;
 }
 
@@ -67,6 +68,20 @@ Intervals Intervals::sorted() const {
   out.reserve(bytes().size());
   for (const auto& one : in_order) out.append(one);
   return each_ == width_ ? of_values(width_, std::move(out)) : Intervals(width_, std::move(out));
+}
+
+Intervals Intervals::distinct() const {
+  assert(each_ == width_);
+  const std::size_t count = size();
+  std::size_t sound = 0;
+  while (sound + 1 < count && (*this)[sound] < (*this)[sound + 1]) ++sound;
+  if (sound + 1 >= count) return *this;
+  const Intervals all = sorted();
+  std::string out;
+  out.reserve(bytes().size());
+  for (std::size_t index = 0; index < count; ++index)
+    if (index == 0 || all[index - 1] != all[index]) out.append(all[index]);
+  return of_values(width_, std::move(out));
 }
 
 Intervals Intervals::merged() const {

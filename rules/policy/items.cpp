@@ -254,6 +254,68 @@ Parsed<AddressItem> parse_address_item(std::string_view piece, Span at) {
   return AddressItem{.what = *range, .at = at};
 }
 
+// Where more than a port stands behind an address: two of them in one entry, or a second word.
+bool like_an_address(std::string_view word) {
+  return word.find('.') != std::string_view::npos ||
+         std::count(word.begin(), word.end(), ':') > 1;
+}
+
+Parsed<AddressPort> parse_port_of_pair(std::string_view piece) {
+  const std::size_t slash = piece.find('/');
+  const auto number = piece.substr(0, slash);
+  const auto all_digits = [](std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), digit);
+  };
+  const std::size_t dash = number.find_first_of("-:");
+  if (dash != std::string_view::npos && all_digits(number.substr(0, dash)) &&
+      all_digits(number.substr(dash + 1)))
+    return problem(piece, quoted(piece) +
+                              " is a range of ports: an entry has one port; for a range write a "
+                              "rule of its own");
+  if (!all_digits(number))
+    return problem(piece, quoted(piece) +
+                              " is neither a port as 5432/tcp nor a comment, which begins with "
+                              "'#'");
+  const auto port = parse_port(number);
+  if (!port) return tl::unexpected(port.error());
+  if (slash == std::string_view::npos)
+    return problem(piece, quoted(piece) + " says no protocol: write " + std::string(piece) +
+                              "/tcp, and a second entry for another protocol");
+  auto protocol = parse_protocol(piece.substr(slash + 1));
+  if (protocol && !protocol->has_ports())
+    protocol = problem(piece.substr(slash + 1), "protocol " + protocol->text() + " has no ports");
+  if (!protocol) {
+    protocol.error().offset += slash + 1;
+    return tl::unexpected(std::move(protocol.error()));
+  }
+  return AddressPort{.address = {}, .protocol = *protocol, .port = *port};
+}
+
+// An address that ends at `blank`, and what begins at `second`.
+Parsed<AddressPort> parse_pair(std::string_view text, std::size_t blank, std::size_t second) {
+  const auto behind = text.substr(second);
+  const std::size_t third = behind.find_first_of(" \t");
+  if (third != std::string_view::npos || like_an_address(behind))
+    return tl::unexpected(
+        Problem{.offset = second,
+                .length = behind.size(),
+                .message = "one address, prefix or range is an entry, or one address and a "
+                           "port as 5432/tcp"});
+  const auto where = text.substr(0, blank);
+  if (where.find_first_of("/-") != std::string_view::npos && parse_address_range(where))
+    return problem(where, quoted(where) +
+                              " is more than one address: an entry with a port has one; for a "
+                              "prefix or a range write a rule of its own");
+  const auto address = parse_address(where);
+  if (!address) return tl::unexpected(address.error());
+  auto pair = parse_port_of_pair(behind);
+  if (pair)
+    pair->address = *address;
+  else
+    pair.error().offset += second;
+  return pair;
+}
+
 bool valid_account(std::string_view name) {
   const auto part = [](char c) {
     return letter(c) || digit(c) || std::string_view("_-.@").find(c) != std::string_view::npos;
@@ -383,6 +445,28 @@ Parsed<AddressRange> parse_address_range(std::string_view piece) {
               .length = std::max<std::size_t>(mask.size(), 1),
               .message = quoted(mask) + " is not a prefix length: " +
                          (address->family() == Family::ipv4 ? "0 to 32" : "0 to 128")});
+}
+
+Parsed<SetEntry> parse_set_entry(std::string_view text) {
+  const std::size_t blank = text.find_first_of(" \t");
+  if (blank == std::string_view::npos) {
+    auto range = parse_address_range(text);
+    if (range) return *range;
+    return tl::unexpected(std::move(range.error()));
+  }
+  auto pair = parse_pair(text, blank, text.find_first_not_of(" \t", blank));
+  if (pair) return *pair;
+  return tl::unexpected(std::move(pair.error()));
+}
+
+std::string other_kind(const SetEntry& entry) {
+  const auto* pair = std::get_if<AddressPort>(&entry);
+  const std::string what =
+      pair != nullptr ? pair->text() : std::get<AddressRange>(entry).text();
+  return quoted(what) +
+         (pair != nullptr ? " has a port, and the entries before it have none"
+                          : " has no port, and the entries before it have one") +
+         ": a set is of one kind";
 }
 
 Parsed<std::vector<AddressItem>> parse_addresses(std::string_view text) {

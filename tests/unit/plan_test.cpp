@@ -403,6 +403,20 @@ TEST(Plan, WalksFromAnyPolicyToAnyOther) {
   }
 }
 
+void add_entry(policy::AddressSet& set, RandomPolicy& random) {
+  if (set.of_pairs())
+    set.pairs.push_back(random.pair());
+  else
+    set.ranges.push_back({address("192.0.2.7"), address("192.0.2.9")});
+}
+
+void exchange_entries(policy::AddressSet& set, RandomPolicy& random) {
+  if (set.of_pairs())
+    set.pairs.back() = random.pair();
+  else
+    set.ranges = random.policy(0).sets[0].ranges;
+}
+
 // As policies change in life: one thing at a time.
 TEST(Plan, WalksBySmallSteps) {
   RandomPolicy random(51);
@@ -416,10 +430,9 @@ TEST(Plan, WalksBySmallSteps) {
         policy.rules.erase(policy.rules.begin() +
                            static_cast<std::ptrdiff_t>(random.below(policy.rules.size())));
       else if (what == 1)
-        policy.sets[random.below(policy.sets.size())].ranges.push_back(
-            {address("192.0.2.7"), address("192.0.2.9")});
+        add_entry(policy.sets[random.below(policy.sets.size())], random);
       else if (what == 2)
-        policy.sets[random.below(policy.sets.size())].ranges = random.policy(0).sets[0].ranges;
+        exchange_entries(policy.sets[random.below(policy.sets.size())], random);
       else if (what == 3)
         policy.defaults[random.below(3)] = random.policy(0).defaults[0];
       else
