@@ -4,6 +4,7 @@
 #include <array>
 #include <cassert>
 #include <cstring>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,28 @@ bool leaves_a_gap(std::string_view last, std::string_view first) {
     if (next[at] != 0) return std::string_view(next.data(), last.size()) < first;
   }
   return false;  // nothing comes after the last
+}
+
+// Sorts what stands there, `each` bytes long, byte by byte from the last on: every pass leaves those
+// with the same byte in the order of the passes before. Of many several times faster than by
+// comparisons.
+std::string in_order(std::string_view bytes, std::size_t each) {
+  const std::size_t count = bytes.size() / each;
+  std::string from(bytes);
+  std::string to(bytes.size(), '\0');
+  for (std::size_t at = each; at-- != 0;) {
+    const auto byte_of = [&](std::size_t index) {
+      return static_cast<unsigned char>(from[index * each + at]);
+    };
+    std::array<std::size_t, 256> places{};
+    for (std::size_t index = 0; index < count; ++index) ++places[byte_of(index)];
+    if (places[byte_of(0)] == count) continue;
+    std::exclusive_scan(places.begin(), places.end(), places.begin(), std::size_t{0});
+    for (std::size_t index = 0; index < count; ++index)
+      std::memcpy(&to[places[byte_of(index)]++ * each], &from[index * each], each);
+    from.swap(to);
+  }
+  return from;
 }
 
 }  // namespace
@@ -61,12 +84,7 @@ Intervals Intervals::sorted() const {
   std::size_t sound = 0;
   while (sound + 1 < count && (*this)[sound] <= (*this)[sound + 1]) ++sound;
   if (sound + 1 >= count) return *this;
-  std::vector<std::string_view> in_order(count);
-  for (std::size_t index = 0; index < count; ++index) in_order[index] = (*this)[index];
-  std::ranges::sort(in_order);
-  std::string out;
-  out.reserve(bytes().size());
-  for (const auto& one : in_order) out.append(one);
+  std::string out = in_order(bytes(), each_);
   return each_ == width_ ? of_values(width_, std::move(out)) : Intervals(width_, std::move(out));
 }
 
@@ -77,8 +95,11 @@ Intervals Intervals::distinct() const {
   while (sound + 1 < count && (*this)[sound] < (*this)[sound + 1]) ++sound;
   if (sound + 1 >= count) return *this;
   const Intervals all = sorted();
+  std::size_t twice = 0;
+  for (std::size_t index = 1; index < count; ++index) twice += all[index - 1] == all[index] ? 1 : 0;
+  if (twice == 0) return all;
   std::string out;
-  out.reserve(bytes().size());
+  out.reserve(bytes().size() - twice * each_);
   for (std::size_t index = 0; index < count; ++index)
     if (index == 0 || all[index - 1] != all[index]) out.append(all[index]);
   return of_values(width_, std::move(out));

@@ -254,10 +254,18 @@ Parsed<AddressItem> parse_address_item(std::string_view piece, Span at) {
   return AddressItem{.what = *range, .at = at};
 }
 
-// Where more than a port stands behind an address: two of them in one entry, or a second word.
+bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
+
+std::size_t end_of_word(std::string_view text, std::size_t at) {
+  while (at < text.size() && !is_blank(text[at])) ++at;
+  return at;
+}
+
+// Two addresses in one entry, it may be.
 bool like_an_address(std::string_view word) {
-  return word.find('.') != std::string_view::npos ||
-         std::count(word.begin(), word.end(), ':') > 1;
+  return std::ranges::find(word, '.') != word.end() || std::ranges::count(word, ':') > 1;
 }
 
 Parsed<AddressPort> parse_port_of_pair(std::string_view piece) {
@@ -266,9 +274,12 @@ Parsed<AddressPort> parse_port_of_pair(std::string_view piece) {
   const auto all_digits = [](std::string_view text) {
     return !text.empty() && std::all_of(text.begin(), text.end(), digit);
   };
-  const std::size_t dash = number.find_first_of("-:");
-  if (dash != std::string_view::npos && all_digits(number.substr(0, dash)) &&
-      all_digits(number.substr(dash + 1)))
+  const auto is_range = [&] {
+    const std::size_t dash = std::min(number.find_first_of("-:"), number.size());
+    return all_digits(number.substr(0, dash)) && dash != number.size() &&
+           all_digits(number.substr(dash + 1));
+  };
+  if (!all_digits(number) && is_range())
     return problem(piece, quoted(piece) +
                               " is a range of ports: an entry has one port; for a range write a "
                               "rule of its own");
@@ -294,19 +305,20 @@ Parsed<AddressPort> parse_port_of_pair(std::string_view piece) {
 // An address that ends at `blank`, and what begins at `second`.
 Parsed<AddressPort> parse_pair(std::string_view text, std::size_t blank, std::size_t second) {
   const auto behind = text.substr(second);
-  const std::size_t third = behind.find_first_of(" \t");
-  if (third != std::string_view::npos || like_an_address(behind))
+  if (end_of_word(behind, 0) != behind.size() || like_an_address(behind))
     return tl::unexpected(
         Problem{.offset = second,
                 .length = behind.size(),
                 .message = "one address, prefix or range is an entry, or one address and a "
                            "port as 5432/tcp"});
   const auto where = text.substr(0, blank);
-  if (where.find_first_of("/-") != std::string_view::npos && parse_address_range(where))
+  auto address = parse_address(where);
+  const auto range = address ? Parsed<AddressRange>() : parse_address_range(where);
+  if (!address && range && range->first == range->last) address = range->first;
+  if (!address && range)
     return problem(where, quoted(where) +
                               " is more than one address: an entry with a port has one; for a "
                               "prefix or a range write a rule of its own");
-  const auto address = parse_address(where);
   if (!address) return tl::unexpected(address.error());
   auto pair = parse_port_of_pair(behind);
   if (pair)
@@ -448,13 +460,15 @@ Parsed<AddressRange> parse_address_range(std::string_view piece) {
 }
 
 Parsed<SetEntry> parse_set_entry(std::string_view text) {
-  const std::size_t blank = text.find_first_of(" \t");
-  if (blank == std::string_view::npos) {
+  const std::size_t blank = end_of_word(text, 0);
+  if (blank == text.size()) {
     auto range = parse_address_range(text);
     if (range) return *range;
     return tl::unexpected(std::move(range.error()));
   }
-  auto pair = parse_pair(text, blank, text.find_first_not_of(" \t", blank));
+  std::size_t second = blank;
+  while (is_blank(text[second])) ++second;
+  auto pair = parse_pair(text, blank, second);
   if (pair) return *pair;
   return tl::unexpected(std::move(pair.error()));
 }

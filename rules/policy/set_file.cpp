@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "rules/policy/items.h"
 
@@ -9,8 +10,20 @@ namespace fwctl::policy {
 namespace {
 
 constexpr std::size_t most_told = 20;
-constexpr std::string_view blanks = " \t\r\f\v";
+constexpr bool is_blank(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r' && c != '\n');
+}
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+
+// Where the entry of a line stands that has one; `skipped` bytes before it count for nothing.
+std::pair<std::size_t, std::size_t> entry_in(std::string_view line, std::size_t skipped) {
+  std::size_t begin = skipped;
+  while (begin < line.size() && is_blank(line[begin])) ++begin;
+  std::size_t end = begin;
+  for (std::size_t at = begin; at < line.size() && line[at] != '#' && line[at] != ';'; ++at)
+    if (!is_blank(line[at])) end = at + 1;
+  return {begin, end};
+}
 
 // What the entry that ends there says, or what is wrong with it; offsets count within the line.
 Parsed<SetEntry> parse_entry(std::string_view line, std::size_t begin, std::size_t end) {
@@ -44,10 +57,8 @@ SetFile parse_set_file(const Source& file, Diagnostics& diagnostics) {
     const std::size_t skipped =
         number == 1 && line.starts_with(byte_order_mark) ? byte_order_mark.size() : 0;
     start = stop + 1;
-    const std::size_t comment = std::min(line.find_first_of("#;"), line.size());
-    const std::size_t begin = line.substr(0, comment).find_first_not_of(blanks, skipped);
-    if (begin == std::string_view::npos) continue;
-    const std::size_t end = line.substr(0, comment).find_last_not_of(blanks) + 1;
+    const auto [begin, end] = entry_in(line, skipped);
+    if (begin == end) continue;
     auto entry = parse_entry(line, begin, end);
     if (entry && !take(*entry, out))
       entry = tl::unexpected(
