@@ -250,7 +250,9 @@ void RandomPolicy::name_pairs(policy::Rule& rule) {
   rule.icmp_types.clear();
   rule.ports.clear();
   rule.from_ports.clear();
-  (one_in(2) ? rule.from : rule.to) = {{.what = SetName{std::string(pick(pair_set_names))}}};
+  auto& side = one_in(2) ? rule.from : rule.to;
+  side.clear();
+  side.push_back({.what = SetName{std::string(pick(pair_set_names))}});
 }
 
 void RandomPolicy::add_interfaces(std::vector<std::string>& into) {
