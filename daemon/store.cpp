@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -110,9 +111,15 @@ void read_circumstances(const Json& json, Generation& generation) {
   split_reason(generation);
 }
 
+// By byte: whether it stands for itself in a text of JSON.
+constexpr auto plain_bytes = [] {
+  std::array<bool, 256> out{};
+  for (std::size_t byte = 0x20; byte < 0x80; ++byte) out[byte] = byte != '"' && byte != '\\';
+  return out;
+}();
+
 bool stands_for_itself(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
+  return plain_bytes[static_cast<unsigned char>(c)];
 }
 
 // As Json writes it, several times faster where most of it stands for itself: the files of sets are
@@ -120,19 +127,19 @@ bool stands_for_itself(char c) {
 void append_quoted(std::string& out, std::string_view text) {
   out += '"';
   while (!text.empty()) {
-    const bool plain = stands_for_itself(text.front());
-    const auto other = std::ranges::find_if(
-        text, [&](char c) { return stands_for_itself(c) != plain || (!plain && c == '\n'); });
-    const auto length = std::max<std::size_t>(static_cast<std::size_t>(other - text.begin()), 1);
-    const auto run = text.substr(0, length);
-    if (plain) {
-      out += run;
-    } else if (run == "\n") {
+    std::size_t length = 0;
+    while (length < text.size() && stands_for_itself(text[length])) ++length;
+    out += text.substr(0, length);
+    text.remove_prefix(length);
+    if (text.starts_with('\n')) {
       out += "\\n";
-    } else {
-      const auto quoted = Json(run).dump(-1, ' ', false, Json::error_handler_t::replace);
-      out.append(quoted, 1, quoted.size() - 2);
+      text.remove_prefix(1);
+      continue;
     }
+    for (length = 0; length < text.size() && !stands_for_itself(text[length]);) ++length;
+    const auto quoted =
+        Json(text.substr(0, length)).dump(-1, ' ', false, Json::error_handler_t::replace);
+    out.append(quoted, 1, quoted.size() - 2);
     text.remove_prefix(length);
   }
   out += '"';

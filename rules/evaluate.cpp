@@ -110,15 +110,14 @@ Match share_of(const std::vector<policy::TemporaryRange>& sorted, const AddressR
 }
 
 // A pair of the same address is nearer to a match than none.
-Match match_pairs(const PackedPairs& sorted, const AddressRange& addresses,
-                  const Packets& packets, Condition side) {
+Match match_pairs(const PackedPairs& sorted, const AddressRange& addresses, const Packets& packets,
+                  Condition side) {
   Match out{.share = Share::none, .unmet = side};
   for (std::size_t index = sorted.first_from(addresses.first); index != sorted.size(); ++index) {
     const AddressPort pair = sorted[index];
     if (pair.address > addresses.last) break;
     out.unmet = Condition::port;
-    if (pair.protocol != packets.protocol ||
-        !packets.to_ports.contains({pair.port, pair.port}))
+    if (pair.protocol != packets.protocol || !packets.to_ports.contains({pair.port, pair.port}))
       continue;
     const bool all = addresses.first == addresses.last && packets.to_ports.single();
     return {.share = all ? Share::all : Share::some, .unmet = side};
@@ -131,8 +130,7 @@ Match match_set(const policy::CheckedSet& set, const AddressRange& addresses,
                 const Packets& packets, Condition side) {
   const Family family = addresses.family();
   const Family other = family == Family::ipv4 ? Family::ipv6 : Family::ipv4;
-  if (!set.has(family) && set.has(other))
-    return {.share = Share::none, .unmet = Condition::family};
+  if (!set.has(family) && set.has(other)) return {.share = Share::none, .unmet = Condition::family};
   if (!set.pairs.empty()) return match_pairs(set.pairs.of(family), addresses, packets, side);
   const Share lasting = share_of(set.ranges(family), addresses);
   if (lasting != Share::none) return {.share = lasting, .unmet = side};
@@ -148,8 +146,8 @@ Match match_suffix(const policy::SuffixMatch& wanted, const AddressRange& packet
   return {.share = share, .unmet = packets.family() == Family::ipv4 ? Condition::family : side};
 }
 
-Match match_address(const CheckedPolicy& policy, const AddressMatch& wanted,
-                    const Packets& packets, Condition side) {
+Match match_address(const CheckedPolicy& policy, const AddressMatch& wanted, const Packets& packets,
+                    Condition side) {
   const auto& addresses = side == Condition::source ? packets.from : packets.to;
   if (const auto* range = std::get_if<AddressRange>(&wanted))
     return match_range(*range, addresses, side);

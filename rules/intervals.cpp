@@ -22,26 +22,46 @@ bool leaves_a_gap(std::string_view last, std::string_view first) {
   return false;  // nothing comes after the last
 }
 
-// Sorts what stands there, `each` bytes long, byte by byte from the last on: every pass leaves those
-// with the same byte in the order of the passes before. Of many several times faster than by
+// Sorts what stands there, `Each` bytes long, byte by byte from the last on: every pass leaves
+// those with the same byte in the order of the passes before. Of many several times faster than by
 // comparisons.
-std::string in_order(std::string_view bytes, std::size_t each) {
-  const std::size_t count = bytes.size() / each;
+template <std::size_t Each>
+std::string in_order(std::string_view bytes) {
+  const std::size_t count = bytes.size() / Each;
   std::string from(bytes);
   std::string to(bytes.size(), '\0');
-  for (std::size_t at = each; at-- != 0;) {
+  for (std::size_t at = Each; at-- != 0;) {
     const auto byte_of = [&](std::size_t index) {
-      return static_cast<unsigned char>(from[index * each + at]);
+      return static_cast<unsigned char>(from[index * Each + at]);
     };
     std::array<std::size_t, 256> places{};
     for (std::size_t index = 0; index < count; ++index) ++places[byte_of(index)];
     if (places[byte_of(0)] == count) continue;
     std::exclusive_scan(places.begin(), places.end(), places.begin(), std::size_t{0});
     for (std::size_t index = 0; index < count; ++index)
-      std::memcpy(&to[places[byte_of(index)]++ * each], &from[index * each], each);
+      std::memcpy(&to[places[byte_of(index)]++ * Each], &from[index * Each], Each);
     from.swap(to);
   }
   return from;
+}
+
+// Of ranges and pairs of both families, and of addresses.
+std::string in_order(std::string_view bytes, std::size_t each) {
+  switch (each) {
+    case 4:
+      return in_order<4>(bytes);
+    case 7:
+      return in_order<7>(bytes);
+    case 8:
+      return in_order<8>(bytes);
+    case 16:
+      return in_order<16>(bytes);
+    case 19:
+      return in_order<19>(bytes);
+    default:
+      assert(each == 32);
+      return in_order<32>(bytes);
+  }
 }
 
 }  // namespace
@@ -67,6 +87,11 @@ std::string& Intervals::writable() {
 void Intervals::insert(std::size_t index, std::string_view first, std::string_view last) {
   auto& bytes = writable();
   const std::size_t at = index * each_;
+  if (at == bytes.size()) {
+    bytes.append(first);
+    if (each_ != width_) bytes.append(last);
+    return;
+  }
   bytes.insert(at, first);
   if (each_ != width_) bytes.insert(at + width_, last);
 }

@@ -98,8 +98,9 @@ std::set<char> published_protocols(const nft::Set& set) {
   }
   std::set<char> out{static_cast<char>(tcp.number), static_cast<char>(udp.number)};
   for (const auto& element : set.elements) out.insert(element.key.at(at));
+  char last = static_cast<char>(tcp.number);  // there may be many, of few protocols
   for (std::size_t index = 0; index < set.intervals.size(); ++index)
-    out.insert(set.intervals.first(index).at(at));
+    if (const char one = set.intervals.first(index).at(at); one != last) out.insert(last = one);
   return out;
 }
 

@@ -528,8 +528,9 @@ class Checker {
 
   void check_no_pairs(const Rule& translation) {
     if (const auto* item = pairs_in(translation.from))
-      complain(translation, item->at,
-               "'" + text(*item) + "' is a set of addresses with ports, which goes with rules only");
+      complain(
+          translation, item->at,
+          "'" + text(*item) + "' is a set of addresses with ports, which goes with rules only");
   }
 
   template <typename Translation>

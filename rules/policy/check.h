@@ -188,8 +188,8 @@ void define_services(const Policy& policy, const Sources& sources, ServiceTable&
 // Whether what `policy` has depends on what services are.
 bool names_services(const Policy& policy);
 
-// What `typed` has with the sets (of which names and kinds are enough) and services that `policy` defines, to
-// be checked by itself.
+// What `typed` has with the sets (of which names and kinds are enough) and services that `policy`
+// defines, to be checked by itself.
 ParsedPolicy alone(const CheckedPolicy& policy, Policy typed);
 
 // kept_text() for every service that rules name and the policy itself does not define, under the

@@ -177,8 +177,8 @@ tl::expected<Entries, std::string> removed(const Entries& there, const SetEdit& 
   const auto no_pairs = select(wanted.pairs, there.pairs, false);
   if (!no_pairs.empty())
     edit.notes.push_back("not in " + quoted(wanted.name) + ": " + named(no_pairs));
-  Entries out{select(there.ranges, wanted.ranges, false), {},
-              select(there.pairs, wanted.pairs, false)};
+  Entries out{
+      select(there.ranges, wanted.ranges, false), {}, select(there.pairs, wanted.pairs, false)};
   const std::set<AddressRange> gone(wanted.ranges.begin(), wanted.ranges.end());
   for (const auto& entry : there.temporary)
     if (!gone.contains(entry.range)) out.temporary.push_back(entry);

@@ -26,9 +26,9 @@ struct SetEdit {
 std::string_view text(SetAction action);
 std::optional<SetAction> parse_set_action(std::string_view text);
 
-// `words` are addresses or pairs, each maybe several joined by commas; with `add` and `replace` also "for"
-// and a time from `now` on, or "until" and a moment. Diagnostics are in file "command", line 1, and
-// count columns in "set ACTION NAME ADDRESS ..."; nullopt exactly when there is one.
+// `words` are addresses or pairs, each maybe several joined by commas; with `add` and `replace`
+// also "for" and a time from `now` on, or "until" and a moment. Diagnostics are in file "command",
+// line 1, and count columns in "set ACTION NAME ADDRESS ..."; nullopt exactly when there is one.
 std::optional<SetEdit> parse_set_edit(SetAction action, const std::string& name,
                                       const std::vector<std::string>& words, Time now,
                                       Diagnostics& diagnostics);

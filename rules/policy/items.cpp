@@ -263,69 +263,81 @@ std::size_t end_of_word(std::string_view text, std::size_t at) {
   return at;
 }
 
-// Two addresses in one entry, it may be.
-bool like_an_address(std::string_view word) {
-  return std::ranges::find(word, '.') != word.end() || std::ranges::count(word, ':') > 1;
+// Also as a prefix or a range that has no other.
+std::optional<Address> one_address(std::string_view text) {
+  if (auto address = Address::parse(text)) return address;
+  const auto range = parse_address_range(text);
+  return range && range->first == range->last ? std::optional(range->first) : std::nullopt;
 }
 
-Parsed<AddressPort> parse_port_of_pair(std::string_view piece) {
-  const std::size_t slash = piece.find('/');
-  const auto number = piece.substr(0, slash);
+// nullopt: why_no_pair().
+std::optional<AddressPort> pair_of(std::string_view where, std::string_view behind) {
+  const std::size_t slash = behind.find('/');
+  if (slash == std::string_view::npos) return {};
+  const auto port = parse_number(behind.substr(0, slash), 65535);
+  const auto protocol = Protocol::parse(behind.substr(slash + 1));
+  if (!port || *port == 0 || !protocol || !protocol->has_ports()) return {};
+  const auto address = one_address(where);
+  if (!address) return {};
+  return AddressPort{
+      .address = *address, .protocol = *protocol, .port = static_cast<std::uint16_t>(*port)};
+}
+
+// What is wrong with what stands behind an address.
+Problem why_no_port(std::string_view piece) {
   const auto all_digits = [](std::string_view text) {
     return !text.empty() && std::all_of(text.begin(), text.end(), digit);
   };
-  const auto is_range = [&] {
-    const std::size_t dash = std::min(number.find_first_of("-:"), number.size());
-    return all_digits(number.substr(0, dash)) && dash != number.size() &&
-           all_digits(number.substr(dash + 1));
-  };
-  if (!all_digits(number) && is_range())
-    return problem(piece, quoted(piece) +
-                              " is a range of ports: an entry has one port; for a range write a "
-                              "rule of its own");
+  const std::size_t slash = std::min(piece.find('/'), piece.size());
+  const auto number = piece.substr(0, slash);
+  const std::size_t dash = std::min(number.find_first_of("-:"), number.size());
+  const bool is_range = dash != number.size() && all_digits(number.substr(0, dash)) &&
+                        all_digits(number.substr(dash + 1));
+  if (is_range)
+    return {.length = piece.size(),
+            .message = quoted(piece) +
+                       " is a range of ports: an entry has one port; for a range write a rule of "
+                       "its own"};
   if (!all_digits(number))
-    return problem(piece, quoted(piece) +
-                              " is neither a port as 5432/tcp nor a comment, which begins with "
-                              "'#'");
-  const auto port = parse_port(number);
-  if (!port) return tl::unexpected(port.error());
-  if (slash == std::string_view::npos)
-    return problem(piece, quoted(piece) + " says no protocol: write " + std::string(piece) +
-                              "/tcp, and a second entry for another protocol");
-  auto protocol = parse_protocol(piece.substr(slash + 1));
-  if (protocol && !protocol->has_ports())
-    protocol = problem(piece.substr(slash + 1), "protocol " + protocol->text() + " has no ports");
-  if (!protocol) {
-    protocol.error().offset += slash + 1;
-    return tl::unexpected(std::move(protocol.error()));
-  }
-  return AddressPort{.address = {}, .protocol = *protocol, .port = *port};
+    return {.length = piece.size(),
+            .message = quoted(piece) +
+                       " is neither a port as 5432/tcp nor a comment, which begins with '#'"};
+  if (auto port = parse_port(number); !port) return std::move(port.error());
+  if (slash == piece.size())
+    return {.length = piece.size(),
+            .message = quoted(piece) + " says no protocol: write " + std::string(piece) +
+                       "/tcp, and a second entry for another protocol"};
+  const auto name = piece.substr(slash + 1);
+  const auto protocol = parse_protocol(name);
+  return {.offset = slash + 1,
+          .length = name.size(),
+          .message = protocol ? "protocol " + protocol->text() + " has no ports"
+                              : protocol.error().message};
 }
 
-// An address that ends at `blank`, and what begins at `second`.
-Parsed<AddressPort> parse_pair(std::string_view text, std::size_t blank, std::size_t second) {
-  const auto behind = text.substr(second);
-  if (end_of_word(behind, 0) != behind.size() || like_an_address(behind))
-    return tl::unexpected(
-        Problem{.offset = second,
-                .length = behind.size(),
-                .message = "one address, prefix or range is an entry, or one address and a "
-                           "port as 5432/tcp"});
+// Of an entry with an address that ends at `blank` and what begins at `second`.
+Problem why_no_pair(std::string_view text, std::size_t blank, std::size_t second) {
   const auto where = text.substr(0, blank);
-  auto address = parse_address(where);
-  const auto range = address ? Parsed<AddressRange>() : parse_address_range(where);
-  if (!address && range && range->first == range->last) address = range->first;
-  if (!address && range)
-    return problem(where, quoted(where) +
-                              " is more than one address: an entry with a port has one; for a "
-                              "prefix or a range write a rule of its own");
-  if (!address) return tl::unexpected(address.error());
-  auto pair = parse_port_of_pair(behind);
-  if (pair)
-    pair->address = *address;
-  else
-    pair.error().offset += second;
-  return pair;
+  const auto behind = text.substr(second);
+  const bool like_addresses =  // two of them in one entry
+      behind.find('.') != std::string_view::npos || std::ranges::count(behind, ':') > 1;
+  if (end_of_word(behind, 0) != behind.size() || like_addresses)
+    return {.offset = second,
+            .length = behind.size(),
+            .message =
+                "one address, prefix or range is an entry, or one address and a port as "
+                "5432/tcp"};
+  if (one_address(where)) {
+    auto problem = why_no_port(behind);
+    problem.offset += second;
+    return problem;
+  }
+  if (parse_address_range(where))
+    return {.length = where.size(),
+            .message = quoted(where) +
+                       " is more than one address: an entry with a port has one; for a prefix or a "
+                       "range write a rule of its own"};
+  return std::move(parse_address(where).error());
 }
 
 bool valid_account(std::string_view name) {
@@ -468,15 +480,13 @@ Parsed<SetEntry> parse_set_entry(std::string_view text) {
   }
   std::size_t second = blank;
   while (is_blank(text[second])) ++second;
-  auto pair = parse_pair(text, blank, second);
-  if (pair) return *pair;
-  return tl::unexpected(std::move(pair.error()));
+  if (const auto pair = pair_of(text.substr(0, blank), text.substr(second))) return *pair;
+  return tl::unexpected(why_no_pair(text, blank, second));
 }
 
 std::string other_kind(const SetEntry& entry) {
   const auto* pair = std::get_if<AddressPort>(&entry);
-  const std::string what =
-      pair != nullptr ? pair->text() : std::get<AddressRange>(entry).text();
+  const std::string what = pair != nullptr ? pair->text() : std::get<AddressRange>(entry).text();
   return quoted(what) +
          (pair != nullptr ? " has a port, and the entries before it have none"
                           : " has no port, and the entries before it have one") +

@@ -24,8 +24,7 @@ bool earlier(const TemporaryRange& a, const TemporaryRange& b) {
 }
 
 Entries entries(const AddressSet& set) {
-  Entries out{
-      .lasting = set.from_file, .temporary = set.temporary, .pairs = set.pairs_from_file};
+  Entries out{.lasting = set.from_file, .temporary = set.temporary, .pairs = set.pairs_from_file};
   for (const auto& range : set.ranges) out.lasting.push_back(range);
   out.lasting = out.lasting.sorted();
   std::ranges::sort(out.temporary, earlier);

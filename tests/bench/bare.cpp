@@ -132,14 +132,15 @@ void send(std::string_view batch) {
   if (socket == nullptr || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0)
     fail("a netlink socket");
   const int room = static_cast<int>(batch.size());
-  if (setsockopt(mnl_socket_get_fd(socket.get()), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room) < 0)
+  if (setsockopt(mnl_socket_get_fd(socket.get()), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room) <
+      0)
     fail("its buffer");
   if (mnl_socket_sendto(socket.get(), batch.data(), batch.size()) < 0) fail("sendto");
   std::array<char, 8192> answer{};
   const auto length = mnl_socket_recvfrom(socket.get(), answer.data(), answer.size());
   // An answer of 0 is of the last message; any other is -1 with errno.
-  if (length < 0 || mnl_cb_run(answer.data(), static_cast<std::size_t>(length), 0, 0, nullptr,
-                               nullptr) < 0)
+  if (length < 0 ||
+      mnl_cb_run(answer.data(), static_cast<std::size_t>(length), 0, 0, nullptr, nullptr) < 0)
     fail("the transaction");
 }
 

@@ -36,8 +36,8 @@ TEST(Address, RefusesWhatIsNone) {
 
 TEST(Address, ReadsIpv4AsTheSystemDoes) {
   RandomPolicy random(1);
-  constexpr std::array<std::string_view, 13> pieces{"0",   "1",   "9",   "10", "99", "255", "256",
-                                                    "999", "1000", "00", "01", "", "x"};
+  constexpr std::array<std::string_view, 13> pieces{"0",   "1",    "9",  "10", "99", "255", "256",
+                                                    "999", "1000", "00", "01", "",   "x"};
   for (int count = 0; count < rounds(20'000); ++count) {
     std::string text(random.pick(pieces));
     for (auto left = random.one_in(5) ? random.below(6) : 3; left-- != 0;)

@@ -338,9 +338,9 @@ TEST(Compile, ABigSetIsASetOfValuesForEachLength) {
 }
 
 TEST(Compile, PairsAreASetOfKeysOfADeclaredSize) {
-  const auto ruleset = compile::compile(
-      load("sets: {a: [10.0.0.2 80/tcp, 10.0.0.1 53/udp, 10.0.0.2 80/tcp]}\n"
-           "rules: [\"allow from @a\", \"deny out to @a\"]\n"));
+  const auto ruleset =
+      compile::compile(load("sets: {a: [10.0.0.2 80/tcp, 10.0.0.1 53/udp, 10.0.0.2 80/tcp]}\n"
+                            "rules: [\"allow from @a\", \"deny out to @a\"]\n"));
   const auto* set = ruleset.find_set("a-ipv4");
   ASSERT_NE(set, nullptr);
   EXPECT_EQ(set->size, 4U);

@@ -329,8 +329,8 @@ TEST(Parse, SetsHoldAddressesOfBothFamilies) {
 }
 
 TEST(Parse, SetsHoldPairsInstead) {
-  const auto result = parsed(
-      sources("sets:\n  a: [10.0.0.1 80/tcp, \"::1  443/17\"]\n  b: 10.0.0.1 9/sctp\n"));
+  const auto result =
+      parsed(sources("sets:\n  a: [10.0.0.1 80/tcp, \"::1  443/17\"]\n  b: 10.0.0.1 9/sctp\n"));
   ASSERT_EQ(result.policy.sets.size(), 2U);
   ASSERT_EQ(result.policy.sets[0].pairs.size(), 2U);
   EXPECT_EQ(result.policy.sets[0].pairs[1].text(), "::1 443/udp");

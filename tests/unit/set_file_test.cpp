@@ -52,7 +52,8 @@ TEST(SetFile, TellsEveryMistakeAtItsPlace) {
 }
 
 TEST(SetFile, HasPairsInstead) {
-  const auto all = read("# head\n203.0.113.5 5432/tcp\n 10.0.0.1 \t53/17 # DNS\r\n::1 65535/sctp\n");
+  const auto all =
+      read("# head\n203.0.113.5 5432/tcp\n 10.0.0.1 \t53/17 # DNS\r\n::1 65535/sctp\n");
   EXPECT_EQ(all.said, "");
   EXPECT_EQ(all.ranges, Texts());
   EXPECT_EQ(all.pairs, (Texts{"203.0.113.5 5432/tcp", "10.0.0.1 53/udp", "::1 65535/sctp"}));
