@@ -119,7 +119,7 @@ Intervals Intervals::distinct() const {
   std::size_t sound = 0;
   while (sound + 1 < count && (*this)[sound] < (*this)[sound + 1]) ++sound;
   if (sound + 1 >= count) return *this;
-  const Intervals all = sorted();
+  Intervals all = sorted();
   std::size_t twice = 0;
   for (std::size_t index = 1; index < count; ++index) twice += all[index - 1] == all[index] ? 1 : 0;
   if (twice == 0) return all;
