@@ -13,7 +13,10 @@ std::optional<std::array<std::uint8_t, 16>> parse_ipv4(std::string_view text) {
   std::array<std::uint8_t, 16> bytes{};
   std::size_t at = 0;
   for (std::size_t index = 0; index < 4; ++index) {
-    if (index != 0 && (at == text.size() || text[at++] != '.')) return {};
+    if (index != 0) {
+      if (at == text.size() || text[at] != '.') return {};
+      ++at;
+    }
     const std::size_t begin = at;
     unsigned value = 0;
     while (at < text.size() && at - begin < 3 && text[at] >= '0' && text[at] <= '9')

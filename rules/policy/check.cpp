@@ -171,7 +171,7 @@ class Checker {
   }
 
   void check_sets() {
-    for (const auto& set : checked_.policy_.sets) {
+    for (auto& set : checked_.policy_.sets) {
       CheckedSet checked{.name = set.name, .lasting = set.from_file};
       for (const auto& range : set.ranges) checked.lasting.push_back(range);
       checked.lasting = checked.lasting.merged();
@@ -181,6 +181,8 @@ class Checker {
         (entry.range.family() == Family::ipv4 ? ipv4 : ipv6).push_back(entry);
       checked.temporary_ipv4 = left_of(ipv4, checked.lasting.ipv4);
       checked.temporary_ipv6 = left_of(ipv6, checked.lasting.ipv6);
+      // Their order in the file means nothing, and so they are there once.
+      set.pairs_from_file = set.pairs_from_file.sorted();
       checked.pairs = set.pairs_from_file;
       for (const auto& pair : set.pairs) checked.pairs.push_back(pair);
       checked.pairs = checked.pairs.sorted();

@@ -114,10 +114,12 @@ TEST(SetFile, IsReadIntoTheSetThatNamesIt) {
 
 TEST(SetFile, OfPairsIsReadAsWell) {
   const auto loaded =
-      load(with_file("sets: {drop: {file: sets/drop.txt}}\n", "::1 1/tcp\n10.0.0.1 2/udp\n"));
+      load(with_file("sets: {drop: {file: sets/drop.txt}}\n",
+                     "10.0.0.9 1/tcp\n::1 1/tcp\n10.0.0.1 2/udp\n10.0.0.9 1/tcp\n"));
   const auto& set = loaded.policy().sets[0];
   EXPECT_TRUE(set.of_pairs());
-  EXPECT_EQ(set.size(), 2U);
+  EXPECT_EQ(set.size(), 3U) << "one is there twice";
+  EXPECT_EQ(set.pairs_from_file.ipv4[0].text(), "10.0.0.1 2/udp");
   EXPECT_EQ(loaded.sets()[0].pairs.ipv4.values().shared(),
             set.pairs_from_file.ipv4.values().shared());
 }
