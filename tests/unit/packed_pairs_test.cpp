@@ -13,6 +13,7 @@ namespace {
 
 std::vector<AddressPort> listed(const PackedPairs& pairs) {
   std::vector<AddressPort> out;
+  out.reserve(pairs.size());
   for (std::size_t index = 0; index < pairs.size(); ++index) out.push_back(pairs[index]);
   return out;
 }
