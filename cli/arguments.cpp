@@ -541,7 +541,8 @@ class CommandLine {
       const auto add_addresses = [&](CLI::App* to, const std::string& description) {
         to->add_option("ADDRESS", arguments_.words, description)->required()->type_name("");
       };
-      const std::string address = "192.0.2.7, 10.0.0.0/8, 10.0.0.1-10.0.0.9, ...";
+      const std::string address =
+          "192.0.2.7, 10.0.0.0/8, 10.0.0.1-10.0.0.9, '192.0.2.7 443/tcp', ...";
       const std::string ending = "; behind them, 'for 2h' or 'until 2026-11-22T18:00:00Z'";
       add("list", "List all sets", Verb::set_list);
       add("show", "Show what is in one", Verb::set_show);

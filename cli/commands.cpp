@@ -360,7 +360,7 @@ class Session {
     const bool alone =
         words.size() == 1 || (words.size() > 1 && (words[1] == "for" || words[1] == "until"));
     return arguments_.what == "replace" && alone && words.front().find(',') == std::string::npos &&
-           !policy::parse_address_range(words.front());
+           !policy::parse_set_entry(words.front());
   }
 
   int edit_set() {
@@ -370,10 +370,11 @@ class Session {
       const auto file = source(arguments_.words.front());
       if (!file) return exit_refused;
       Diagnostics diagnostics;
-      const auto ranges = policy::parse_set_file(*file, diagnostics);
+      const auto entries = policy::parse_set_file(*file, diagnostics);
       if (!diagnostics.empty()) return refuse(diagnostics);
       Json addresses = Json::array();
-      ranges.each([&](const AddressRange& range) { addresses.push_back(range.text()); });
+      entries.ranges.each([&](const AddressRange& range) { addresses.push_back(range.text()); });
+      entries.pairs.each([&](const AddressPort& pair) { addresses.push_back(pair.text()); });
       for (std::size_t index = 1; index < arguments_.words.size(); ++index)
         addresses.push_back(arguments_.words[index]);
       parameters["addresses"] = std::move(addresses);

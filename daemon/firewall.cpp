@@ -108,7 +108,10 @@ policy::Sources Firewall::as_named(const Candidate& candidate) const {
 
 tl::expected<Firewall::Checked, Failure> Firewall::check(Candidate& candidate,
                                                          Diagnostics& diagnostics) const {
+  // Files of sets may be long, and keep their names: they are lent.
+  auto set_files = std::exchange(candidate.sources.set_files, {});
   policy::Sources named = as_named(candidate);
+  named.set_files = std::move(set_files);
   const auto table = services(candidate.sources.services);
   auto parsed = policy::parse(named, diagnostics);
   const auto names = policy::names(parsed.policy);
@@ -117,6 +120,7 @@ tl::expected<Firewall::Checked, Failure> Firewall::check(Candidate& candidate,
   if (!policy) return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
   candidate.sources.services = policy::used_services(policy->policy(), table);
   candidate.sources.surroundings = named.surroundings.only(names);
+  candidate.sources.set_files = std::move(named.set_files);
   return Checked{*std::move(policy), std::move(parsed.added)};
 }
 

@@ -45,7 +45,7 @@ std::optional<Change> Firewall::append(const policy::Addition& addition, const R
 // What edit_set() comes to where it is new entries, without going through everything: as append().
 std::optional<Change> Firewall::extend(const policy::SetEdit& wanted, const Request& request) {
   const auto& entries = wanted.ranges;
-  if (wanted.action != policy::SetAction::add || wanted.until ||
+  if (wanted.action != policy::SetAction::add || wanted.until || !wanted.pairs.empty() ||
       entries.size() > policy::most_entries || !may_grow(request))
     return {};
   const auto is_meant = [&](const TcpConnection& caller) {

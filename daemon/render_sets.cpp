@@ -46,6 +46,8 @@ Json sets_json(const Firewall& firewall, const std::string& name) {
       Json addresses = Json::array();
       for (const auto& range : set.ranges) addresses.push_back(range.text());
       set.from_file.each([&](const AddressRange& range) { addresses.push_back(range.text()); });
+      for (const auto& pair : set.pairs) addresses.push_back(pair.text());
+      set.pairs_from_file.each([&](const AddressPort& pair) { addresses.push_back(pair.text()); });
       one["addresses"] = std::move(addresses);
       Json temporary = Json::array();
       for (const auto& [range, until] : set.temporary)

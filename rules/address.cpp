@@ -6,6 +6,29 @@
 #include <cstdio>
 
 namespace fwctl {
+namespace {
+
+// As inet_pton() takes it, in a tenth of the time: files have millions.
+std::optional<std::array<std::uint8_t, 16>> parse_ipv4(std::string_view text) {
+  std::array<std::uint8_t, 16> bytes{};
+  std::size_t at = 0;
+  for (std::size_t index = 0; index < 4; ++index) {
+    if (index != 0) {
+      if (at == text.size() || text[at] != '.') return {};
+      ++at;
+    }
+    const std::size_t begin = at;
+    unsigned value = 0;
+    while (at < text.size() && at - begin < 3 && text[at] >= '0' && text[at] <= '9')
+      value = value * 10 + static_cast<unsigned>(text[at++] - '0');
+    const bool leading_zero = at - begin > 1 && text[begin] == '0';
+    if (at == begin || leading_zero || value > 255) return {};
+    bytes[index] = static_cast<std::uint8_t>(value);
+  }
+  return at == text.size() ? std::optional(bytes) : std::nullopt;
+}
+
+}  // namespace
 
 Address::Address(Family family, const std::array<std::uint8_t, 16>& bytes)
     : family_(family), bytes_(bytes) {
@@ -13,11 +36,10 @@ Address::Address(Family family, const std::array<std::uint8_t, 16>& bytes)
 }
 
 std::optional<Address> Address::parse(std::string_view text) {
+  if (const auto bytes = parse_ipv4(text)) return Address(Family::ipv4, *bytes);
   const std::string terminated(text);
   if (terminated.size() != text.size() || terminated.find('\0') != std::string::npos) return {};
   std::array<std::uint8_t, 16> bytes{};
-  if (inet_pton(AF_INET, terminated.c_str(), bytes.data()) == 1)
-    return Address(Family::ipv4, bytes);
   if (inet_pton(AF_INET6, terminated.c_str(), bytes.data()) == 1)
     return Address(Family::ipv6, bytes);
   return {};

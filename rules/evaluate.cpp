@@ -109,14 +109,32 @@ Match share_of(const std::vector<policy::TemporaryRange>& sorted, const AddressR
   return out;
 }
 
-Match match_set(const policy::CheckedSet& set, const AddressRange& packets, const TimeRange& times,
-                Condition side) {
-  const Family other = packets.family() == Family::ipv4 ? Family::ipv6 : Family::ipv4;
-  if (!set.has(packets.family()) && set.has(other))
-    return {.share = Share::none, .unmet = Condition::family};
-  const Share lasting = share_of(set.ranges(packets.family()), packets);
+// A pair of the same address is nearer to a match than none.
+Match match_pairs(const PackedPairs& sorted, const AddressRange& addresses, const Packets& packets,
+                  Condition side) {
+  Match out{.share = Share::none, .unmet = side};
+  for (std::size_t index = sorted.first_from(addresses.first); index != sorted.size(); ++index) {
+    const AddressPort pair = sorted[index];
+    if (pair.address > addresses.last) break;
+    out.unmet = Condition::port;
+    if (pair.protocol != packets.protocol || !packets.to_ports.contains({pair.port, pair.port}))
+      continue;
+    const bool all = addresses.first == addresses.last && packets.to_ports.single();
+    return {.share = all ? Share::all : Share::some, .unmet = side};
+  }
+  return out;
+}
+
+// `addresses`: on the side that the set is named for.
+Match match_set(const policy::CheckedSet& set, const AddressRange& addresses,
+                const Packets& packets, Condition side) {
+  const Family family = addresses.family();
+  const Family other = family == Family::ipv4 ? Family::ipv6 : Family::ipv4;
+  if (!set.has(family) && set.has(other)) return {.share = Share::none, .unmet = Condition::family};
+  if (!set.pairs.empty()) return match_pairs(set.pairs.of(family), addresses, packets, side);
+  const Share lasting = share_of(set.ranges(family), addresses);
   if (lasting != Share::none) return {.share = lasting, .unmet = side};
-  return share_of(set.temporary(packets.family()), packets, times, side);
+  return share_of(set.temporary(family), addresses, packets.times, side);
 }
 
 // Of several addresses in a row, never all end alike.
@@ -128,14 +146,15 @@ Match match_suffix(const policy::SuffixMatch& wanted, const AddressRange& packet
   return {.share = share, .unmet = packets.family() == Family::ipv4 ? Condition::family : side};
 }
 
-Match match_address(const CheckedPolicy& policy, const AddressMatch& wanted,
-                    const AddressRange& packets, const TimeRange& times, Condition side) {
+Match match_address(const CheckedPolicy& policy, const AddressMatch& wanted, const Packets& packets,
+                    Condition side) {
+  const auto& addresses = side == Condition::source ? packets.from : packets.to;
   if (const auto* range = std::get_if<AddressRange>(&wanted))
-    return match_range(*range, packets, side);
+    return match_range(*range, addresses, side);
   if (const auto* suffix = std::get_if<policy::SuffixMatch>(&wanted))
-    return match_suffix(*suffix, packets, side);
+    return match_suffix(*suffix, addresses, side);
   const auto& set = std::get<policy::SetIndex>(wanted);
-  const Match inside = match_set(policy.sets()[set.index], packets, times, side);
+  const Match inside = match_set(policy.sets()[set.index], addresses, packets, side);
   return set.negated ? Match{.share = opposite(inside.share), .unmet = side} : inside;
 }
 
@@ -230,10 +249,10 @@ Match match(const CheckedPolicy& policy, const Conditions& conditions, const Pac
   packets_left.ask(
       any_of(conditions.flows, [&](const Flow& flow) { return match_flow(flow, packets); }));
   packets_left.ask(any_of(conditions.from, [&](const AddressMatch& wanted) {
-    return match_address(policy, wanted, packets.from, packets.times, Condition::source);
+    return match_address(policy, wanted, packets, Condition::source);
   }));
   packets_left.ask(any_of(conditions.to, [&](const AddressMatch& wanted) {
-    return match_address(policy, wanted, packets.to, packets.times, Condition::destination);
+    return match_address(policy, wanted, packets, Condition::destination);
   }));
   packets_left.ask(any_of(conditions.interfaces, [&](const std::string& pattern) {
     return match_interface(pattern, packets.interface, Condition::interface);

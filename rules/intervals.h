@@ -38,6 +38,8 @@ class Intervals {
 
   // As they are, sorted. Shares what is here where it is so already.
   Intervals sorted() const;
+  // Sorted, each once. Shares what is here where that is so already. Of single values.
+  Intervals distinct() const;
   // Sorted, and one where they overlap or touch. Shares what is here where that is so already. Not
   // of single values.
   Intervals merged() const;

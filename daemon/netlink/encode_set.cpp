@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cassert>
 #include <chrono>
+#include <cstring>
+#include <string_view>
 
 #include "daemon/netlink/encode_rule.h"
 #include "daemon/netlink/fields.h"
@@ -42,7 +44,7 @@ void put_key_lengths(MessageWriter& out, const std::vector<nft::Field>& key) {
 }
 
 void put_size(MessageWriter& out, const nft::Set& set) {
-  assert(!set.interval && set.key.size() == 1);
+  assert(!set.interval);
   const Nest description(out, NFTA_SET_DESC);
   out.put_be32(NFTA_SET_DESC_SIZE, set.size);
 }
@@ -83,6 +85,45 @@ std::uint64_t time_left(Time until) {
   const auto now = std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
   return static_cast<std::uint64_t>(std::max<milliseconds>(until - now, milliseconds(1)).count());
 }
+
+// Of keys and nothing else there may be a million: all but the key is the same in each.
+class KeyWriter {
+ public:
+  KeyWriter(MessageWriter& out, const std::vector<nft::Field>& key) : out_(out) {
+    const auto put_head = [this](std::size_t length, int type) {
+      const nlattr head{.nla_len = static_cast<std::uint16_t>(sizeof(nlattr) + length),
+                        .nla_type = static_cast<std::uint16_t>(type)};
+      element_.append(reinterpret_cast<const char*>(&head), sizeof head);
+    };
+    const std::size_t length = key_length(key);
+    put_head(sizeof(nlattr) + padded(length), NFTA_SET_ELEM_KEY | NLA_F_NESTED);
+    put_head(length, NFTA_DATA_VALUE);
+    std::size_t at = element_.size();
+    for (const nft::Field field : key) {
+      places_.push_back({.at = at, .width = nft::width(field)});
+      at += padded(nft::width(field));
+    }
+    element_.resize(element_.size() + padded(length));
+  }
+
+  void put(std::string_view key) {
+    for (const auto& [at, width] : places_) {
+      std::memcpy(&element_[at], key.data(), width);
+      key.remove_prefix(width);
+    }
+    out_.put(NFTA_LIST_ELEM | NLA_F_NESTED, element_);
+  }
+
+ private:
+  struct Place {
+    std::size_t at;
+    std::size_t width;
+  };
+
+  MessageWriter& out_;
+  std::string element_;
+  std::vector<Place> places_;  // of the fields in it
+};
 
 class ElementWriter {
  public:
@@ -180,7 +221,7 @@ void put_set_definition(MessageWriter& out, const nft::Set& set, std::uint32_t i
 std::size_t size_of_intervals(const nft::Set& set) {
   // Three attributes around a key. Of an interval its first key and, with a flag, the one behind
   // its last.
-  const std::size_t key = 3 * sizeof(nlattr) + set.intervals.width();
+  const std::size_t key = 3 * sizeof(nlattr) + padded(key_length(set.key));
   const std::size_t flag = sizeof(nlattr) + sizeof(std::uint32_t);
   const std::size_t all = set.intervals.size() * (set.interval ? 2 * key + flag : key);
   return all + all / elements_limit * 64;  // the heads of their messages
@@ -199,6 +240,11 @@ void put_elements(MessageWriter& out, const nft::Set& set, Purpose purpose,
     }
   };
   put_all(set.elements.size(), [&](std::size_t index) { writer.put(set.elements[index]); });
+  if (!set.interval) {
+    KeyWriter keys(out, set.key);
+    return put_all(set.intervals.size(),
+                   [&](std::size_t index) { keys.put(set.intervals.first(index)); });
+  }
   Element one;
   put_all(set.intervals.size(), [&](std::size_t index) {
     one.key = set.intervals.first(index);

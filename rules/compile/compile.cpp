@@ -65,6 +65,11 @@ std::string set_name(const policy::CheckedSet& set, Family family) {
          (family == Family::ipv4 ? "-ipv4" : "-ipv6");
 }
 
+// Of pairs; `address` is that of either side.
+std::vector<Field> pair_key(Field address) {
+  return {address, Field::l4proto, Field::th_dport};
+}
+
 // A name that neither those can have, without dots too. Another unit has another.
 std::string unit_set_name(std::string_view unit) {
   constexpr std::array<std::pair<char, std::string_view>, 5> others{
@@ -94,10 +99,11 @@ Field cgroup_of(const std::string& unit, const policy::Units& units) {
 
 void match_address(std::vector<nft::Statement>& out, const CheckedPolicy& policy, Field field,
                    Family family, const policy::AddressMatch& match) {
-  if (const auto* set = std::get_if<policy::SetIndex>(&match)) {
-    out.emplace_back(nft::SetLookup{.key = {field},
-                                    .set = set_name(policy.sets()[set->index], family),
-                                    .negated = set->negated});
+  if (const auto* index = std::get_if<policy::SetIndex>(&match)) {
+    const auto& set = policy.sets()[index->index];
+    out.emplace_back(nft::SetLookup{.key = set.pairs.empty() ? std::vector{field} : pair_key(field),
+                                    .set = set_name(set, family),
+                                    .negated = index->negated});
     return;
   }
   if (const auto* suffix = std::get_if<policy::SuffixMatch>(&match)) {
@@ -422,8 +428,20 @@ void add_parts(const policy::CheckedSet& set, const PackedRanges& ranges, const 
   }
 }
 
+// A set of values: what it takes to load and to change does not grow with what is there.
+void add_pairs(const policy::CheckedSet& set, Family family, nft::Ruleset& ruleset) {
+  const auto& pairs = set.pairs.of(family);
+  nft::Set out{.name = set_name(set, family),
+               .key = pair_key(family == Family::ipv4 ? Field::ip_saddr : Field::ip6_saddr),
+               .elements = {},
+               .size = room_for(pairs.size())};
+  out.intervals = pairs.values();
+  ruleset.sets.push_back(std::move(out));
+}
+
 void add_set(const policy::CheckedSet& set, Family family, nft::Ruleset& ruleset) {
   if (!set.has(family)) return;
+  if (!set.pairs.empty()) return add_pairs(set, family, ruleset);
   nft::Set out{.name = set_name(set, family),
                .key = {family == Family::ipv4 ? Field::ip_saddr : Field::ip6_saddr},
                .interval = !set.host,
@@ -494,8 +512,6 @@ nft::Ruleset compile(const CheckedPolicy& policy, const policy::Units& units, st
   }
   const ChainBuilder routed(policy, units, Traffic::routed, ruleset);
   add_translations(policy, routed.matcher(), ruleset);
-  add_published(ruleset);
-  if (refuses(ruleset)) add_refuse_chain(ruleset);
   const auto used = nft::referenced_sets(ruleset);
   PartsByName held_in_parts;
   for (const auto& set : policy.sets())
@@ -510,6 +526,8 @@ nft::Ruleset compile(const CheckedPolicy& policy, const policy::Units& units, st
       add_parts(set, set.ranges(family), parts, ruleset);
       held_in_parts.emplace(name, parts);
     }
+  add_published(ruleset);
+  if (refuses(ruleset)) add_refuse_chain(ruleset);
   look_into_parts(held_in_parts, ruleset);
   for (auto& set : unit_sets(policy, units))
     if (used.contains(set.name)) ruleset.sets.push_back(std::move(set));

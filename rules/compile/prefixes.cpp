@@ -116,7 +116,7 @@ void count_prefixes(const PackedRanges& ranges, PrefixCounts& counts) {
   each_prefix(ranges, [&](Number, int length) { ++counts[static_cast<std::size_t>(length)]; });
 }
 
-std::uint32_t Part::room() const {
+std::uint32_t room_for(std::uint64_t count) {
   return static_cast<std::uint32_t>(std::bit_ceil(count + 1));
 }
 

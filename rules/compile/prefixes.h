@@ -30,12 +30,14 @@ using PrefixCounts = std::array<std::uint64_t, 129>;
 // Counts too as few prefixes as can be that together are the ranges; these are disjoint.
 void count_prefixes(const PackedRanges& ranges, PrefixCounts& counts);
 
+// The declared size of a set of `count` values: it has to hold some that come later.
+std::uint32_t room_for(std::uint64_t count);
+
 struct Part {
   int length;
   std::uint64_t count;  // of its prefixes
 
-  // The declared size: it has to hold some that come later.
-  std::uint32_t room() const;
+  std::uint32_t room() const { return room_for(count); }
 };
 // By length, the shortest first.
 using Parts = std::vector<Part>;

@@ -51,13 +51,18 @@ Statement of_protocol(char protocol) {
   return nft::Match{.field = Field::l4proto, .value = {protocol}};
 }
 
-// A lookup whose key has both a protocol and a destination port.
-const nft::MapLookup* by_protocol_and_port(const Statement& statement) {
-  const auto* lookup = std::get_if<nft::MapLookup>(&statement);
-  const auto has = [&](Field field) {
-    return std::ranges::find(lookup->key, field) != lookup->key.end();
-  };
-  return lookup != nullptr && has(Field::l4proto) && has(Field::th_dport) ? lookup : nullptr;
+bool has_protocol_and_port(const std::vector<Field>& key) {
+  const auto has = [&](Field field) { return std::ranges::find(key, field) != key.end(); };
+  return has(Field::l4proto) && has(Field::th_dport);
+}
+
+// What a lookup whose key has both a protocol and a destination port looks into; nullptr: it is
+// none.
+const std::string* by_protocol_and_port(const Statement& statement) {
+  if (const auto* in_map = std::get_if<nft::MapLookup>(&statement))
+    return has_protocol_and_port(in_map->key) ? &in_map->map : nullptr;
+  const auto* in_set = std::get_if<nft::SetLookup>(&statement);
+  return in_set != nullptr && has_protocol_and_port(in_set->key) ? &in_set->set : nullptr;
 }
 
 // Nothing is sorted yet.
@@ -76,7 +81,7 @@ void add(const nft::Rule& rule, const std::vector<nft::Set>& sets, std::vector<n
   });
   if (found == rule.statements.end()) return out.push_back(as_sent(rule));
   const auto at = found - rule.statements.begin();
-  for (const char protocol : published_protocols(named(sets, by_protocol_and_port(*found)->map))) {
+  for (const char protocol : published_protocols(named(sets, *by_protocol_and_port(*found)))) {
     nft::Rule one = rule;
     one.statements.insert(one.statements.begin() + at, of_protocol(protocol));
     out.push_back(as_sent(std::move(one)));
@@ -85,14 +90,17 @@ void add(const nft::Rule& rule, const std::vector<nft::Set>& sets, std::vector<n
 
 }  // namespace
 
-std::set<char> published_protocols(const nft::Set& map) {
+std::set<char> published_protocols(const nft::Set& set) {
   std::size_t at = 0;
-  for (const auto field : map.key) {
+  for (const auto field : set.key) {
     if (field == Field::l4proto) break;
     at += nft::width(field);
   }
   std::set<char> out{static_cast<char>(tcp.number), static_cast<char>(udp.number)};
-  for (const auto& element : map.elements) out.insert(element.key.at(at));
+  for (const auto& element : set.elements) out.insert(element.key.at(at));
+  char last = static_cast<char>(tcp.number);  // there may be many, of few protocols
+  for (std::size_t index = 0; index < set.intervals.size(); ++index)
+    if (const char one = set.intervals.first(index).at(at); one != last) out.insert(last = one);
   return out;
 }
 

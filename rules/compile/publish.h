@@ -12,12 +12,12 @@ namespace fwctl::compile {
 
 constexpr std::string_view published_chain = "published";
 
-// The protocols of which that chain looks into a map whose key has both a protocol and a
+// The protocols of which that chain looks into a set or map whose key has both a protocol and a
 // destination port, each in a lookup of its own: those of its elements, and TCP and UDP in any
 // case, so that the chain stays the same when the first of them comes.
-std::set<char> published_protocols(const nft::Set& map);
+std::set<char> published_protocols(const nft::Set& set);
 
-// Adds that chain; the incoming chain is there.
+// Adds that chain; the incoming chain is there, and what has such a key that it looks into.
 void add_published(nft::Ruleset& ruleset);
 
 }  // namespace fwctl::compile

@@ -70,7 +70,7 @@ void compare_intervals(const Set& old, const Set& wanted, Set& removed, Set& add
       old.intervals, wanted.intervals, std::less<>(), [&](std::string_view one) { gone += one; },
       [&](std::string_view one) { come += one; }, [](std::string_view, std::string_view) {});
   const auto packed = [&](std::string bytes) {
-    const std::size_t width = nft::width(wanted.key.front());
+    const std::size_t width = nft::width(wanted.key);
     return wanted.interval ? Intervals(width, std::move(bytes))
                            : Intervals::of_values(width, std::move(bytes));
   };

@@ -59,6 +59,12 @@ std::size_t width(Field field) {
   return 0;
 }
 
+std::size_t width(const std::vector<Field>& key) {
+  std::size_t sum = 0;
+  for (const Field field : key) sum += width(field);
+  return sum;
+}
+
 std::optional<std::uint8_t> cgroup_level(Field field) {
   if (field < Field::cgroup) return {};
   return static_cast<std::uint8_t>(static_cast<int>(field) - static_cast<int>(Field::cgroup) + 1);
@@ -97,13 +103,13 @@ std::vector<Element> all_elements(const Set& set) {
 }
 
 void pack(Set& set) {
-  const bool plain = (set.interval || set.sized()) && set.key.size() == 1 && !set.map &&
+  const bool plain = (set.sized() || (set.interval && set.key.size() == 1)) && !set.map &&
                      !set.counters && !set.ends;
   const auto bare = [](const Element& element) {
     return element.comment.empty() && element.until == no_end;
   };
   if (!plain || set.elements.empty() || !std::ranges::all_of(set.elements, bare)) return;
-  const std::size_t width = nft::width(set.key.front());
+  const std::size_t width = nft::width(set.key);
   std::string bytes;
   bytes.reserve(set.elements.size() * 2 * width);
   for (const auto& element : set.elements) {

@@ -61,6 +61,8 @@ enum class Field : std::uint8_t {
 
 // Bytes the field occupies in a register before padding to 4.
 std::size_t width(Field field);
+// Of all of them side by side.
+std::size_t width(const std::vector<Field>& key);
 
 constexpr std::uint8_t deepest_cgroup = 8;
 // `level`: 1 to deepest_cgroup.
@@ -272,8 +274,8 @@ struct Set {
   bool counters = false;          // every element carries a counter
   bool ends = false;              // elements may end; with neither verdicts nor counters
   std::vector<Element> elements;  // sorted by key
-  // Instead of `elements`, where each is an interval of one field, or a value of it in a set of a
-  // declared size, and nothing else; see pack(). Sorted and disjoint.
+  // Instead of `elements`, where each is an interval of one field, or a key in a set of a declared
+  // size, and nothing else; see pack(). Sorted and disjoint.
   Intervals intervals;
   // Above 0: a dynamic set, whose elements go when nothing has updated them for so long.
   std::uint32_t timeout_seconds = 0;

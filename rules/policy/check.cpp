@@ -171,7 +171,7 @@ class Checker {
   }
 
   void check_sets() {
-    for (const auto& set : checked_.policy_.sets) {
+    for (auto& set : checked_.policy_.sets) {
       CheckedSet checked{.name = set.name, .lasting = set.from_file};
       for (const auto& range : set.ranges) checked.lasting.push_back(range);
       checked.lasting = checked.lasting.merged();
@@ -181,6 +181,11 @@ class Checker {
         (entry.range.family() == Family::ipv4 ? ipv4 : ipv6).push_back(entry);
       checked.temporary_ipv4 = left_of(ipv4, checked.lasting.ipv4);
       checked.temporary_ipv6 = left_of(ipv6, checked.lasting.ipv6);
+      // Their order in the file means nothing, and so they are there once.
+      set.pairs_from_file = set.pairs_from_file.sorted();
+      checked.pairs = set.pairs_from_file;
+      for (const auto& pair : set.pairs) checked.pairs.push_back(pair);
+      checked.pairs = checked.pairs.sorted();
       set_numbers_[set.name] = checked_.sets_.size();
       checked_.sets_.push_back(std::move(checked));
     }
@@ -211,6 +216,7 @@ class Checker {
     conditions.from = addresses(rule, rule.from);
     conditions.to = addresses(rule, rule.to);
     check_families(rule, conditions);
+    check_pairs(rule);
     if (!rule.macs.empty() && rule.direction == Direction::out)
       complain(rule, rule.at,
                "what goes out has no MAC source yet: 'mac' goes with incoming and routed rules");
@@ -227,6 +233,34 @@ class Checker {
         nowhere(rule.out_interfaces, conditions.out_interfaces))
       return;
     rules(traffic(rule.direction)).push_back(std::move(checked));
+  }
+
+  // The first that names a set of pairs.
+  const AddressItem* pairs_in(const std::vector<AddressItem>& items) const {
+    const auto found = std::ranges::find_if(items, [&](const AddressItem& item) {
+      const auto* set = std::get_if<SetName>(&item.what);
+      const auto number = set == nullptr ? set_numbers_.end() : set_numbers_.find(set->name);
+      return number != set_numbers_.end() && !checked_.sets_[number->second].pairs.empty();
+    });
+    return found == items.end() ? nullptr : &*found;
+  }
+
+  // What a set of pairs goes with.
+  void check_pairs(const Rule& rule) {
+    for (const auto* items : {&rule.from, &rule.to}) {
+      const auto* item = pairs_in(*items);
+      if (item == nullptr) continue;
+      const std::string what = "'" + text(*item) + "' is a set of addresses with ports: ";
+      if (item->negated)
+        complain(rule, item->at,
+                 what + "all but that cannot be said; let it pass in a rule before one for all");
+      else if (items->size() > 1)
+        complain(rule, item->at, what + "it stands alone; make a rule of its own of the rest");
+      else if (items == &rule.to && pairs_in(rule.from) != nullptr)
+        complain(rule, item->at, what + "one of 'from' and 'to' can be such a one");
+      else if (rule.protocol || !rule.ports.empty() || !rule.from_ports.empty())
+        complain(rule, item->at, what + "the rule itself names no ports and no protocol");
+    }
   }
 
   static Span sender_at(const Rule& rule) {
@@ -494,6 +528,13 @@ class Checker {
     return rule;
   }
 
+  void check_no_pairs(const Rule& translation) {
+    if (const auto* item = pairs_in(translation.from))
+      complain(
+          translation, item->at,
+          "'" + text(*item) + "' is a set of addresses with ports, which goes with rules only");
+  }
+
   template <typename Translation>
   std::string translation_id(char kind, const Translation& translation) {
     const std::string id = kind + hex(digest(command_text(translation)), 8);
@@ -514,6 +555,7 @@ class Checker {
                              .to = forward.to,
                              .to_port = forward.to_port,
                              .written = index};
+      check_no_pairs(rule);
       check_target(rule, forward, checked.conditions);
       if (nowhere(forward.interfaces, checked.conditions.interfaces)) continue;
       checked_.forwards_.push_back(std::move(checked));
@@ -546,6 +588,7 @@ class Checker {
           .conditions = {.from = addresses(rule, rule.from),
                          .out_interfaces = interfaces(rule, masquerades[index].out_interfaces)},
           .written = index};
+      check_no_pairs(rule);
       if (nowhere(masquerades[index].out_interfaces, checked.conditions.out_interfaces)) continue;
       checked_.masquerades_.push_back(std::move(checked));
     }
@@ -652,6 +695,10 @@ ParsedPolicy alone(const CheckedPolicy& policy, Policy typed) {
   for (const auto& set : policy.policy().sets) {
     typed.sets.emplace_back();
     typed.sets.back().name = set.name;
+    if (!set.pairs.empty()) typed.sets.back().pairs = {set.pairs.front()};
+    for (const auto family : {Family::ipv4, Family::ipv6})
+      if (const auto& pairs = set.pairs_from_file.of(family); !pairs.empty())
+        typed.sets.back().pairs = {pairs[0]};
   }
   return {.policy = std::move(typed), .added = {}};
 }

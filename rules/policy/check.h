@@ -94,7 +94,8 @@ struct CheckedRule {
 };
 
 // Addresses of one family each, sorted and disjoint; those of a set merged where they touch, those
-// of a host each alone.
+// of a host each alone. Or pairs instead, sorted, each once: a rule that names such a set asks for
+// the address on its side and the port that a packet goes to.
 struct CheckedSet {
   std::string name;
   bool host = false;  // of a host name, not of a set that the policy defines
@@ -102,13 +103,16 @@ struct CheckedSet {
   // Which none of those above contains: each address with the last of its ends.
   std::vector<TemporaryRange> temporary_ipv4;
   std::vector<TemporaryRange> temporary_ipv6;
+  AddressPorts pairs;
 
   const PackedRanges& ranges(Family family) const { return lasting.of(family); }
   const std::vector<TemporaryRange>& temporary(Family family) const {
     return family == Family::ipv4 ? temporary_ipv4 : temporary_ipv6;
   }
   // Whether there may be addresses of that family in it.
-  bool has(Family family) const { return !ranges(family).empty() || !temporary(family).empty(); }
+  bool has(Family family) const {
+    return !ranges(family).empty() || !temporary(family).empty() || !pairs.of(family).empty();
+  }
   bool contains(const Address& address, Time time) const;
 };
 
@@ -184,8 +188,8 @@ void define_services(const Policy& policy, const Sources& sources, ServiceTable&
 // Whether what `policy` has depends on what services are.
 bool names_services(const Policy& policy);
 
-// What `typed` has with the sets (of which names are enough) and services that `policy` defines, to
-// be checked by itself.
+// What `typed` has with the sets (of which names and kinds are enough) and services that `policy`
+// defines, to be checked by itself.
 ParsedPolicy alone(const CheckedPolicy& policy, Policy typed);
 
 // kept_text() for every service that rules name and the policy itself does not define, under the

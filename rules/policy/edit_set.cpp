@@ -18,13 +18,15 @@ constexpr std::array<std::string_view, 4> action_texts{"add", "remove", "replace
 constexpr std::size_t most_named = 5;
 
 using Ranges = std::vector<AddressRange>;
+using Pairs = std::vector<AddressPort>;
 
-std::string named(const Ranges& ranges) {
+template <typename Some>
+std::string named(const Some& entries) {
   std::string out;
-  for (std::size_t index = 0; index < std::min(ranges.size(), most_named); ++index)
-    out += (index == 0 ? "" : ", ") + ranges[index].text();
-  if (ranges.size() > most_named)
-    out += " and " + std::to_string(ranges.size() - most_named) + " more";
+  for (std::size_t index = 0; index < std::min(entries.size(), most_named); ++index)
+    out += (index == 0 ? "" : ", ") + entries[index].text();
+  if (entries.size() > most_named)
+    out += " and " + std::to_string(entries.size() - most_named) + " more";
   return out;
 }
 
@@ -47,20 +49,23 @@ std::string elsewhere(const AddressSet& set, const Sources& sources) {
          " beside it, which fwctl does not write: change it there, then 'fwctl reload'";
 }
 
-Ranges without_repetitions(const Ranges& ranges) {
-  std::set<AddressRange> seen;
-  Ranges out;
-  for (const auto& range : ranges)
-    if (seen.insert(range).second) out.push_back(range);
+template <typename Entry>
+std::vector<Entry> without_repetitions(const std::vector<Entry>& entries) {
+  std::set<Entry> seen;
+  std::vector<Entry> out;
+  for (const auto& entry : entries)
+    if (seen.insert(entry).second) out.push_back(entry);
   return out;
 }
 
 // Those of `wanted` that are in `there`, or those that are not.
-Ranges select(const Ranges& wanted, const Ranges& there, bool present) {
-  const std::set<AddressRange> known(there.begin(), there.end());
-  Ranges out;
-  for (const auto& range : wanted)
-    if (known.contains(range) == present) out.push_back(range);
+template <typename Entry>
+std::vector<Entry> select(const std::vector<Entry>& wanted, const std::vector<Entry>& there,
+                          bool present) {
+  const std::set<Entry> known(there.begin(), there.end());
+  std::vector<Entry> out;
+  for (const auto& entry : wanted)
+    if (known.contains(entry) == present) out.push_back(entry);
   return out;
 }
 
@@ -68,13 +73,15 @@ Ranges select(const Ranges& wanted, const Ranges& there, bool present) {
 struct Entries {
   Ranges ranges;
   std::vector<TemporaryRange> temporary;
+  Pairs pairs;
   bool operator==(const Entries&) const = default;
 };
 
 Entries entries(const AddressSet* set) {
   if (set == nullptr) return {};
-  Entries out{set->ranges, set->temporary};
+  Entries out{set->ranges, set->temporary, set->pairs};
   set->from_file.each([&](const AddressRange& range) { out.ranges.push_back(range); });
+  set->pairs_from_file.each([&](const AddressPort& pair) { out.pairs.push_back(pair); });
   return out;
 }
 
@@ -134,7 +141,19 @@ class Addition {
   Ranges earlier_;
 };
 
-Entries added(Entries there, const SetEdit& wanted, Edit& edit) {
+// An error where the set is of the other kind.
+tl::expected<Entries, std::string> added(Entries there, const SetEdit& wanted, Edit& edit) {
+  const bool has_addresses = !there.ranges.empty() || !there.temporary.empty();
+  if (has_addresses && !wanted.pairs.empty())
+    return tl::unexpected(quoted(wanted.name) + " is of addresses without ports: " +
+                          named(wanted.pairs) + " needs a set of its own");
+  if (!there.pairs.empty() && !wanted.ranges.empty())
+    return tl::unexpected(quoted(wanted.name) + " is of addresses with ports: " +
+                          named(wanted.ranges) + " needs a set of its own");
+  const auto known = select(wanted.pairs, there.pairs, true);
+  if (!known.empty())
+    edit.notes.push_back("already in " + quoted(wanted.name) + ": " + named(known));
+  for (const auto& pair : select(wanted.pairs, there.pairs, false)) there.pairs.push_back(pair);
   const auto idle = select(wanted.ranges, there.ranges, true);
   if (!idle.empty())
     edit.notes.push_back(
@@ -155,7 +174,11 @@ tl::expected<Entries, std::string> removed(const Entries& there, const SetEdit& 
   for (const auto& entry : there.temporary) all.push_back(entry.range);
   const auto idle = select(wanted.ranges, all, false);
   if (!idle.empty()) edit.notes.push_back("not in " + quoted(wanted.name) + ": " + named(idle));
-  Entries out{select(there.ranges, wanted.ranges, false), {}};
+  const auto no_pairs = select(wanted.pairs, there.pairs, false);
+  if (!no_pairs.empty())
+    edit.notes.push_back("not in " + quoted(wanted.name) + ": " + named(no_pairs));
+  Entries out{
+      select(there.ranges, wanted.ranges, false), {}, select(there.pairs, wanted.pairs, false)};
   const std::set<AddressRange> gone(wanted.ranges.begin(), wanted.ranges.end());
   for (const auto& entry : there.temporary)
     if (!gone.contains(entry.range)) out.temporary.push_back(entry);
@@ -178,6 +201,7 @@ tl::expected<Entries, std::string> next(const Entries& there, const SetEdit& wan
     for (const auto& range : wanted.ranges) out.temporary.push_back({range, *wanted.until});
   else
     out.ranges = wanted.ranges;
+  out.pairs = wanted.pairs;
   if (there == out) edit.notes.push_back(quoted(wanted.name) + " holds just that already");
   return out;
 }
@@ -216,15 +240,24 @@ class Reader {
   void read_addresses(const Word& word) {
     for (std::size_t begin = 0; begin <= word.text.size();) {
       const std::size_t end = std::min(word.text.find(',', begin), word.text.size());
-      const auto range =
-          parse_address_range(std::string_view(word.text).substr(begin, end - begin));
-      if (range)
-        edit_.ranges.push_back(*range);
-      else
-        complain(within(word, begin + range.error().offset, range.error().length),
-                 range.error().message);
+      const auto entry = parse_set_entry(std::string_view(word.text).substr(begin, end - begin));
+      if (!entry)
+        complain(within(word, begin + entry.error().offset, entry.error().length),
+                 entry.error().message);
+      else if (!take(*entry))
+        complain(within(word, begin, end - begin), other_kind(*entry));
       begin = end + 1;
     }
+  }
+
+  // False: those before it are of the other kind.
+  bool take(const SetEntry& entry) {
+    if (const auto* range = std::get_if<AddressRange>(&entry)) {
+      edit_.ranges.push_back(*range);
+      return edit_.pairs.empty();
+    }
+    edit_.pairs.push_back(std::get<AddressPort>(entry));
+    return edit_.ranges.empty();
   }
 
   void read_end(const Word& word, bool lasting) {
@@ -275,9 +308,14 @@ std::optional<SetEdit> parse_set_edit(SetAction action, const std::string& name,
   SetEdit out{.action = action, .name = name, .ranges = {}};
   Reader(typed, out, now, diagnostics).read();
   if (diagnostics.size() == before && out.ranges.empty() && out.until)
-    diagnostics.push_back(error_in(typed.source, typed.whole, "say which addresses"));
+    diagnostics.push_back(
+        error_in(typed.source, typed.whole,
+                 out.pairs.empty() ? "say which addresses"
+                                   : "an entry with a port has no end: give one to a rule of its "
+                                     "own"));
   if (diagnostics.size() != before) return {};
   out.ranges = without_repetitions(out.ranges);
+  out.pairs = without_repetitions(out.pairs);
   return out;
 }
 
@@ -307,6 +345,7 @@ EditResult edit_set(const Policy& policy, const Sources& sources, const Added& a
   if (!destroying) {
     own->ranges = std::move(wanted_entries.ranges);
     own->temporary = std::move(wanted_entries.temporary);
+    own->pairs = std::move(wanted_entries.pairs);
   }
   return edit;
 }

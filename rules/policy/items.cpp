@@ -254,6 +254,92 @@ Parsed<AddressItem> parse_address_item(std::string_view piece, Span at) {
   return AddressItem{.what = *range, .at = at};
 }
 
+bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
+
+std::size_t end_of_word(std::string_view text, std::size_t at) {
+  while (at < text.size() && !is_blank(text[at])) ++at;
+  return at;
+}
+
+// Also as a prefix or a range that has no other.
+std::optional<Address> one_address(std::string_view text) {
+  if (auto address = Address::parse(text)) return address;
+  const auto range = parse_address_range(text);
+  return range && range->first == range->last ? std::optional(range->first) : std::nullopt;
+}
+
+// nullopt: why_no_pair().
+std::optional<AddressPort> pair_of(std::string_view where, std::string_view behind) {
+  const std::size_t slash = behind.find('/');
+  if (slash == std::string_view::npos) return {};
+  const auto port = parse_number(behind.substr(0, slash), 65535);
+  const auto protocol = Protocol::parse(behind.substr(slash + 1));
+  if (!port || *port == 0 || !protocol || !protocol->has_ports()) return {};
+  const auto address = one_address(where);
+  if (!address) return {};
+  return AddressPort{
+      .address = *address, .protocol = *protocol, .port = static_cast<std::uint16_t>(*port)};
+}
+
+// What is wrong with what stands behind an address.
+Problem why_no_port(std::string_view piece) {
+  const auto all_digits = [](std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), digit);
+  };
+  const std::size_t slash = std::min(piece.find('/'), piece.size());
+  const auto number = piece.substr(0, slash);
+  const std::size_t dash = std::min(number.find_first_of("-:"), number.size());
+  const bool is_range = dash != number.size() && all_digits(number.substr(0, dash)) &&
+                        all_digits(number.substr(dash + 1));
+  if (is_range)
+    return {.length = piece.size(),
+            .message = quoted(piece) +
+                       " is a range of ports: an entry has one port; for a range write a rule of "
+                       "its own"};
+  if (!all_digits(number))
+    return {.length = piece.size(),
+            .message = quoted(piece) +
+                       " is neither a port as 5432/tcp nor a comment, which begins with '#'"};
+  if (auto port = parse_port(number); !port) return std::move(port.error());
+  if (slash == piece.size())
+    return {.length = piece.size(),
+            .message = quoted(piece) + " says no protocol: write " + std::string(piece) +
+                       "/tcp, and a second entry for another protocol"};
+  const auto name = piece.substr(slash + 1);
+  const auto protocol = parse_protocol(name);
+  return {.offset = slash + 1,
+          .length = name.size(),
+          .message = protocol ? "protocol " + protocol->text() + " has no ports"
+                              : protocol.error().message};
+}
+
+// Of an entry with an address that ends at `blank` and what begins at `second`.
+Problem why_no_pair(std::string_view text, std::size_t blank, std::size_t second) {
+  const auto where = text.substr(0, blank);
+  const auto behind = text.substr(second);
+  const bool like_addresses =  // two of them in one entry
+      behind.find('.') != std::string_view::npos || std::ranges::count(behind, ':') > 1;
+  if (end_of_word(behind, 0) != behind.size() || like_addresses)
+    return {.offset = second,
+            .length = behind.size(),
+            .message =
+                "one address, prefix or range is an entry, or one address and a port as "
+                "5432/tcp"};
+  if (one_address(where)) {
+    auto problem = why_no_port(behind);
+    problem.offset += second;
+    return problem;
+  }
+  if (parse_address_range(where))
+    return {.length = where.size(),
+            .message = quoted(where) +
+                       " is more than one address: an entry with a port has one; for a prefix or a "
+                       "range write a rule of its own"};
+  return std::move(parse_address(where).error());
+}
+
 bool valid_account(std::string_view name) {
   const auto part = [](char c) {
     return letter(c) || digit(c) || std::string_view("_-.@").find(c) != std::string_view::npos;
@@ -383,6 +469,28 @@ Parsed<AddressRange> parse_address_range(std::string_view piece) {
               .length = std::max<std::size_t>(mask.size(), 1),
               .message = quoted(mask) + " is not a prefix length: " +
                          (address->family() == Family::ipv4 ? "0 to 32" : "0 to 128")});
+}
+
+Parsed<SetEntry> parse_set_entry(std::string_view text) {
+  const std::size_t blank = end_of_word(text, 0);
+  if (blank == text.size()) {
+    auto range = parse_address_range(text);
+    if (range) return *range;
+    return tl::unexpected(std::move(range.error()));
+  }
+  std::size_t second = blank;
+  while (is_blank(text[second])) ++second;
+  if (const auto pair = pair_of(text.substr(0, blank), text.substr(second))) return *pair;
+  return tl::unexpected(why_no_pair(text, blank, second));
+}
+
+std::string other_kind(const SetEntry& entry) {
+  const auto* pair = std::get_if<AddressPort>(&entry);
+  const std::string what = pair != nullptr ? pair->text() : std::get<AddressRange>(entry).text();
+  return quoted(what) +
+         (pair != nullptr ? " has a port, and the entries before it have none"
+                          : " has no port, and the entries before it have one") +
+         ": a set is of one kind";
 }
 
 Parsed<std::vector<AddressItem>> parse_addresses(std::string_view text) {

@@ -30,6 +30,11 @@ Parsed<std::vector<PortItem>> parse_service_names(std::string_view text);
 Parsed<std::vector<AddressItem>> parse_addresses(std::string_view text);
 // One address, prefix or range, as sets hold them; not a suffix.
 Parsed<AddressRange> parse_address_range(std::string_view piece);
+// Such a one, or a pair ("203.0.113.5 5432/tcp"); neither begins or ends with a blank.
+using SetEntry = std::variant<AddressRange, AddressPort>;
+Parsed<SetEntry> parse_set_entry(std::string_view text);
+// What is said of an entry of the other kind than those before it.
+std::string other_kind(const SetEntry& entry);
 // Names of at most 15 characters, or patterns ending in * (or in +, as iptables writes them).
 Parsed<std::vector<std::string>> parse_interfaces(std::string_view text);
 // Of Ethernet: "00:16:3e:aa:bb:cc".

@@ -13,6 +13,7 @@
 #include "rules/diagnostic.h"
 #include "rules/mac.h"
 #include "rules/moment.h"
+#include "rules/packed_pairs.h"
 #include "rules/packed_ranges.h"
 #include "rules/port.h"
 
@@ -181,18 +182,26 @@ struct TemporaryRange {
   bool operator==(const TemporaryRange&) const = default;
 };
 
+// Of addresses, or of pairs; never of both.
 struct AddressSet {
   std::string name;
   std::vector<AddressRange> ranges;       // that stay; as written, unsorted
   std::vector<TemporaryRange> temporary;  // likewise
+  std::vector<AddressPort> pairs;         // likewise
   // Where the addresses are read from, from the configuration folder on; empty: they stand in the
   // policy, above. Those of a file may be a million.
   std::string file;
-  AddressRanges from_file;  // unsorted
+  AddressRanges from_file;       // unsorted
+  AddressPorts pairs_from_file;  // likewise
   std::size_t source = 0;
   Span at;
 
-  std::size_t size() const { return ranges.size() + temporary.size() + from_file.size(); }
+  std::size_t size() const {
+    return ranges.size() + temporary.size() + pairs.size() + from_file.size() +
+           pairs_from_file.size();
+  }
+  // A set without entries is of neither.
+  bool of_pairs() const { return !pairs.empty() || !pairs_from_file.empty(); }
 };
 
 struct Service {

@@ -305,7 +305,25 @@ class FileReader {
   void read_set_entry(const Node& node, AddressSet& set) {
     if (node.kind == Kind::map) return read_temporary(node, set);
     if (scalar(node, "an address") == nullptr) return;
-    if (auto range = accept(node, parse_address_range(node.scalar))) set.ranges.push_back(*range);
+    const auto entry = accept(node, parse_set_entry(node.scalar));
+    if (!entry) return;
+    const auto* pair = std::get_if<AddressPort>(&*entry);
+    if (set.size() != 0 && set.of_pairs() != (pair != nullptr))
+      return complain(within(node, 0, node.scalar.size()), other_kind(*entry));
+    if (pair != nullptr)
+      set.pairs.push_back(*pair);
+    else
+      set.ranges.push_back(std::get<AddressRange>(*entry));
+  }
+
+  // nullopt after complaining.
+  std::optional<AddressRange> read_ending(const Node& node) {
+    const auto entry = accept(node, parse_set_entry(node.scalar));
+    if (!entry) return {};
+    if (const auto* range = std::get_if<AddressRange>(&*entry)) return *range;
+    complain(within(node, 0, node.scalar.size()),
+             "an entry with a port has no end: give one to a rule of its own");
+    return {};
   }
 
   void read_temporary(const Node& map, AddressSet& set) {
@@ -315,14 +333,15 @@ class FileReader {
     each_entry(map, "an entry of a set is a map of an address and its end, or an address",
                {{"address",
                  [&](const Node& value) {
-                   if (const auto* word = scalar(value, "an address"))
-                     range = accept(value, parse_address_range(*word));
+                   if (scalar(value, "an address") != nullptr) range = read_ending(value);
                  }},
                 {"until", [&](const Node& value) {
                    if (const auto* word = scalar(value, "a time"))
                      until = accept(value, parse_until(*word));
                  }}});
-    if (range && until)
+    if (range && until && set.of_pairs())
+      complain(map.at, other_kind(*range));
+    else if (range && until)
       set.temporary.push_back({*range, *until});
     else if (diagnostics_.size() == before)
       complain(map.at, "an entry that is a map has both 'address' and 'until'");
@@ -354,7 +373,9 @@ class FileReader {
     const auto found = std::find_if(sources_.set_files.begin(), sources_.set_files.end(),
                                     [&](const Source& source) { return source.name == full; });
     if (found == sources_.set_files.end()) return complain(named->at, "there is no file " + full);
-    set.from_file = parse_set_file(*found, diagnostics_);
+    auto read = parse_set_file(*found, diagnostics_);
+    set.from_file = std::move(read.ranges);
+    set.pairs_from_file = std::move(read.pairs);
   }
 
   void read_services(const Node& value) {

@@ -131,7 +131,7 @@ std::string sender_clauses(const Rule& rule) {
 }
 
 std::string entries_text(const AddressSet& set) {
-  const auto lasting = texts(set.ranges);
+  const auto lasting = set.pairs.empty() ? texts(set.ranges) : texts(set.pairs);
   if (set.temporary.empty()) return lasting.empty() ? "[]" : list(lasting);
   std::string out = "[";
   for (const auto& address : lasting) out += scalar(address) + ", ";

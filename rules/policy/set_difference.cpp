@@ -14,8 +14,9 @@ using Lines = std::vector<std::string>;
 struct Entries {
   AddressRanges lasting;                  // sorted
   std::vector<TemporaryRange> temporary;  // sorted
+  AddressPorts pairs;                     // sorted
 
-  bool empty() const { return lasting.size() + temporary.size() == 0; }
+  bool empty() const { return lasting.size() + temporary.size() + pairs.size() == 0; }
 };
 
 bool earlier(const TemporaryRange& a, const TemporaryRange& b) {
@@ -23,10 +24,12 @@ bool earlier(const TemporaryRange& a, const TemporaryRange& b) {
 }
 
 Entries entries(const AddressSet& set) {
-  Entries out{.lasting = set.from_file, .temporary = set.temporary};
+  Entries out{.lasting = set.from_file, .temporary = set.temporary, .pairs = set.pairs_from_file};
   for (const auto& range : set.ranges) out.lasting.push_back(range);
   out.lasting = out.lasting.sorted();
   std::ranges::sort(out.temporary, earlier);
+  for (const auto& pair : set.pairs) out.pairs.push_back(pair);
+  out.pairs = out.pairs.sorted();
   return out;
 }
 
@@ -41,6 +44,15 @@ void tell(const std::string& start, const Entries& some, const Entries& others, 
         some.lasting.of(family), others.lasting.of(family), std::less<>(),
         [&](const AddressRange& range) {
           if (shown()) out.push_back(start + ' ' + range.text());
+        },
+        skip, skip);
+  }
+  for (const auto family : {Family::ipv4, Family::ipv6}) {
+    if (some.pairs.of(family) == others.pairs.of(family)) continue;
+    walk_sorted(
+        some.pairs.of(family), others.pairs.of(family), std::less<>(),
+        [&](const AddressPort& pair) {
+          if (shown()) out.push_back(start + ' ' + pair.text());
         },
         skip, skip);
   }
@@ -62,7 +74,8 @@ const AddressSet* find(const Policy& policy, const std::string& name) {
 
 bool same(const AddressSet& one, const AddressSet& other) {
   return one.ranges == other.ranges && one.temporary == other.temporary &&
-         one.from_file == other.from_file;
+         one.pairs == other.pairs && one.from_file == other.from_file &&
+         one.pairs_from_file == other.pairs_from_file;
 }
 
 void compare(const AddressSet* before, const AddressSet* after, const std::string& name,

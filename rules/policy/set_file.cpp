@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "rules/policy/items.h"
 
@@ -9,28 +10,44 @@ namespace fwctl::policy {
 namespace {
 
 constexpr std::size_t most_told = 20;
-constexpr std::string_view blanks = " \t\r\f\v";
+constexpr bool is_blank(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r' && c != '\n');
+}
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
-// What is wrong with the one entry of a line; offsets count within the line.
-Parsed<AddressRange> parse_entry(std::string_view line, std::size_t begin, std::size_t end) {
-  const std::size_t blank = line.substr(0, end).find_first_of(blanks, begin);
-  if (blank != std::string_view::npos) {
-    const std::size_t second = line.find_first_not_of(blanks, blank);
-    return tl::unexpected(Problem{.offset = second,
-                                  .length = end - second,
-                                  .message = "one address, prefix or range a line; '#' begins a "
-                                             "comment"});
+// Where the entry of a line stands that has one; `skipped` bytes before it count for nothing.
+std::pair<std::size_t, std::size_t> entry_in(std::string_view line, std::size_t skipped) {
+  std::size_t begin = skipped;
+  while (begin < line.size() && is_blank(line[begin])) ++begin;
+  std::size_t end = begin;
+  for (std::size_t at = begin; at < line.size() && line[at] != '#' && line[at] != ';'; ++at)
+    if (!is_blank(line[at])) end = at + 1;
+  return {begin, end};
+}
+
+// What the entry that ends there says, or what is wrong with it; offsets count within the line.
+Parsed<SetEntry> parse_entry(std::string_view line, std::size_t begin, std::size_t end) {
+  auto entry = parse_set_entry(line.substr(begin, end - begin));
+  if (!entry) entry.error().offset += begin;
+  return entry;
+}
+
+// False: those before it are of the other kind.
+bool take(const SetEntry& entry, SetFile& file) {
+  if (const auto* range = std::get_if<AddressRange>(&entry)) {
+    if (!file.pairs.empty()) return false;
+    file.ranges.push_back(*range);
+    return true;
   }
-  auto range = parse_address_range(line.substr(begin, end - begin));
-  if (!range) range.error().offset += begin;
-  return range;
+  if (file.ranges.size() != 0) return false;
+  file.pairs.push_back(std::get<AddressPort>(entry));
+  return true;
 }
 
 }  // namespace
 
-AddressRanges parse_set_file(const Source& file, Diagnostics& diagnostics) {
-  AddressRanges out;
+SetFile parse_set_file(const Source& file, Diagnostics& diagnostics) {
+  SetFile out;
   const std::string_view text = file.text;
   std::size_t wrong = 0;
   std::uint32_t number = 1;
@@ -40,15 +57,14 @@ AddressRanges parse_set_file(const Source& file, Diagnostics& diagnostics) {
     const std::size_t skipped =
         number == 1 && line.starts_with(byte_order_mark) ? byte_order_mark.size() : 0;
     start = stop + 1;
-    const std::size_t comment = std::min(line.find_first_of("#;"), line.size());
-    const std::size_t begin = line.substr(0, comment).find_first_not_of(blanks, skipped);
-    if (begin == std::string_view::npos) continue;
-    const std::size_t end = line.substr(0, comment).find_last_not_of(blanks) + 1;
-    const auto range = parse_entry(line, begin, end);
-    if (range) {
-      out.push_back(*range);
-    } else if (++wrong <= most_told) {
-      const auto& problem = range.error();
+    const auto [begin, end] = entry_in(line, skipped);
+    if (begin == end) continue;
+    auto entry = parse_entry(line, begin, end);
+    if (entry && !take(*entry, out))
+      entry = tl::unexpected(
+          Problem{.offset = begin, .length = end - begin, .message = other_kind(*entry)});
+    if (!entry && ++wrong <= most_told) {
+      const auto& problem = entry.error();
       const Span at{.line = number,
                     .column = static_cast<std::uint32_t>(problem.offset + 1),
                     .length = static_cast<std::uint32_t>(std::max<std::size_t>(problem.length, 1))};

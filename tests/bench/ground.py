@@ -82,6 +82,17 @@ class Fwctl:
         self.daemon.start()
         self.daemon.fwctl("enable")
 
+    @contextlib.contextmanager
+    def awake(self):
+        """The daemon runs meanwhile, and not in the turns of others: the kernel tells those who listen, in
+        whatever namespace, of each element and rule that is loaded, and who loads them pays for it."""
+        if not self.daemon.alive():
+            self.daemon.start()
+        try:
+            yield
+        finally:
+            self.daemon.stop()
+
     def timed(self, *words):
         with lab.inside(self.namespace):
             return measure.timed(self.daemon.cli, "--socket", self.daemon.socket, *words)

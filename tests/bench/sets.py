@@ -1,8 +1,9 @@
-"""Big sets of addresses: from a file, and one address more."""
+"""Big sets of addresses, and of addresses with ports: from a file, and one address more."""
 
 import time
 
 import ground
+import lab
 import measure
 import shapes
 from report import Row, at_least, at_most
@@ -14,13 +15,15 @@ MOST_ROUNDS = 5  # of a million prefixes: each takes half a minute in nft
 
 def seconds(rounds, quick):
     if quick:
-        return (rounds + 1) * 8
-    return (min(rounds, MOST_ROUNDS) + 1) * 35 + (rounds + 1) * 8 + 20
+        return (rounds + 1) * 13
+    return (min(rounds, MOST_ROUNDS) + 1) * 40 + (rounds + 1) * 14 + 20
 
 
 def measured(bench):
     with bench.ground.part() as place:
         rows = from_file(bench, place, 10_000 if bench.quick else 1_000_000)
+    with bench.ground.part() as place:
+        rows += pairs(bench, place, 1_000 if bench.quick else 100_000)
     with bench.ground.part() as place:
         rows += one_more(bench, place, 100, 1_000 if bench.quick else 100_000)
     return rows
@@ -33,37 +36,64 @@ def from_file(bench, place, count):
     title = f"{count:,} prefixes from a file"
     contestants = bench.ready({
         "fwctl": lambda namespace: fwctl_file(place, namespace, prefixes),
-        "nft": lambda namespace: nft_file(place, namespace, prefixes),
+        "bare": lambda namespace: bare(namespace, "prefixes", count),
+        "nft": lambda namespace: nft_file(place, namespace, shapes.nft_set(prefixes)),
         "ipset": lambda namespace: ipset_file(place, namespace, prefixes)}, place.namespace)
     found = bench.compare(title, contestants, min(bench.rounds, MOST_ROUNDS))
-    return [Row(title, "ms", found["fwctl"], words, bench.series(found, name), "as fast",
-                None if bench.quick else at_least(budget))
-            for name, words, budget in (("nft", "nft -f", 7), ("ipset", "ipset restore", 2))]
+    return [beside_bare(bench, title, found, 1.3)] + [
+        Row(title, "ms", found["fwctl"], words, bench.series(found, name), "as fast",
+            None if bench.quick else at_least(budget))
+        for name, words, budget in (("nft", "nft -f", 7), ("ipset", "ipset restore", 2))]
+
+
+def beside_bare(bench, title, found, limit):
+    return Row(title, "ms", found["fwctl"], "the bare transaction", found["bare"], "the cost",
+               None if bench.quick else at_most(limit))
 
 
 def fwctl_file(place, namespace, prefixes):
-    """`fwctl reload` after the file grew from one prefix to all."""
-    server = place.fwctl(namespace, {"policy.yaml": shapes.SET_POLICY, shapes.SET_FILE: ""})
-    file = server.daemon.config / shapes.SET_FILE
-    text = "\n".join(prefixes) + "\n"
+    return fwctl_grows(place, namespace, shapes.SET_POLICY, shapes.SET_FILE,
+                       [prefix + "\n" for prefix in prefixes])
 
-    def turn(_):
-        file.write_text(prefixes[0] + "\n")
-        server.timed("reload")
-        time.sleep(measure.CHANGES_THAT_LINGER)
-        file.write_text(text)
+
+def fwctl_grows(place, namespace, policy, name, lines):
+    """`fwctl reload` after the file of that name grew from its first line to all."""
+    server = place.fwctl(namespace, {"policy.yaml": policy, name: ""})
+    file = server.daemon.config / name
+    text = "".join(lines)
+
+    def reload(said):
+        file.write_text(said)
         took = server.timed("reload")
         time.sleep(measure.CHANGES_THAT_LINGER)
         return took
 
-    def check(_):
-        [one] = server.daemon.json("set", "list")["sets"]
-        measure.expect("entries of fwctl's set", one["count"], len(prefixes))
-    return measure.Contestant(turn, check)
+    def turn(_):
+        with server.awake():
+            reload(lines[0])
+            took = reload(text)
+            [one] = server.daemon.json("set", "list")["sets"]
+            measure.expect("entries of fwctl's set", one["count"], len(lines))
+            reload(lines[0])  # else the next start would load them all again
+        return took
+    return measure.Contestant(turn)
 
 
-def nft_file(place, namespace, prefixes):
-    file = place.file("set.nft", shapes.nft_set(prefixes))
+def bare(namespace, kind, count):
+    """What the kernel takes for it, from whoever sends no more than that."""
+    program = lab.BUILD / "tests/bench/bare"
+    if not program.exists():
+        raise measure.Failed(f"{program} is not there: build the target 'bare'")
+
+    def turn(number):
+        if number:
+            ground.run(namespace, "nft", "delete", "table", "inet", "bench")
+        return ground.timed(namespace, program, kind, count)
+    return measure.Contestant(turn)
+
+
+def nft_file(place, namespace, text):
+    file = place.file("set.nft", text)
 
     def turn(number):
         if number:
@@ -86,6 +116,22 @@ def ipset_file(place, namespace, prefixes):
     def check(_):
         ground.run(namespace, "ipset", "test", "unwanted", prefixes[-1])
     return measure.Contestant(turn, check)
+
+
+# --- addresses with ports
+
+def pairs(bench, place, count):
+    wanted = list(shapes.pairs(count))
+    title = f"{count:,} addresses with a port from a file"
+    contestants = bench.ready({
+        "fwctl": lambda namespace: fwctl_grows(place, namespace, shapes.PAIRS_POLICY, shapes.PAIRS_FILE,
+                                               shapes.pairs_file(wanted).splitlines(keepends=True)),
+        "bare": lambda namespace: bare(namespace, "pairs", count),
+        "nft": lambda namespace: nft_file(place, namespace, shapes.nft_map(wanted))}, place.namespace)
+    found = bench.compare(title, contestants)
+    return [beside_bare(bench, title, found, 1.5),
+            Row(title, "ms", found["fwctl"], "nft -f of a map", bench.series(found, "nft"), "as fast",
+                None if bench.quick else at_least(10))]
 
 
 # --- one address more

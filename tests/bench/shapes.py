@@ -88,6 +88,14 @@ def prefixes(count):
         yield text if length == 32 else f"{text}/{length}"
 
 
+def pairs(count):
+    """`count` IPv4 addresses with a port, in no order and no two alike, as (address, port). At most
+    2^28. bare.cpp makes the same."""
+    for index in range(count):
+        address = 0x10000000 + (index * 2654435761 & 0x0fffffff)
+        yield str(ipaddress.IPv4Address(address)), 1024 + index * 7 % 60_000
+
+
 SET_FILE = "sets/unwanted.txt"
 SET_POLICY = f"""\
 version: 1
@@ -97,6 +105,28 @@ rules:
   - deny: any
     from: "@unwanted"
 """
+
+
+PAIRS_FILE = "sets/partners.txt"
+PAIRS_POLICY = f"""\
+version: 1
+sets:
+  partners: {{file: {PAIRS_FILE}}}
+rules:
+  - allow: any
+    from: "@partners"
+"""
+
+
+def pairs_file(wanted):
+    return "".join(f"{address} {port}/tcp\n" for address, port in wanted)
+
+
+def nft_map(wanted):
+    """Its size is declared, as fwctl and the bare transaction do it."""
+    return ("add table inet bench\nadd map inet bench partners { type ipv4_addr . inet_proto . inet_service "
+            f": verdict; size {len(wanted)}; }}\nadd element inet bench partners {{ "
+            + ", ".join(f"{address} . tcp . {port} : accept" for address, port in wanted) + " }\n")
 
 
 def nft_set(wanted):

@@ -117,6 +117,16 @@ void lose_a_masquerade(nft::Ruleset& ruleset) {
       chain.rules.pop_back();
 }
 
+void move_pairs_one_port_further(nft::Ruleset& ruleset) {
+  for (auto& set : ruleset.sets) {
+    if (set.map || !set.sized() || set.key.size() != 3) continue;
+    set.elements = nft::all_elements(set);
+    for (auto& element : set.elements) element.key = next(element.key);
+    std::ranges::sort(set.elements, {}, &nft::Element::key);
+    nft::pack(set);
+  }
+}
+
 void claim_an_element_twice(nft::Ruleset& ruleset) {
   for (auto& set : ruleset.sets) {
     if (!set.map || !set.name.starts_with("incoming-ports")) continue;

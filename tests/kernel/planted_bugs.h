@@ -19,6 +19,8 @@ void swap_two_rules(nft::Ruleset& ruleset);
 void redirect_one_port_further(nft::Ruleset& ruleset);
 // The last of those that the policy has.
 void lose_a_masquerade(nft::Ruleset& ruleset);
+// Every pair of a set is one of the next port.
+void move_pairs_one_port_further(nft::Ruleset& ruleset);
 // An element of a map, with another verdict. The kernel takes no such thing.
 void claim_an_element_twice(nft::Ruleset& ruleset);
 

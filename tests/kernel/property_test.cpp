@@ -136,6 +136,10 @@ TEST_F(PlantedBug, AMasqueradeThatIsLost) {
   expect_found(lose_a_masquerade);
 }
 
+TEST_F(PlantedBug, PairsThatAreOfTheNextPort) {
+  expect_found(move_pairs_one_port_further);
+}
+
 TEST_F(PlantedBug, WhatTheKernelRefuses) {
   expect_found(claim_an_element_twice);
 }

@@ -199,6 +199,14 @@ nft::Ruleset sized_sets() {
   sets.back().elements = {single(ip("10.0.1.1"))};
   sets.push_back({.name = "nets-ipv6/33", .key = {Field::ip6_saddr}, .size = 1024});
   sets.back().elements = {single(ip("2001:db8:8000::"))};
+  const std::vector<Field> pair{Field::ip_saddr, Field::l4proto, Field::th_dport};
+  const std::vector<Field> pair6{Field::ip6_saddr, Field::l4proto, Field::th_dport};
+  sets.push_back({.name = "partners-ipv4", .key = pair, .size = 4});
+  sets.back().elements = {single(ip("10.0.0.1") + byte(17) + port(53)),
+                          single(ip("192.0.2.7") + byte(6) + port(443)),
+                          single(ip("192.0.2.7") + byte(132) + port(65535))};
+  sets.push_back({.name = "partners-ipv6", .key = pair6, .size = 2});
+  sets.back().elements = {single(ip("2001:db8::7") + byte(6) + port(443))};
   for (auto& set : sets) nft::pack(set);
   const auto lookup = [](Field field, const std::string& set, bool negated,
                          const std::string& mask = {}) {
@@ -217,6 +225,12 @@ nft::Ruleset sized_sets() {
                     drop()}),
               rule({in_24(Field::ct_original_daddr4, false), accept()}),
               rule({is_tcp, lookup(Field::th_dport, "full", false), accept()}),
+              rule({is_ipv4, nft::SetLookup{pair, "partners-ipv4"}, nft::Counter{}, accept()}),
+              rule({is_ipv6, nft::SetLookup{pair6, "partners-ipv6"}, accept()}),
+              rule({is_ipv4, is_tcp,
+                    nft::SetLookup{{Field::ip_saddr, Field::l4proto, Field::ct_original_dport},
+                                   "partners-ipv4"},
+                    accept()}),
           })}};
 }
 

@@ -71,8 +71,10 @@ Candidates smaller(const Policy& policy) {
   without_each(policy, out, [](Policy& one) -> auto& { return one.masquerades; });
   for (std::size_t index = 0; index < policy.rules.size(); ++index)
     smaller_rule(policy, index, out);
-  for (std::size_t index = 0; index < policy.sets.size(); ++index)
+  for (std::size_t index = 0; index < policy.sets.size(); ++index) {
     without_each(policy, out, [index](Policy& one) -> auto& { return one.sets[index].ranges; });
+    without_each(policy, out, [index](Policy& one) -> auto& { return one.sets[index].pairs; });
+  }
   for (std::size_t index = 0; index < policy.services.size(); ++index) {
     without_each(policy, out, [index](Policy& one) -> auto& { return one.services[index].ports; });
     with_default(policy, out,

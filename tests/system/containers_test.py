@@ -132,6 +132,28 @@ rules:
         # The second is not asked for as this host's.
         self.assert_all(("open", 8080), ("filtered", 80, {"server": BOX}))
 
+    def test_pairs_are_of_the_port_that_was_asked_for(self):
+        self.start(CLOSED + f"""\
+sets:
+  partners:
+    - {lab.CLIENT[4]} 8080/tcp
+    - "{lab.CLIENT[6]} 8080/tcp"
+    - {lab.CLIENT[4]} 81/tcp
+    - "{lab.CLIENT[6]} 81/tcp"
+  here: [{lab.SERVER[4]} 8080/udp, "{lab.SERVER[6]} 8080/udp"]
+rules:
+  - allow from @partners
+  - allow to @here
+""")
+        self.publish()
+        here, other = {"source": lab.CLIENT}, {"source": lab.CLIENT_TOO}
+        # Whatever they say of the container's port 81.
+        self.assert_all(("open", 8080, here), ("filtered", 8080, other), ("filtered", 8081, here),
+                        ("open", 8080, "udp", other), ("filtered", 8080, "udp", {"server": lab.SERVER_ETH1}))
+        for family in lab.FAMILIES:
+            self.assertEqual(self.verdict(["8080/tcp"], family), "allow")
+            self.assertEqual(self.verdict(["8081/tcp"], family), "deny")
+
     def test_routed_rules_have_no_part_in_it(self):
         self.start(CLOSED + "rules: [route allow in on eth0]\n")
         self.publish()

@@ -173,6 +173,62 @@ class Sets(lab.LabTest):
         self.daemon.fwctl("set", "remove", "many", f"{network}.0/24", lab.CLIENT[6] + "/48")
         self.assert_client("open")
 
+    def test_pairs_decide_by_address_and_port(self):
+        self.write("policy.yaml", "sets:\n  partners: {file: sets/partners.txt}\n"
+                                  "rules:\n  - allow from @partners\n")
+        self.write("sets/partners.txt", f"{lab.CLIENT[4]} 80/tcp\n{lab.CLIENT[6]} 443/tcp\n")
+        self.daemon.start()
+        self.daemon.fwctl("enable")
+
+        def assert_only(*pairs):
+            for family in lab.FAMILIES:
+                for port in (80, 443):
+                    self.assert_client("open" if (family, port) in pairs else "filtered", port, [family])
+            for port in (80, 443):
+                self.assert_reach("filtered", port, source=lab.CLIENT_TOO)
+        assert_only((4, 80), (6, 443))
+        self.write("sets/partners.txt", f"{lab.CLIENT[4]} 443/tcp\n{lab.CLIENT[4]} 80/udp\n"
+                                        f"{lab.CLIENT[6]} 443/tcp\n")
+        done = self.daemon.fwctl("reload").stdout
+        self.assertIn(f"- set partners {lab.CLIENT[4]} 80/tcp\n", done)
+        self.assertIn(f"+ set partners {lab.CLIENT[4]} 443/tcp\n", done)
+        assert_only((4, 443), (6, 443))
+        before = self.lab.ruleset()
+        self.daemon.stop()
+        self.lab.nft("delete", "table", "inet", "fwctl")
+        self.daemon.start()
+        self.assertEqual(self.lab.ruleset(), before)
+        assert_only((4, 443), (6, 443))
+        self.write("sets/partners.txt", f"{lab.CLIENT[4]} 80/tcp\n{lab.CLIENT[4]}/24 80/tcp\n")
+        done = self.daemon.fwctl("reload", code=1)
+        self.assertRegex(done.stderr, r"sets/partners\.txt:2:1: error: '\S+/24' is more than one address")
+        assert_only((4, 443), (6, 443))
+
+    def test_pairs_are_added_and_removed_at_run_time(self):
+        self.daemon.start()
+        self.daemon.fwctl("enable")
+        pair = f"{lab.CLIENT[4]} 80/tcp"
+        self.assertIn(f"+ set partners {pair}\n", self.daemon.fwctl("set", "add", "partners", pair).stdout)
+        self.daemon.fwctl("allow", "from", "@partners")
+        self.assert_client("open", families=[4])
+        self.assert_client("filtered", 443)
+        self.daemon.fwctl("set", "add", "partners", f"{lab.CLIENT[6]} 443/tcp")
+        self.assert_client("open", 443, families=[6])
+        self.assert_client("filtered", 80, families=[6])
+        shown = self.daemon.fwctl("set", "show", "partners").stdout
+        self.assertTrue(shown.endswith(f"\n{pair}\n{lab.CLIENT[6]} 443/tcp\n"), shown)
+        path = self.lab.directory / "copy.txt"
+        path.write_text(shown)
+        self.assertIn("holds just that", self.daemon.fwctl("set", "replace", "partners", path).stdout)
+        for words in (("allow", "80/tcp", "from", "@partners"), ("set", "add", "partners", lab.CLIENT[4]),
+                      ("deny", "from", "!@partners")):
+            self.daemon.fwctl(*words, code=1 if words[0] == "set" else 2)
+        explained = self.daemon.fwctl("explain", "80/tcp", "from", lab.CLIENT[4]).stdout
+        self.assertIn("allow", explained)
+        self.daemon.fwctl("set", "remove", "partners", pair)
+        self.assert_client("filtered", families=[4])
+        self.assert_client("open", 443, families=[6])
+
     def test_list_and_show(self):
         self.start_with_file()
         self.daemon.fwctl("set", "add", "friends", "192.0.2.0/24", "2001:db8::1-2001:db8::9")

@@ -1,9 +1,14 @@
 #include "rules/address.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+
+#include <array>
+#include <cstring>
 
 #include "tests/unit/policies.h"
 #include "tests/unit/random_policy.h"
+#include "tests/unit/rounds.h"
 
 namespace fwctl::testing {
 namespace {
@@ -27,6 +32,24 @@ TEST(Address, RefusesWhatIsNone) {
         "g::", "localhost"})
     EXPECT_FALSE(Address::parse(text)) << text;
   EXPECT_FALSE(Address::parse(std::string_view("192.0.2.1\0", 10)));
+}
+
+TEST(Address, ReadsIpv4AsTheSystemDoes) {
+  RandomPolicy random(1);
+  constexpr std::array<std::string_view, 13> pieces{"0",   "1",    "9",  "10", "99", "255", "256",
+                                                    "999", "1000", "00", "01", "",   "x"};
+  for (int count = 0; count < rounds(20'000); ++count) {
+    std::string text(random.pick(pieces));
+    for (auto left = random.one_in(5) ? random.below(6) : 3; left-- != 0;)
+      text += (random.one_in(30) ? "," : ".") + std::string(random.pick(pieces));
+    in_addr known{};
+    const bool valid = inet_pton(AF_INET, text.c_str(), &known) == 1;
+    const auto read = Address::parse(text);
+    ASSERT_EQ(read.has_value(), valid) << text;
+    if (read) {
+      ASSERT_EQ(std::memcmp(&known, read->bytes().data(), sizeof known), 0) << text;
+    }
+  }
 }
 
 TEST(Address, PrintsTheShortForm) {

@@ -97,7 +97,7 @@ class Adding {
     const auto appended = policy::append(policy_, all_, next);
     const auto before = all_.added.text;
     all_.added.text += policy::yaml_text(next);
-    if (problems(all_).find("error") != std::string::npos) {
+    if (problems(all_).find(" error: ") != std::string::npos) {
       all_.added.text = before;
       return appended ? "taken: " + policy::yaml_text(next) : "";
     }

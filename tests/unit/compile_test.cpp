@@ -337,6 +337,23 @@ TEST(Compile, ABigSetIsASetOfValuesForEachLength) {
   EXPECT_EQ(std::vector<std::string>(found.begin(), found.end()), wanted) << nft::text(ruleset);
 }
 
+TEST(Compile, PairsAreASetOfKeysOfADeclaredSize) {
+  const auto ruleset =
+      compile::compile(load("sets: {a: [10.0.0.2 80/tcp, 10.0.0.1 53/udp, 10.0.0.2 80/tcp]}\n"
+                            "rules: [\"allow from @a\", \"deny out to @a\"]\n"));
+  const auto* set = ruleset.find_set("a-ipv4");
+  ASSERT_NE(set, nullptr);
+  EXPECT_EQ(set->size, 4U);
+  EXPECT_TRUE(set->elements.empty());
+  EXPECT_EQ(set->intervals.size(), 2U);
+  EXPECT_EQ(ruleset.find_set("a-ipv6"), nullptr);
+  const auto text = nft::text(ruleset);
+  for (const auto* wanted : {"ip saddr . meta l4proto . th dport @a-ipv4 counter accept",
+                             "ip daddr . meta l4proto . th dport @a-ipv4 counter drop",
+                             "ip saddr . meta l4proto . ct original proto-dst @a-ipv4 counter"})
+    EXPECT_NE(text.find(wanted), std::string::npos) << wanted << "\n" << text;
+}
+
 TEST(Compile, WhatIsNotInABigSetIsInNoneOfItsParts) {
   const auto policy = load(
       "logging: off\nsets: {list: [10.1.0.0/16, 192.0.2.0/24]}\n"

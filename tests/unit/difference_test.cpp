@@ -80,6 +80,14 @@ TEST(Difference, OfSetsNamesEntriesThatEndAndThoseOfFiles) {
   EXPECT_EQ(lines(plain, filled), Lines{"+ set a 10.0.0.3"});
 }
 
+TEST(Difference, OfSetsNamesPairs) {
+  EXPECT_EQ(difference("sets: {a: [10.0.0.1 80/tcp, \"::1 53/udp\"]}\n",
+                       "sets: {a: [\"::1 53/udp\", 10.0.0.1 81/tcp]}\n"),
+            (Lines{"- set a 10.0.0.1 80/tcp", "+ set a 10.0.0.1 81/tcp"}));
+  EXPECT_EQ(difference("sets: {a: [10.0.0.1 80/tcp]}\n", "sets: {a: [10.0.0.1]}\n"),
+            (Lines{"- set a 10.0.0.1 80/tcp", "+ set a 10.0.0.1"}));
+}
+
 TEST(Difference, ProtocolsOfOneSideCount) {
   EXPECT_EQ(difference("rules: [\"allow from any port 53 to any port 22/tcp\"]\n",
                        "rules: [\"allow from any port 53 to any port 22\"]\n")

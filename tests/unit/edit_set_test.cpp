@@ -50,6 +50,46 @@ TEST_F(EditingSets, AddKeepsWhatIsThereAndSaysSo) {
   EXPECT_EQ(all->notes, Texts{"already in set 'black': 192.0.2.0/24, 192.0.3.7"});
 }
 
+TEST_F(EditingSets, PairsAreEntriesToo) {
+  const Texts two{"203.0.113.5 5432/tcp", "::1 53/udp,203.0.113.5 5432/tcp"};
+  const auto done = edit(SetAction::add, "partners", two);
+  EXPECT_EQ(sets(done),
+            "sets:\n  black: [192.0.2.0/24, 192.0.3.7]\n"
+            "  partners: [\"203.0.113.5 5432/tcp\", \"::1 53/udp\"]\n");
+  sources_ = sources("", yaml_text(done->added));
+  const auto again = edit(SetAction::add, "partners", {"203.0.113.5   5432/6"});
+  ASSERT_TRUE(again);
+  EXPECT_FALSE(again->changed);
+  EXPECT_EQ(again->notes, Texts{"already in set 'partners': 203.0.113.5 5432/tcp"});
+  const auto less = edit(SetAction::remove, "partners", {"::1 53/udp", "::1 54/udp"});
+  EXPECT_EQ(less->notes, Texts{"not in set 'partners': ::1 54/udp"});
+  EXPECT_EQ(less->added.sets.back().pairs.size(), 1U);
+  EXPECT_EQ(edit(SetAction::replace, "partners", {"10.0.0.1"})->added.sets.back().size(), 1U);
+  EXPECT_EQ(edit(SetAction::replace, "black", {"10.0.0.1 80/tcp"})->added.sets[0].size(), 1U);
+}
+
+TEST_F(EditingSets, ASetIsOfOneKind) {
+  EXPECT_EQ(sets(edit(SetAction::add, "black", {"10.0.0.1 80/tcp"})),
+            "set 'black' is of addresses without ports: 10.0.0.1 80/tcp needs a set of its own");
+  sources_ = sources("", "sets: {partners: [10.0.0.1 80/tcp]}\n");
+  EXPECT_EQ(sets(edit(SetAction::add, "partners", {"10.0.0.2", "10.0.0.3"})),
+            "set 'partners' is of addresses with ports: 10.0.0.2, 10.0.0.3 needs a set of its own");
+  const auto refused = [&](const Texts& words) {
+    Diagnostics diagnostics;
+    EXPECT_FALSE(policy::parse_set_edit(SetAction::add, "a", words, now_, diagnostics));
+    return render(diagnostics);
+  };
+  EXPECT_EQ(refused({"10.0.0.1", "10.0.0.2 80/tcp"}),
+            "command:1:21: error: '10.0.0.2 80/tcp' has a port, and the entries before it have "
+            "none: a set is of one kind\n"
+            "  set add a 10.0.0.1 '10.0.0.2 80/tcp'\n"
+            "                      ^~~~~~~~~~~~~~~\n");
+  EXPECT_EQ(refused({"10.0.0.2 80/tcp", "for", "2h"}),
+            "command:1:1: error: an entry with a port has no end: give one to a rule of its own\n"
+            "  set add a '10.0.0.2 80/tcp' for 2h\n"
+            "  ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n");
+}
+
 TEST_F(EditingSets, RemoveTakesEntriesOut) {
   EXPECT_EQ(sets(edit(SetAction::remove, "black", {"192.0.2.0/24"})),
             "sets:\n  black: 192.0.3.7\n");

@@ -47,6 +47,51 @@ TEST(Evaluate, TheFirstRuleThatMatchesDecides) {
   EXPECT_EQ(decided(policy, incoming("198.51.100.1", 80)), "default deny");
 }
 
+TEST(Evaluate, APairIsAnAddressAndThePortAPacketGoesTo) {
+  const auto policy = load(
+      "sets: {partners: [203.0.113.9 22/tcp, 203.0.113.8 80/udp, \"2001:db8::9 22/tcp\"]}\n"
+      "rules: [\"allow from @partners\", \"reject to @partners\"]\n");
+  EXPECT_EQ(decided(policy, incoming("203.0.113.9", 22)), "allow by 1");
+  EXPECT_EQ(decided(policy, incoming("203.0.113.9", 22, udp)), "default deny");
+  EXPECT_EQ(decided(policy, incoming("203.0.113.9", 80)), "default deny");
+  EXPECT_EQ(decided(policy, incoming("203.0.113.8", 22)), "default deny") << "another's port";
+  EXPECT_EQ(decided(policy, incoming("203.0.113.8", 80, udp)), "allow by 1");
+  EXPECT_EQ(decided(policy, incoming("203.0.113.7", 22)), "default deny");
+  EXPECT_EQ(decided(policy, incoming("2001:db8::9", 22)), "allow by 1");
+  EXPECT_EQ(decided(policy, incoming("2001:db8::9", 23)), "default deny");
+  auto packet = incoming("203.0.113.7", 22);
+  packet.from_port = 22;
+  packet.to_port = 23;
+  packet.to = address("203.0.113.9");
+  EXPECT_EQ(decided(policy, packet), "default deny") << "the port it comes from is not asked for";
+  packet.to_port = 22;
+  EXPECT_EQ(decided(policy, packet), "reject by 2");
+}
+
+TEST(Evaluate, OfManyPacketsAPairMatchesSome) {
+  const auto policy = load(
+      "sets: {partners: [203.0.113.9 22/tcp, 203.0.113.9 24/tcp, 203.0.113.20 22/udp]}\n"
+      "rules: [\"allow from @partners\"]\n");
+  const auto& rule = policy.rules(Traffic::incoming).back();
+  const auto share = [&](const char* first, const char* last, PortRange ports, Protocol protocol) {
+    return match(policy, rule.conditions,
+                 {.from = {address(first), address(last)},
+                  .to = everything(Family::ipv4),
+                  .protocol = protocol,
+                  .to_ports = ports});
+  };
+  EXPECT_EQ(share("203.0.113.9", "203.0.113.9", {22, 22}, tcp).share, Share::all);
+  EXPECT_EQ(share("203.0.113.9", "203.0.113.9", {23, 30}, tcp).share, Share::some);
+  EXPECT_EQ(share("203.0.113.8", "203.0.113.9", {22, 22}, tcp).share, Share::some);
+  EXPECT_EQ(share("0.0.0.0", "255.255.255.255", all_ports, udp).share, Share::some);
+  const auto other_port = share("203.0.113.9", "203.0.113.9", {23, 23}, tcp);
+  EXPECT_EQ(other_port.share, Share::none);
+  EXPECT_EQ(other_port.unmet, Condition::port);
+  const auto other_address = share("203.0.113.10", "203.0.113.19", {22, 22}, tcp);
+  EXPECT_EQ(other_address.share, Share::none);
+  EXPECT_EQ(other_address.unmet, Condition::source);
+}
+
 TEST(Evaluate, EachKindOfTrafficHasItsRulesAndDefault) {
   const auto policy = load(
       "defaults: {incoming: reject, outgoing: deny, routed: allow}\nrules: [allow out 25, allow "

@@ -328,6 +328,19 @@ TEST(Parse, SetsHoldAddressesOfBothFamilies) {
             "\"@b\"]\n                   ^~\n");
 }
 
+TEST(Parse, SetsHoldPairsInstead) {
+  const auto result =
+      parsed(sources("sets:\n  a: [10.0.0.1 80/tcp, \"::1  443/17\"]\n  b: 10.0.0.1 9/sctp\n"));
+  ASSERT_EQ(result.policy.sets.size(), 2U);
+  ASSERT_EQ(result.policy.sets[0].pairs.size(), 2U);
+  EXPECT_EQ(result.policy.sets[0].pairs[1].text(), "::1 443/udp");
+  EXPECT_TRUE(result.policy.sets[0].ranges.empty());
+  EXPECT_EQ(result.policy.sets[1].pairs[0].protocol, Protocol{132});
+  EXPECT_EQ(refusal("sets:\n  a: 10.0.0.1 0/tcp\n"),
+            "policy.yaml:2:15: error: '0' is not a port: ports are 1 to 65535\n"
+            "    a: 10.0.0.1 0/tcp\n                ^\n");
+}
+
 TEST(Parse, OnlyTheMachinesFileHasBefore) {
   EXPECT_EQ(refusal("before: [allow 22]\n"),
             "policy.yaml:1:9: error: 'before' is for rules.yaml, which fwctl writes: use 'fwctl "

@@ -179,6 +179,7 @@ TEST(FixedPoint, OfAnyPolicy) {
     for (std::size_t index = 0; index < policy.sets.size(); ++index) {
       EXPECT_EQ(again.sets[index].name, policy.sets[index].name);
       EXPECT_EQ(again.sets[index].ranges, policy.sets[index].ranges);
+      EXPECT_EQ(again.sets[index].pairs, policy.sets[index].pairs);
     }
     ASSERT_EQ(again.services.size(), policy.services.size());
     for (std::size_t index = 0; index < policy.services.size(); ++index) {
@@ -204,8 +205,10 @@ TEST(FixedPoint, OfWhatFwctlAdded) {
     ASSERT_EQ(parsed.added.rules, added.rules);
     ASSERT_EQ(parsed.added.defaults, added.defaults);
     ASSERT_EQ(parsed.added.sets.size(), added.sets.size());
-    for (std::size_t index = 0; index < added.sets.size(); ++index)
+    for (std::size_t index = 0; index < added.sets.size(); ++index) {
       ASSERT_EQ(parsed.added.sets[index].ranges, added.sets[index].ranges);
+      ASSERT_EQ(parsed.added.sets[index].pairs, added.sets[index].pairs);
+    }
   }
 }
 

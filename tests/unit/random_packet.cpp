@@ -40,6 +40,7 @@ std::vector<AddressRange> ranges(const CheckedPolicy& policy, const AddressMatch
   set.lasting.each([&](const AddressRange& range) { all.push_back(range); });
   for (const auto* entries : {&set.temporary_ipv4, &set.temporary_ipv6})
     for (const auto& entry : *entries) all.push_back(entry.range);
+  set.pairs.each([&](const AddressPort& pair) { all.push_back({pair.address, pair.address}); });
   return all;
 }
 
@@ -116,6 +117,23 @@ Family RandomPolicy::family_for(const Packet& packet, const CheckedPolicy& polic
   return pick(candidates);
 }
 
+void RandomPolicy::aim_pair(Packet& packet, const CheckedPolicy& policy, const Conditions& at) {
+  for (const auto* side : {&at.from, &at.to})
+    for (const auto& match : *side) {
+      const auto* set = std::get_if<policy::SetIndex>(&match);
+      if (set == nullptr) continue;
+      const auto& pairs = policy.sets()[set->index].pairs.of(packet.from.family());
+      if (pairs.empty()) continue;
+      const auto pair = pairs[below(pairs.size())];
+      if (!one_in(6)) (side == &at.from ? packet.from : packet.to) = pair.address;
+      if (one_in(6)) continue;
+      packet.protocol = pair.protocol;
+      packet.icmp_type = 0;
+      packet.from_port = port();
+      packet.to_port = near(PortRange{pair.port, pair.port});
+    }
+}
+
 Packet RandomPolicy::packet(const CheckedPolicy& policy) {
   Packet packet{.traffic = pick(std::array{Traffic::incoming, Traffic::incoming, Traffic::incoming,
                                            Traffic::outgoing, Traffic::outgoing, Traffic::routed})};
@@ -134,6 +152,7 @@ void RandomPolicy::aim(Packet& packet, const CheckedPolicy& policy, const Condit
   const Family family = family_for(packet, policy, at);
   packet.from = near(policy, at.from, family);
   packet.to = near(policy, at.to, family);
+  aim_pair(packet, policy, at);
   do packet.interface = near(at.interfaces);
   while (packet.traffic == Traffic::routed && packet.interface == "lo");
   if (packet.traffic == Traffic::routed) do

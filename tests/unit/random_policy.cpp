@@ -26,6 +26,7 @@ constexpr std::array all_protocols{tcp,  udp,          icmp,         icmpv6,
                                    sctp, Protocol{50}, Protocol{47}, Protocol{200}};
 // "null" is a word of YAML's own.
 constexpr std::array<std::string_view, 4> set_names{"office", "drop", "null", "nobody"};
+constexpr std::array<std::string_view, 2> pair_set_names{"partners", "apis"};
 constexpr std::array<std::string_view, 3> service_names{"myapp", "game", "Null"};
 constexpr std::array<std::string_view, 12> devices{"eth0",
                                                    "eth1",
@@ -94,6 +95,12 @@ AddressRange RandomPolicy::range(Family family) {
 
 AddressSuffix RandomPolicy::suffix() {
   return fwctl::suffix(address(Family::ipv6), pick(std::array{1, 8, 64, 64, 64, 65, 120, 127}));
+}
+
+AddressPort RandomPolicy::pair() {
+  return {.address = address(one_in(3) ? Family::ipv6 : Family::ipv4),
+          .protocol = pick(with_ports),
+          .port = port()};
 }
 
 std::uint16_t RandomPolicy::port() {
@@ -237,6 +244,17 @@ void RandomPolicy::add_addresses(policy::Rule& rule) {
   }
 }
 
+// The set says the ports, and is alone on its side.
+void RandomPolicy::name_pairs(policy::Rule& rule) {
+  rule.protocol.reset();
+  rule.icmp_types.clear();
+  rule.ports.clear();
+  rule.from_ports.clear();
+  auto& side = one_in(2) ? rule.from : rule.to;
+  side.clear();
+  side.push_back({.what = SetName{std::string(pick(pair_set_names))}});
+}
+
 void RandomPolicy::add_interfaces(std::vector<std::string>& into) {
   do into.emplace_back(one_in(2) ? pick(devices) : pick(patterns));
   while (one_in(3));
@@ -281,6 +299,7 @@ policy::Rule RandomPolicy::rule() {
   }
   add_flow(rule);
   if (one_in(2)) add_addresses(rule);
+  if (one_in(8)) name_pairs(rule);
   if (one_in(6)) rule.until = end();
   if (one_in(3)) rule.comment = comment();
   return rule;
@@ -365,6 +384,11 @@ policy::Policy RandomPolicy::policy(std::size_t most) {
     if (name != "nobody" && one_in(2))
       for (std::size_t count = 1 + below(4); count != 0; --count)
         set.temporary.push_back({range(one_in(2) ? Family::ipv4 : Family::ipv6), end()});
+    policy.sets.push_back(std::move(set));
+  }
+  for (const auto name : pair_set_names) {
+    policy::AddressSet set{.name = std::string(name)};
+    for (std::size_t count = 1 + below(8); count != 0; --count) set.pairs.push_back(pair());
     policy.sets.push_back(std::move(set));
   }
   for (const auto name : service_names) {

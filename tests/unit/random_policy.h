@@ -28,6 +28,8 @@ class RandomPolicy {
   Packet packet(const policy::CheckedPolicy& policy);
   Address address(Family family);
   std::uint16_t port();
+  // An entry of a set.
+  AddressPort pair();
   // One that rules name, or another.
   MacAddress mac();
   std::uint32_t mark();
@@ -60,6 +62,7 @@ class RandomPolicy {
   policy::AddressItem address_item(Family family);
   void add_flow(policy::Rule& rule);
   void add_addresses(policy::Rule& rule);
+  void name_pairs(policy::Rule& rule);
   void negate(std::vector<policy::AddressItem>& items);
   void add_interfaces(std::vector<std::string>& into);
   void add_accounts(std::vector<policy::Account>& into);
@@ -70,6 +73,8 @@ class RandomPolicy {
 
   // Of a packet, given what the rule it is aimed at asks for.
   void aim_flow(Packet& packet, const std::vector<policy::Flow>& flows);
+  // At an entry of the set of pairs that is there, if any.
+  void aim_pair(Packet& packet, const policy::CheckedPolicy& policy, const policy::Conditions& at);
   void aim(Packet& packet, const policy::CheckedPolicy& policy, const policy::Conditions& at);
   // As if a forward, or another program, had exchanged its destination.
   void redirect(Packet& packet, const policy::CheckedPolicy& policy);

@@ -219,6 +219,11 @@ bool names(const policy::CheckedPolicy& policy, const policy::Conditions& condit
       if (const auto* suffix = std::get_if<policy::SuffixMatch>(&match))
         return suffix->suffix.contains(address) != suffix->negated;
       const auto& set = std::get<policy::SetIndex>(match);
+      bool in_pair = false;
+      policy.sets()[set.index].pairs.each([&](const AddressPort& pair) {
+        in_pair = in_pair || pair == AddressPort{address, packet.protocol, packet.to_port};
+      });
+      if (in_pair) return true;
       return policy.sets()[set.index].contains(address, packet.time) != set.negated;
     };
   };

@@ -11,6 +11,7 @@ using Texts = std::vector<std::string>;
 
 struct Read {
   Texts ranges;
+  Texts pairs;
   std::string said;
 };
 
@@ -18,7 +19,8 @@ Read read(std::string text) {
   Diagnostics diagnostics;
   Read out;
   const auto found = policy::parse_set_file({"drop.txt", std::move(text)}, diagnostics);
-  found.each([&](const AddressRange& range) { out.ranges.push_back(range.text()); });
+  found.ranges.each([&](const AddressRange& range) { out.ranges.push_back(range.text()); });
+  found.pairs.each([&](const AddressPort& pair) { out.pairs.push_back(pair.text()); });
   out.said = render(diagnostics);
   return out;
 }
@@ -49,11 +51,35 @@ TEST(SetFile, TellsEveryMistakeAtItsPlace) {
   EXPECT_NE(wrong.said.find("drop.txt:6:4: error: "), std::string::npos) << wrong.said;
 }
 
+TEST(SetFile, HasPairsInstead) {
+  const auto all =
+      read("# head\n203.0.113.5 5432/tcp\n 10.0.0.1 \t53/17 # DNS\r\n::1 65535/sctp\n");
+  EXPECT_EQ(all.said, "");
+  EXPECT_EQ(all.ranges, Texts());
+  EXPECT_EQ(all.pairs, (Texts{"203.0.113.5 5432/tcp", "10.0.0.1 53/udp", "::1 65535/sctp"}));
+}
+
+TEST(SetFile, IsOfOneKind) {
+  const auto pairs = read("10.0.0.1 80/tcp\n10.0.0.2\n10.0.0.3 80/tcp\n");
+  EXPECT_EQ(pairs.pairs, (Texts{"10.0.0.1 80/tcp", "10.0.0.3 80/tcp"}));
+  EXPECT_EQ(pairs.said,
+            "drop.txt:2:1: error: '10.0.0.2' has no port, and the entries before it have one: a "
+            "set is of one kind\n"
+            "  10.0.0.2\n"
+            "  ^~~~~~~~\n");
+  const auto ranges = read("10.0.0.0/8\n  10.0.0.2 80/tcp\n");
+  EXPECT_EQ(ranges.ranges, Texts{"10.0.0.0/8"});
+  EXPECT_NE(ranges.said.find("drop.txt:2:3: error: '10.0.0.2 80/tcp' has a port, and the entries "
+                             "before it have none"),
+            std::string::npos)
+      << ranges.said;
+}
+
 TEST(SetFile, TellsTheFirstOfManyMistakes) {
   std::string text;
   for (int line = 0; line < 100; ++line) text += "nonsense\n";
   Diagnostics diagnostics;
-  EXPECT_EQ(policy::parse_set_file({"drop.txt", text}, diagnostics).size(), 0U);
+  EXPECT_EQ(policy::parse_set_file({"drop.txt", text}, diagnostics).ranges.size(), 0U);
   ASSERT_EQ(diagnostics.size(), 21U);
   EXPECT_EQ(diagnostics[19].at.line, 20U);
   EXPECT_EQ(diagnostics[20].message, "80 more lines are wrong in this file");
@@ -84,6 +110,18 @@ TEST(SetFile, IsReadIntoTheSetThatNamesIt) {
   EXPECT_EQ(sets[0].size(), 2U);
   EXPECT_TRUE(loaded.sets()[0].contains(address("::1"), {}));
   EXPECT_EQ(sets[1].file, "");
+}
+
+TEST(SetFile, OfPairsIsReadAsWell) {
+  const auto loaded =
+      load(with_file("sets: {drop: {file: sets/drop.txt}}\n",
+                     "10.0.0.9 1/tcp\n::1 1/tcp\n10.0.0.1 2/udp\n10.0.0.9 1/tcp\n"));
+  const auto& set = loaded.policy().sets[0];
+  EXPECT_TRUE(set.of_pairs());
+  EXPECT_EQ(set.size(), 3U) << "one is there twice";
+  EXPECT_EQ(set.pairs_from_file.ipv4[0].text(), "10.0.0.1 2/udp");
+  EXPECT_EQ(loaded.sets()[0].pairs.ipv4.values().shared(),
+            set.pairs_from_file.ipv4.values().shared());
 }
 
 TEST(SetFile, PathsStartWhereTheAddedRulesAre) {

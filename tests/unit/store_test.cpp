@@ -84,6 +84,28 @@ TEST_F(StoreTest, IsKeptAsWritten) {
 }
 
 // In a file and in a line.
+TEST_F(StoreTest, FilesOfSetsAreKeptWhateverIsInThem) {
+  auto written = generation(1);
+  auto& files = written.sources.set_files;
+  files[0].text = "10.0.0.1 80/tcp\n\n# \"quoted\" \\ back\r\n\t\x01\x1f\x7f~\n";
+  files.push_back({.name = "/etc/fwctl/sets/\"ü\".txt", .text = "# Größe, 日本\n\"\"\n\\\\\nü"});
+  files.push_back({.name = "/etc/fwctl/sets/empty", .text = ""});
+  files.push_back({.name = "/etc/fwctl/sets/nul", .text = std::string("\0\n\0", 3)});
+  ASSERT_TRUE(store_.append(written, {}));
+  const auto kept = kept_anew();
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(kept[0].sources.set_files, files);
+}
+
+TEST_F(StoreTest, FilesOfSetsThatAreNoTextAreNoObstacle) {
+  auto written = generation(1);
+  written.sources.set_files[0].text = "1\n\xc3\n\xff\xfe 2\n\xe6\x97";
+  ASSERT_TRUE(store_.append(written, {}));
+  const auto kept = kept_anew();
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(kept[0].sources.set_files[0].text, "1\n\ufffd\n\ufffd\ufffd 2\n\ufffd");
+}
+
 TEST_F(StoreTest, WhoAskedAndTheTrialAreKept) {
   const Author by{.uid = 1000, .user = "alice", .from = "2001:db8::7"};
   const Trial trial{.before = 1,
