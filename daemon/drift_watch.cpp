@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 namespace fwctl {
 namespace {
 
@@ -25,13 +27,14 @@ Result<void> DriftWatch::start(sd_event* event) {
 
 void DriftWatch::look() {
   const auto mended = firewall_.mend();
+  const auto failure = mended ? std::string() : mended.error().message();
+  const bool news = failure != std::exchange(failure_, failure);
   if (mended && !*mended) return;
   if (mended) {
     spdlog::warn("{}", firewall_.last_drift());
     then_();
-  } else {
-    spdlog::error("table inet fwctl was changed and cannot be put back: {}",
-                  mended.error().message());
+  } else if (news) {
+    spdlog::error("table inet fwctl was changed and cannot be put back: {}", failure);
   }
   sd_event_source_set_enabled(notices_.get(), SD_EVENT_OFF);
   arm(timer_.get(), pause);

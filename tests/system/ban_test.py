@@ -209,6 +209,7 @@ class Bans(lab.LabTest):
         check("killed")
         self.daemon.kill()
         self.lab.nft("delete", "table", "inet", "fwctl")
+        self.daemon.watch()  # for the damage below
         self.daemon.start()
         check("booted")
         self.daemon.fwctl("disable")

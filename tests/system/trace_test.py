@@ -363,6 +363,7 @@ class Trace(lab.LabTest):
         self.assertEqual(self.lab.table(), "")
 
     def test_another_program_in_our_table_is_still_noticed(self):
+        self.daemon.watch()
         self.begin()
         live = self.lab.ruleset()
         trace = self.trace("tcp")
