@@ -78,8 +78,7 @@ Result<Table::Look> Firewall::look() {
 std::string_view Firewall::why_watched() const {
   if (places_.protection == Protection::watching) return "daemon.yaml says so";
   if (!table_.owning()) return "this kernel keeps nobody out of a table";
-  return "the table was made without; it is made anew by 'fwctl disable' and 'fwctl enable', and "
-         "by "
+  return "the table was made without; it is made anew by 'fwctl disable' and 'fwctl enable', or by "
          "a boot";
 }
 

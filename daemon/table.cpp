@@ -98,7 +98,7 @@ bool Table::is_known() {
 
 Result<Table::Look> Table::look() {
   if (auto looked = look_again(); !looked) return tl::unexpected(looked.error());
-  Look out{.hits = {}, .drifted = drifted_};
+  Look out{.hits = {}, .drifted = drifted_, .protection = std::nullopt};
   const auto owner = kernel_.owner();
   if (!owner) return tl::unexpected(owner.error());
   if (exists()) out.protection = *owner == Owner::us ? Protection::kernel : Protection::watching;

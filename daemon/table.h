@@ -92,9 +92,9 @@ class Table {
 
   // What the kernel says now.
   struct Look {
-    std::map<std::string, Hits> hits;           // by the comment of rule or element
-    bool drifted = false;                       // it is not as it was left
-    std::optional<Protection> protection = {};  // that is in force; nullopt: there is no table
+    std::map<std::string, Hits> hits;      // by the comment of rule or element
+    bool drifted = false;                  // it is not as it was left
+    std::optional<Protection> protection;  // that is in force; nullopt: there is no table
   };
   Result<Look> look();
 

@@ -67,7 +67,10 @@ class FakeKernel::Transaction {
 
   int operator()(const nft::AddTable& change) {
     if (change.owned && !can_own_) return EOPNOTSUPP;
-    if (!table_) table_.emplace().persists = change.owned;
+    if (!table_) {
+      table_ = Table{};
+      table_->persists = change.owned;
+    }
     if (change.owned && !table_->persists) return EOPNOTSUPP;
     if (change.owned) table_->owner = &by_;
     return 0;

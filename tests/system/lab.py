@@ -251,9 +251,10 @@ class Lab:
             return run("nft", *arguments, **options)
 
     def table(self, *options):
-        """Our table as nft lists it, without counters; empty when there is none."""
+        """Our table as nft lists it, without counters and without whose it is; empty when there is none."""
         done = self.nft(*options, "-s", "list", "table", "inet", "fwctl", check=False)
-        return done.stdout if done.returncode == 0 else ""
+        listing = re.sub(r"( #)? progname \S+", "", done.stdout, count=1)
+        return re.sub(r"^\tflags (owner)?\n\n", "", listing, flags=re.M) if done.returncode == 0 else ""
 
     def ruleset(self):
         """What packets meet of our table; empty when there is none."""
