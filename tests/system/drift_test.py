@@ -96,21 +96,26 @@ class DriftTest(lab.LabTest):
         with lab.inside("server"):
             monitor = subprocess.Popen(["nft", "monitor"], stdout=subprocess.PIPE, text=True)
         try:
-            lab.until(lambda: self.said_by(monitor, "begin"), "nft listens")
+            lab.until(lambda: self.listens(monitor), "nft listens")
+            self.tell("begin")
             yield
             time.sleep(1.5)  # what the last change retired is collected after a second
-            self.said_by(monitor, "end")
+            self.tell("end")
+            lines = list(iter(monitor.stdout.readline, "add table ip end\n"))
         finally:
-            monitor.terminate()
-            lines = monitor.communicate()[0].splitlines()
-        begin = max(at for at, line in enumerate(lines) if line.endswith(" begin"))
-        ours = [line for line in lines[begin + 1:] if not re.search(r" end$|\(nft\)$", line)]
-        told += [re.sub(r"generation \d+ by process \d+", "generation N by process N", line) for line in ours]
+            monitor.kill()
+            monitor.communicate()
+        begin = lines.index("delete table ip begin\n")
+        told += [re.sub(r"generation \d+ by process \d+", "generation N by process N", line.rstrip())
+                 for line in lines[begin + 1:] if not line.endswith("(nft)\n")]
 
-    def said_by(self, monitor, table):
-        """Something for `monitor` to tell, and whether it could have been told."""
-        self.lab.nft("add", "table", "ip", table)
-        self.lab.nft("delete", "table", "ip", table)
+    def tell(self, name):
+        self.lab.nft("add", "table", "ip", name)
+        self.lab.nft("delete", "table", "ip", name)
+
+    @staticmethod
+    def listens(monitor):
+        """It is a member of a group of netfilter's (12)."""
         with lab.inside("server"), open("/proc/thread-self/net/netlink") as sockets:
             return any(row.split()[1:3] == ["12", str(monitor.pid)] and int(row.split()[3], 16)
                        for row in sockets)
