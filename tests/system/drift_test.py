@@ -162,6 +162,7 @@ class Owned(DriftTest):
             self.others_do("flush ruleset")  # the witness of what is lost goes
         lab.until(lambda: traffic.count()["received"]["allowed6"] > before["allowed6"] + 1000, "traffic")
         after = traffic.count()["received"]
+        traffic.end()
         self.assertEqual((after["denied4"], after["denied6"]), (0, 0))
         self.assertEqual(self.state(), listed)
         self.assertNotIn("had changed", self.daemon.log_text())
