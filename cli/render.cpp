@@ -180,6 +180,12 @@ std::string panic_text(const Json& panic, const Style& style) {
   return out + "; 'fwctl panic off' ends it";
 }
 
+std::string protection_text(const Json& protection) {
+  const auto because = string_at(protection, "because");
+  return "by " + std::string(string_at(protection, "by") == "kernel" ? "the kernel" : "watching") +
+         (because.empty() ? "" : ", since " + because);
+}
+
 }  // namespace
 
 std::string readable_time(std::string time) {
@@ -213,6 +219,8 @@ std::string render_status(const Json& status, bool verbose, const Style& style) 
            " left until generation " + trial.at("before").dump() +
            " comes back; 'fwctl confirm' keeps this one\n";
   }
+  if (status.contains("protection"))
+    out += "Protected from other programs: " + protection_text(status.at("protection")) + "\n";
   if (const auto bans = status.value("bans", 0); bans > 0)
     out += "Bans: " + std::to_string(bans) + " ('fwctl bans' lists them)\n";
   for (const auto& problem : status.at("problems"))

@@ -1,5 +1,7 @@
 #include "daemon/drift_watch.h"
 
+#include <utility>
+
 #include "daemon/journal.h"
 
 namespace fwctl {
@@ -25,13 +27,14 @@ Result<void> DriftWatch::start(sd_event* event) {
 
 void DriftWatch::look() {
   const auto mended = firewall_.mend();
+  const auto failure = mended ? std::string() : mended.error().message();
+  const bool news = failure != std::exchange(failure_, failure);
   if (mended && !*mended) return;
   if (mended) {
     journal::warn(firewall_.last_drift());
     then_();
-  } else {
-    journal::error("table inet fwctl was changed and cannot be put back: " +
-                   mended.error().message());
+  } else if (news) {
+    journal::error("table inet fwctl was changed and cannot be put back: " + failure);
   }
   sd_event_source_set_enabled(notices_.get(), SD_EVENT_OFF);
   arm(timer_.get(), pause);

@@ -4,6 +4,7 @@
 #include <systemd/sd-event.h>
 
 #include <functional>
+#include <string>
 
 #include "daemon/event_source.h"
 #include "daemon/firewall.h"
@@ -26,6 +27,7 @@ class DriftWatch {
 
   Firewall& firewall_;
   std::function<void()> then_;
+  std::string failure_;  // of the last look; it is said once
   EventSource notices_;
   EventSource timer_;
 };

@@ -1,5 +1,6 @@
 #include "daemon/failure.h"
 
+#include <cerrno>
 #include <vector>
 
 namespace fwctl {
@@ -45,6 +46,10 @@ std::string object_of(const nft::Change& change) {
 KernelRefused in_lines(const TransactionError& error, const nft::Changes& changes,
                        const policy::CheckedPolicy& policy, const policy::Sources& sources) {
   KernelRefused refused{.message = "the kernel refused the change: " + error.error.message()};
+  if (error.error.code == EPERM && !error.refusals.empty()) {  // no line is to blame
+    refused.message += ": another program, most likely another fwctld, keeps all others out of it";
+    return refused;
+  }
   std::vector<std::string> objects;
   for (const auto& [index, code] : error.refusals) {
     if (index >= changes.size()) continue;

@@ -34,7 +34,7 @@ Firewall::Firewall(Places places, Kernel& kernel)
       config_(places_.config),
       store_(places_.state),
       ban_file_(places_.state),
-      table_(kernel, [this] { return banned(); }),
+      table_(kernel, places_.protection, [this] { return banned(); }),
       added_file_(config_.added_file()) {}
 
 Firewall::~Firewall() = default;

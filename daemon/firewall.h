@@ -100,6 +100,8 @@ class Firewall {
     std::function<Result<std::vector<Address>>()> own_addresses = [] {
       return std::vector<Address>();
     };
+    // Of our table from other programs.
+    Protection protection = Protection::kernel;
   };
 
   // `kernel` must outlive it. Nothing is done before start().
@@ -207,6 +209,8 @@ class Firewall {
   int drift_notices() const { return table_.notices(); }
   // What the kernel says now, by rule id; empty while nothing is in force.
   Result<Table::Look> look();
+  // Why our table is protected by watching, where it is.
+  std::string_view why_watched() const;
   // The compiled policy as nftables text.
   std::string ruleset_text() const;
 

@@ -75,6 +75,13 @@ Result<Table::Look> Firewall::look() {
   return has_table() ? table_.look() : Table::Look();
 }
 
+std::string_view Firewall::why_watched() const {
+  if (places_.protection == Protection::watching) return "daemon.yaml says so";
+  if (!table_.owning()) return "this kernel keeps nobody out of a table";
+  return "the table was made without; it is made anew by 'fwctl disable' and 'fwctl enable', or by "
+         "a boot";
+}
+
 std::string Firewall::ruleset_text() const {
   auto ruleset = compile::compile(*policy_, units_of(*policy_));
   nft::remove_ended(ruleset, now());

@@ -26,6 +26,13 @@ struct TransactionError {
   std::vector<Refusal> refusals;
 };
 
+// Who may change a table.
+enum class Owner : std::uint8_t {
+  anyone,
+  us,       // and nobody else
+  another,  // program that runs, and we may not
+};
+
 class Kernel {
  public:
   Kernel() = default;
@@ -41,6 +48,11 @@ class Kernel {
 
   // The same, but of sets only those that count have elements.
   virtual Result<std::optional<nft::Ruleset>> read_hits() = 0;
+
+  // Whether the kernel takes nft::AddTable::owned.
+  virtual bool can_own() const = 0;
+  // Whose table inet fwctl is; anyone's, too, where there is none.
+  virtual Result<Owner> owner() = 0;
 
   // A number that is another after every change to any nftables object of this network namespace,
   // whoever made it: as long as it is the same, a table is as it was.

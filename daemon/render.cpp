@@ -197,6 +197,11 @@ Json connection_json(const TcpConnection& connection) {
           {"toPort", connection.own_port}};
 }
 
+Json protection_json(const Firewall& firewall, Protection protection) {
+  if (protection == Protection::kernel) return {{"by", "kernel"}};
+  return {{"by", "watching"}, {"because", firewall.why_watched()}};
+}
+
 }  // namespace
 
 Json rule_members(const Firewall& firewall, const std::string& id) {
@@ -282,6 +287,7 @@ Json status_json(Firewall& firewall) {
             {"problems", std::move(problems)},
             {"bans", firewall.bans().count(firewall.instant())},
             {"version", FWCTL_VERSION}};
+  if (look && look->protection) json["protection"] = protection_json(firewall, *look->protection);
   if (const auto& panic = firewall.panic()) {
     Json spared = Json::array();
     for (const auto& one : panic->spared) spared.push_back(connection_json(one));

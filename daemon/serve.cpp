@@ -13,10 +13,10 @@
 namespace fwctl {
 
 Result<void> serve(const Options& options, Kernel& kernel) {
-  auto access = read_settings(options.config / "daemon.yaml");
-  if (!access) {
-    journal::error("only root has access: " + access.error().message());
-    access = Access{};
+  auto settings = read_settings(options.config / "daemon.yaml");
+  if (!settings) {
+    journal::error("only root has access: " + settings.error().message());
+    settings = Settings{};
   }
   Resolver::Answers resolved;
   const auto look = [&](const policy::Names& wanted) { return look_around(wanted, resolved); };
@@ -26,14 +26,15 @@ Result<void> serve(const Options& options, Kernel& kernel) {
                      .units = [](const auto& wanted) { return find_units(wanted); },
                      .forwarding = forwarding,
                      .interface_of = interface_of,
-                     .own_addresses = own_addresses},
+                     .own_addresses = own_addresses,
+                     .protection = settings->protection},
                     kernel);
   if (auto started = firewall.start(); !started) return started;
   for (const auto& problem : firewall.problems()) journal::warn(problem);
   LogFeed log(firewall);
   TraceFeed trace(firewall);
-  return run(options, firewall, Service(*access, methods(firewall), streams(log, trace)), resolved,
-             log, trace);
+  return run(options, firewall, Service(settings->access, methods(firewall), streams(log, trace)),
+             resolved, log, trace);
 }
 
 }  // namespace fwctl

@@ -19,14 +19,16 @@ class Reader {
  public:
   explicit Reader(Source source) : source_(std::move(source)) {}
 
-  Diagnostics read(Access& access) {
+  Diagnostics read(Settings& settings) {
     const auto root = yaml::parse(source_, diagnostics_);
     if (!root || root->kind == yaml::Kind::null) return diagnostics_;
     for (const auto& [key, value] : entries(*root)) {
       if (key.scalar == "access")
-        read_access(value, access);
+        read_access(value, settings.access);
+      else if (key.scalar == "protection")
+        read_protection(value, settings.protection);
       else if (key.scalar != "version" || value.scalar != "1")
-        complain(key, "expected 'version: 1' or 'access:'");
+        complain(key, "expected 'version: 1', 'access:' or 'protection:'");
     }
     return diagnostics_;
   }
@@ -39,6 +41,15 @@ class Reader {
   const std::vector<yaml::Entry>& entries(const yaml::Node& node) {
     if (node.kind != yaml::Kind::map) complain(node, "a map is expected here");
     return node.entries;
+  }
+
+  void read_protection(const yaml::Node& node, Protection& protection) {
+    if (node.scalar == "kernel")
+      protection = Protection::kernel;
+    else if (node.scalar == "watching")
+      protection = Protection::watching;
+    else
+      complain(node, "expected 'kernel' or 'watching'");
   }
 
   void read_access(const yaml::Node& node, Access& access) {
@@ -75,15 +86,16 @@ class Reader {
 
 }  // namespace
 
-Result<Access> read_settings(const std::filesystem::path& file) {
-  Access access;
+Result<Settings> read_settings(const std::filesystem::path& file) {
+  Settings settings;
   if (const group* looking = ::getgrnam(looking_group))
-    access.groups.emplace_back(looking->gr_gid, Role::look);
+    settings.access.groups.emplace_back(looking->gr_gid, Role::look);
   auto text = read_file(file, 1UL << 20);
   if (!text) return tl::unexpected(text.error());
-  if (!*text) return access;
-  const auto diagnostics = Reader({.name = file.string(), .text = std::move(**text)}).read(access);
-  if (diagnostics.empty()) return access;
+  if (!*text) return settings;
+  const auto diagnostics =
+      Reader({.name = file.string(), .text = std::move(**text)}).read(settings);
+  if (diagnostics.empty()) return settings;
   return failed("read", file.string(), 0, "\n" + render(diagnostics));
 }
 

@@ -19,6 +19,12 @@ bool deletes_table(const nft::Changes& changes) {
       changes, [](const auto& change) { return std::holds_alternative<nft::DeleteTable>(change); });
 }
 
+// Where the first of them makes the table.
+void make_owned(nft::Changes& changes) {
+  if (changes.empty()) return;
+  if (auto* made = std::get_if<nft::AddTable>(&changes.front())) made->owned = true;
+}
+
 std::map<std::string, Hits> count_hits(const nft::Ruleset& ruleset) {
   std::map<std::string, Hits> out;
   const auto count = [&](const std::string& id, const nft::Counter& counter) {
@@ -64,9 +70,26 @@ nft::Ruleset take_bans(nft::Ruleset& ruleset) {
 }  // namespace
 
 Result<void> Table::take_over() {
+  const auto owner = kernel_.owner();
+  if (!owner) return tl::unexpected(owner.error());
+  if (*owner == Owner::another)
+    return failed("take over", "table inet fwctl", 0,
+                  "a program that runs keeps all others out of it, most likely another fwctld in "
+                  "this network namespace ('nft list table inet fwctl' names it)");
   if (auto looked = look_again(); !looked) return looked;
+  if (owning_ && exists() && *owner == Owner::anyone)
+    if (auto claimed = claim(); !claimed) return claimed;
   drifted_ = false;
   return {};
+}
+
+// One that was made without an owner (EOPNOTSUPP) never gets one: to make it anew would let
+// through, or lose, what is under way, and would forget counters and limits.
+Result<void> Table::claim() {
+  const auto claimed = kernel_.apply({nft::AddTable{.owned = true}});
+  if (!claimed && claimed.error().error.code != EOPNOTSUPP)
+    return tl::unexpected(claimed.error().error);
+  return look_again();  // what others did until now
 }
 
 bool Table::is_known() {
@@ -75,7 +98,10 @@ bool Table::is_known() {
 
 Result<Table::Look> Table::look() {
   if (auto looked = look_again(); !looked) return tl::unexpected(looked.error());
-  Look out{.hits = {}, .drifted = drifted_};
+  Look out{.hits = {}, .drifted = drifted_, .protection = std::nullopt};
+  const auto owner = kernel_.owner();
+  if (!owner) return tl::unexpected(owner.error());
+  if (exists()) out.protection = *owner == Owner::us ? Protection::kernel : Protection::watching;
   const auto ruleset = kernel_.read_hits();
   if (!ruleset && ruleset.error().code != EBADMSG) return tl::unexpected(ruleset.error());
   if (ruleset && *ruleset) out.hits = count_hits(**ruleset);
@@ -85,6 +111,8 @@ Result<Table::Look> Table::look() {
 nft::Plan Table::plan_for(const std::optional<nft::Ruleset>& wanted, std::uint64_t version) const {
   nft::Plan plan;
   if (wanted) plan = nft::plan(loaded_, *wanted, version);
+  if (owning_)
+    for (auto* part : {&plan.prepare, &plan.changes}) make_owned(*part);
   if (foreign_ || (!wanted && loaded_)) {
     // Nothing can be loaded beside what is not understood: all of it goes in one transaction.
     plan.changes.insert(plan.changes.begin(), plan.prepare.begin(), plan.prepare.end());

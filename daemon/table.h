@@ -6,8 +6,10 @@
 // anybody else may have touched them they are all sent again, which takes less long than to compare
 // them.
 //
-// Another program may change the table at any time. What is known of it is true as of the kernel's
-// last revision that was looked at; what would be sent starts from what is really there.
+// Where the kernel keeps others out of a table (nft::AddTable::owned), the table is made so, and
+// one that an earlier process left so is claimed, as it is. Else another program may change it at
+// any time. So what is known of it is true as of the kernel's last revision that was looked at;
+// what would be sent starts from what is really there.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +32,12 @@ namespace fwctl {
 // there or not.
 constexpr auto around_an_end = std::chrono::seconds(2);
 
+// How other programs are kept from changing the table for good.
+enum class Protection : std::uint8_t {
+  kernel,    // takes no change of theirs, where it can do that
+  watching,  // what they change is noticed and put back
+};
+
 struct Hits {
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
@@ -47,10 +55,12 @@ class Table {
  public:
   // `kernel` must outlive it. Nothing is known before take_over(). `banned`: all bans there are, as
   // objects with plain names, elements included; asked whenever these have to be sent.
-  Table(Kernel& kernel, std::function<nft::Ruleset()> banned)
-      : kernel_(kernel), banned_(std::move(banned)) {}
+  Table(Kernel& kernel, Protection wanted, std::function<nft::Ruleset()> banned)
+      : kernel_(kernel),
+        owning_(wanted == Protection::kernel && kernel.can_own()),
+        banned_(std::move(banned)) {}
 
-  // Begins with what is there, whoever left it.
+  // Begins with what is there, whoever left it. An error where another program owns it.
   Result<void> take_over();
   // Something is in the kernel, ours or not.
   bool exists() const { return loaded_.has_value() || foreign_; }
@@ -67,6 +77,9 @@ class Table {
   };
   const Drift& drift() const { return drift_; }
 
+  // A table that is made from now on is kept from others by the kernel.
+  bool owning() const { return owning_; }
+
   // Kernel::notices()
   int notices() const { return kernel_.notices(); }
   // Finds out whether another program has changed it.
@@ -79,8 +92,9 @@ class Table {
 
   // What the kernel says now.
   struct Look {
-    std::map<std::string, Hits> hits;  // by the comment of rule or element
-    bool drifted = false;              // it is not as it was left
+    std::map<std::string, Hits> hits;      // by the comment of rule or element
+    bool drifted = false;                  // it is not as it was left
+    std::optional<Protection> protection;  // that is in force; nullopt: there is no table
   };
   Result<Look> look();
 
@@ -120,6 +134,8 @@ class Table {
   bool tracing(const std::string& name) const;
 
  private:
+  // Nobody else may change what an earlier process left to be claimed.
+  Result<void> claim();
   nft::Plan plan_for(const std::optional<nft::Ruleset>& wanted, std::uint64_t version) const;
   Result<void> compare_at(std::uint32_t revision);
   // Removes what was loaded beside the rules in force, and now will not be used.
@@ -138,6 +154,7 @@ class Table {
   void note_revision();
 
   Kernel& kernel_;
+  bool owning_;  // a table that we make
   std::function<nft::Ruleset()> banned_;
   std::optional<nft::Ruleset> loaded_;
   nft::Ruleset bans_;        // chains and sets that hold bans, retired ones included

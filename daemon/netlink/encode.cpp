@@ -51,6 +51,11 @@ void put_comment(MessageWriter& out, std::uint16_t attribute, std::string_view c
   out.put(attribute, data);
 }
 
+// Never the one without the other: a table that is owned and does not persist goes with its owner,
+// and all its rules with it. Older headers do not have the second (Linux 6.9).
+constexpr std::uint32_t table_persists = 4;
+constexpr std::uint32_t owned_table = NFT_TABLE_F_OWNER | table_persists;
+
 // So that one line can put the table's name into any message.
 constexpr bool same_number(int a, int b) {
   return a == b;
@@ -71,7 +76,10 @@ struct ChangeWriter {
     out.put_text(NFTA_TABLE_NAME, nft::table_name);
   }
 
-  void operator()(const nft::AddTable& /*change*/) const { begin(NFT_MSG_NEWTABLE, NLM_F_CREATE); }
+  void operator()(const nft::AddTable& change) const {
+    begin(NFT_MSG_NEWTABLE, NLM_F_CREATE);
+    if (change.owned) out.put_be32(NFTA_TABLE_FLAGS, owned_table);
+  }
 
   void operator()(const nft::DeleteTable& /*change*/) const { begin(NFT_MSG_DELTABLE, 0); }
 
@@ -135,10 +143,22 @@ void Batch::begin(std::uint16_t type, std::uint16_t flags) {
   changes_.push_back(change_);
 }
 
-void Batch::encode(const nft::Changes& changes, std::uint32_t sequence, Ending ending) {
+void Batch::begin_batch(std::uint32_t sequence) {
   clear();
   first_ = next_ = sequence;
   out_.begin(NFNL_MSG_BATCH_BEGIN, 0, next_++, NFPROTO_UNSPEC, NFNL_SUBSYS_NFTABLES);
+}
+
+void Batch::encode_trial_of_owning(std::uint32_t sequence) {
+  begin_batch(sequence);
+  change_ = 0;
+  begin(NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
+  out_.put_text(NFTA_TABLE_NAME, "fwctl can own a table");
+  out_.put_be32(NFTA_TABLE_FLAGS, owned_table);
+}
+
+void Batch::encode(const nft::Changes& changes, std::uint32_t sequence, Ending ending) {
+  begin_batch(sequence);
   std::size_t expected = 0;
   for (const auto& change : changes)
     if (const auto* add = std::get_if<nft::AddElements>(&change))

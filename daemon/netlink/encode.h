@@ -20,6 +20,9 @@ class Batch {
   // Writes all of it; `sequence` numbers the first message, those after it count on.
   void encode(const nft::Changes& changes, std::uint32_t sequence, Ending ending);
 
+  // Something to check only: an owned table under a name that nobody uses.
+  void encode_trial_of_owning(std::uint32_t sequence);
+
   std::string_view messages() { return out_.finish(); }
   bool overflowed() const { return out_.overflowed(); }
   std::uint32_t first_sequence() const { return first_; }
@@ -33,6 +36,7 @@ class Batch {
 
  private:
   friend struct ChangeWriter;
+  void begin_batch(std::uint32_t sequence);
   void begin(std::uint16_t type, std::uint16_t flags);
 
   MessageWriter out_;

@@ -31,6 +31,7 @@ class NetlinkKernel final : public Kernel {
   Result<void> listen() {
     const auto own = socket_.port();
     if (!own) return tl::unexpected(own.error());
+    own_port_ = *own;
     auto others = ForeignChanges::open(*own, [this] { return revision(); });
     if (!others) return tl::unexpected(others.error());
     others_.emplace(std::move(*others));
@@ -43,6 +44,23 @@ class NetlinkKernel final : public Kernel {
 
   Result<std::optional<nft::Ruleset>> read_hits() override {
     return netlink::read_table(socket_, sequence_, netlink::Elements::counting);
+  }
+
+  // By trying: which kernels have it is nowhere to be read. Nothing is made, not even for a moment.
+  Result<void> try_owning() {
+    batch_.encode_trial_of_owning(sequence_);
+    const auto outcome = transact_encoded();
+    if (!outcome && outcome.error().refusals.empty()) return tl::unexpected(outcome.error().error);
+    can_own_ = outcome.has_value();
+    return {};
+  }
+  bool can_own() const override { return can_own_; }
+
+  Result<Owner> owner() override {
+    const auto owner = netlink::read_owner(socket_, sequence_);
+    if (!owner) return tl::unexpected(owner.error());
+    if (!*owner) return Owner::anyone;
+    return **owner == own_port_ ? Owner::us : Owner::another;
   }
 
   bool touched(std::uint32_t until) override { return others_->any(until); }
@@ -63,6 +81,10 @@ class NetlinkKernel final : public Kernel {
   tl::expected<void, TransactionError> transact(const nft::Changes& changes, Ending ending) {
     if (changes.empty()) return {};
     batch_.encode(changes, sequence_, ending);
+    return transact_encoded();
+  }
+
+  tl::expected<void, TransactionError> transact_encoded() {
     auto outcome = send_batch();
     sequence_ = batch_.last_sequence() + 1;
     batch_.clear();
@@ -128,7 +150,10 @@ class NetlinkKernel final : public Kernel {
     }
   }
 
+  // All that is written goes through this one, since it is who owns the table.
   Socket socket_;
+  std::uint32_t own_port_ = 0;
+  bool can_own_ = false;
   std::optional<ForeignChanges> others_;
   Batch batch_;
   std::uint32_t sequence_ = 1;
@@ -141,6 +166,7 @@ Result<std::unique_ptr<Kernel>> open_kernel() {
   if (!socket) return tl::unexpected(socket.error());
   auto kernel = std::make_unique<NetlinkKernel>(std::move(*socket));
   if (auto listening = kernel->listen(); !listening) return tl::unexpected(listening.error());
+  if (auto tried = kernel->try_owning(); !tried) return tl::unexpected(tried.error());
   return kernel;
 }
 

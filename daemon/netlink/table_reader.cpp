@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/netlink/attributes.h"
 #include "daemon/netlink/decode.h"
 #include "daemon/netlink/message.h"
 #include "daemon/netlink/object.h"
@@ -40,11 +41,11 @@ class TableReader {
     ruleset_ = {};
     const auto before = generation();
     if (!before) return tl::unexpected(before.error());
-    const auto asked = table_users();
+    const auto asked = table();
     if (!asked) return tl::unexpected(asked.error());
-    const auto& users = *asked;
-    if (!users) return std::nullopt;
-    auto contents = read_contents(*users);
+    const auto& there = *asked;
+    if (!there) return std::nullopt;
+    auto contents = read_contents(*there);
     const auto after = generation();
     if (!after) return tl::unexpected(after.error());
     if (*before != *after) return failed("read", "table inet fwctl", EINTR);
@@ -62,6 +63,16 @@ class TableReader {
     });
     if (!asked) return tl::unexpected(asked.error());
     return id;
+  }
+
+  Result<std::optional<std::uint32_t>> owner() {
+    std::optional<std::uint32_t> port;
+    auto asked = ask(NFT_MSG_GETTABLE, 0, true, [&](const nlmsghdr& message) -> Result<void> {
+      port = Attributes(message, sizeof(nfgenmsg)).be32(NFTA_TABLE_OWNER);
+      return {};
+    });
+    if (!asked && asked.error().code != ENOENT) return tl::unexpected(asked.error());
+    return port;
   }
 
  private:
@@ -97,24 +108,32 @@ class TableReader {
     });
   }
 
-  // How many chains, sets and other objects are in the table; nullopt when there is none.
-  Result<std::optional<std::uint32_t>> table_users() {
-    std::optional<std::uint32_t> users;
+  struct TableState {
+    std::uint32_t users = 0;  // how many chains, sets and other objects are in it
+    std::uint32_t flags = 0;
+  };
+
+  // nullopt when there is none.
+  Result<std::optional<TableState>> table() {
+    std::optional<TableState> out;
     auto asked = ask(NFT_MSG_GETTABLE, 0, true, [&](const nlmsghdr& message) -> Result<void> {
       const auto table = new_table();
       if (nftnl_table_nlmsg_parse(&message, table.get()) < 0) return unreadable();
-      users = nftnl_table_get_u32(table.get(), NFTNL_TABLE_USE);
+      out = {.users = nftnl_table_get_u32(table.get(), NFTNL_TABLE_USE),
+             .flags = nftnl_table_get_u32(table.get(), NFTNL_TABLE_FLAGS)};
       return {};
     });
     if (!asked && asked.error().code != ENOENT) return tl::unexpected(asked.error());
-    return users;
+    return out;
   }
 
-  Result<void> read_contents(std::uint32_t users) {
+  Result<void> read_contents(const TableState& table) {
+    // All that is in it is as it was, and does nothing.
+    if ((table.flags & NFT_TABLE_F_DORMANT) != 0) return not_ours("the table's flag 'dormant'");
     if (auto read = read_sets(); !read) return read;
     if (auto read = read_chains(); !read) return read;
     if (auto read = read_rules(); !read) return read;
-    if (users != ruleset_.sets.size() + ruleset_.chains.size())
+    if (table.users != ruleset_.sets.size() + ruleset_.chains.size())
       return not_ours("a stateful object or a flowtable");
     return {};
   }
@@ -194,6 +213,10 @@ Result<std::optional<nft::Ruleset>> read_table(Socket& socket, std::uint32_t& se
     auto read = reader.read_once();
     if (read || read.error().code != EINTR || left == 0) return read;
   }
+}
+
+Result<std::optional<std::uint32_t>> read_owner(Socket& socket, std::uint32_t& sequence) {
+  return TableReader(socket, sequence).owner();
 }
 
 Result<std::uint32_t> read_generation(Socket& socket, std::uint32_t& sequence) {

@@ -1,5 +1,5 @@
 // One transaction on our table, as an ordered list of changes. The kernel takes all of it or
-// nothing.
+// nothing. Where another program owns the table, each is an error (EPERM).
 #pragma once
 
 #include <string>
@@ -10,7 +10,13 @@
 
 namespace fwctl::nft {
 
-struct AddTable {};     // no error when it is there
+// No error when it is there. `owned`: from then on nobody else may change it or what is in it. When
+// this program has ended the table stays, and is anybody's until the next such change claims it. An
+// error (EOPNOTSUPP) where the kernel cannot do both, and where a table is there that was made
+// without.
+struct AddTable {
+  bool owned = false;
+};
 struct DeleteTable {};  // with all that is in it; an error when it is not there
 
 // The definition only: rules are added by AddRule. Adding a base chain that is there with the same

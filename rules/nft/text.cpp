@@ -123,6 +123,7 @@ struct ChangeText {
     return all + '}';
   }
 
+  // Whose it is goes unsaid: nft knows one of the two flags only from 1.1 on.
   std::string operator()(const AddTable& /*change*/) const { return "add table inet fwctl"; }
   std::string operator()(const DeleteTable& /*change*/) const { return "delete table inet fwctl"; }
   std::string operator()(const AddChain& change) const {

@@ -4,13 +4,16 @@
 #include <linux/capability.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cstdio>
 #include <functional>
 #include <memory>
 #include <ostream>
+#include <utility>
 
 #include "daemon/netlink/kernel.h"
 #include "rules/nft/plan.h"
@@ -49,10 +52,18 @@ using Refusals = std::vector<Refusal>;
 struct Subject {
   std::string name;
   std::function<std::unique_ptr<Kernel>()> open;
+  // Another program's way to the same kernel.
+  std::function<std::unique_ptr<Kernel>(const Kernel&)> open_another;
 };
 
 std::ostream& operator<<(std::ostream& out, const Subject& subject) {
   return out << subject.name;
+}
+
+std::unique_ptr<Kernel> open_here() {
+  auto kernel = open_kernel();
+  if (!kernel) ADD_FAILURE() << kernel.error().message();
+  return kernel ? std::move(*kernel) : nullptr;
 }
 
 std::unique_ptr<Kernel> open_real() {
@@ -60,13 +71,13 @@ std::unique_ptr<Kernel> open_real() {
     ADD_FAILURE() << refused;
     return nullptr;
   }
-  auto kernel = open_kernel();
-  if (!kernel) ADD_FAILURE() << kernel.error().message();
-  return kernel ? std::move(*kernel) : nullptr;
+  return open_here();
 }
 
-const Subject fake{"fake", [] { return std::make_unique<FakeKernel>(); }};
-const Subject real{"real", open_real};
+const Subject fake{
+    "fake", [] { return std::make_unique<FakeKernel>(); },
+    [](const Kernel& kernel) { return dynamic_cast<const FakeKernel&>(kernel).another(); }};
+const Subject real{"real", open_real, [](const Kernel& /*kernel*/) { return open_here(); }};
 
 class KernelContract : public ::testing::TestWithParam<Subject> {
  protected:
@@ -223,6 +234,98 @@ TEST_P(KernelContract, TableMayBeAddedTwiceAndDeletedOnce) {
   apply({nft::DeleteTable{}});
   EXPECT_EQ(read(), std::nullopt);
   refuses({nft::DeleteTable{}}, {{0, ENOENT}});
+}
+
+// A table of ours with something in it, and another program's way to it.
+class OwnedTable : public KernelContract {
+ protected:
+  void SetUp() override {
+    KernelContract::SetUp();
+    if (!kernel_->can_own()) GTEST_SKIP() << "this kernel keeps nobody out of a table";
+    apply({nft::AddTable{.owned = true}});
+    Changes contents = creation(contents_);
+    contents.erase(contents.begin());
+    apply(contents);
+    another_ = GetParam().open_another(*kernel_);
+    ASSERT_NE(another_, nullptr);
+  }
+
+  static int code(const tl::expected<void, TransactionError>& done) {
+    return done ? 0 : done.error().error.code;
+  }
+
+  const Ruleset contents_{{port_map({tcp(22, accept(), "r1")})}, {input_chain({uses_map()})}};
+  std::unique_ptr<Kernel> another_;
+};
+
+TEST_P(OwnedTable, IsReadByAllAndChangedByOneOnly) {
+  EXPECT_EQ(kernel_->owner(), Owner::us);
+  EXPECT_EQ(another_->owner(), Owner::another);
+  const Changes changes{nft::AddTable{},
+                        nft::AddTable{.owned = true},
+                        nft::AddChain{chain("a")},
+                        nft::FlushChain{"input"},
+                        nft::AddRule{"input", rule({accept()})},
+                        nft::DeleteElements{port_map({tcp(22, accept())})},
+                        nft::FlushSet{"ports"},
+                        nft::DeleteTable{}};
+  Refusals all;
+  for (std::size_t i = 0; i < changes.size(); ++i) all.push_back({i, EPERM});
+  const auto applied = another_->apply(changes);
+  ASSERT_FALSE(applied);
+  EXPECT_EQ(applied.error().refusals, all);
+  EXPECT_EQ(code(another_->check({nft::DeleteTable{}})), EPERM);
+  EXPECT_EQ(*another_->read(), contents_);
+  apply({nft::AddTable{}, nft::AddTable{.owned = true}, nft::AddChain{chain("a")}});
+  apply({nft::DeleteTable{}});
+  EXPECT_EQ(kernel_->owner(), Owner::anyone);
+}
+
+TEST_P(OwnedTable, StaysWithoutItsOwnerAndIsAnybodysUntilItIsClaimed) {
+  kernel_.reset();
+  EXPECT_EQ(another_->owner(), Owner::anyone);
+  EXPECT_EQ(*another_->read(), contents_);
+  ASSERT_TRUE(another_->apply({nft::AddChain{chain("a")}, nft::DeleteChain{"a"}}));
+  ASSERT_TRUE(another_->check({nft::AddTable{.owned = true}}));
+  EXPECT_EQ(another_->owner(), Owner::anyone) << "that was to check only";
+  ASSERT_TRUE(another_->apply({nft::AddTable{.owned = true}}));
+  EXPECT_EQ(another_->owner(), Owner::us);
+  EXPECT_EQ(*another_->read(), contents_);
+  const auto third = GetParam().open_another(*another_);
+  EXPECT_EQ(code(third->apply({nft::FlushSet{"ports"}})), EPERM);
+}
+
+TEST_P(OwnedTable, IsReplacedWholeWhoseverItIs) {
+  const Changes whole{nft::AddTable{}, nft::DeleteTable{}, nft::AddTable{.owned = true}};
+  apply(whole);
+  EXPECT_EQ(kernel_->owner(), Owner::us);
+  EXPECT_EQ(read(), Ruleset());
+  EXPECT_EQ(code(another_->apply(whole)), EPERM);
+  kernel_.reset();
+  ASSERT_TRUE(another_->apply(whole));
+  EXPECT_EQ(another_->owner(), Owner::us);
+}
+
+TEST_P(OwnedTable, OneThatWasMadeWithoutIsNeverOwned) {
+  apply({nft::DeleteTable{}});
+  apply(creation(contents_));
+  refuses({nft::AddTable{.owned = true}}, {{0, EOPNOTSUPP}});
+  EXPECT_EQ(kernel_->owner(), Owner::anyone);
+  ASSERT_TRUE(another_->apply({nft::AddChain{chain("a")}}));
+  apply({nft::DeleteTable{}, nft::AddTable{.owned = true}});
+  EXPECT_EQ(kernel_->owner(), Owner::us);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, OwnedTable, ::testing::Values(fake, real),
+                         [](const auto& subject) { return subject.param.name; });
+
+TEST(FakeKernel, OfOldKeepsNobodyOut) {
+  const auto kernel = FakeKernel::that_cannot_own();
+  EXPECT_FALSE(kernel->can_own());
+  EXPECT_FALSE(kernel->apply({nft::AddTable{.owned = true}}));
+  ASSERT_TRUE(kernel->apply({nft::AddTable{}}));
+  EXPECT_FALSE(kernel->apply({nft::AddTable{.owned = true}}));
+  EXPECT_TRUE(kernel->another()->apply({nft::DeleteTable{}}));
 }
 
 TEST_P(KernelContract, NothingIsTakenWithoutATable) {
@@ -602,6 +705,65 @@ TEST_F(RealKernel, VeryManyElementsThatNeitherCountNorEndAreNotRead) {
     set.elements.clear();
     EXPECT_EQ(there, (Ruleset{{set}, {input_chain()}}));
   }
+}
+
+// Since when there are such tables; what nft says of one is in no other's words.
+bool kernel_has_owned_tables() {
+  utsname system{};
+  int major = 0;
+  int minor = 0;
+  return uname(&system) == 0 && std::sscanf(system.release, "%d.%d", &major, &minor) == 2 &&
+         std::pair(major, minor) >= std::pair(6, 9);
+}
+
+TEST_F(RealKernel, OwnsWhereItCan) {
+  EXPECT_EQ(kernel_->can_own(), kernel_has_owned_tables());
+  EXPECT_EQ(nft("list ruleset").output, "") << "to find that out leaves nothing";
+  EXPECT_EQ(*kernel_->owner(), Owner::anyone);
+}
+
+TEST_F(RealKernel, NftChangesNothingInOurTable) {
+  if (!kernel_has_owned_tables()) GTEST_SKIP() << "this kernel keeps nobody out of a table";
+  ASSERT_TRUE(kernel_->apply({nft::AddTable{.owned = true}, nft::AddChain{input_chain()}}));
+  const std::string before = nft("-a list table inet fwctl").output;
+  EXPECT_EQ(nft("flush ruleset").status, 0);
+  for (const auto* command :
+       {"delete table inet fwctl", "flush table inet fwctl", "add rule inet fwctl input accept",
+        "delete chain inet fwctl input", "add table inet fwctl '{ flags dormant; }'"})
+    EXPECT_NE(nft(command).output.find("Operation not permitted"), std::string::npos) << command;
+  EXPECT_EQ(nft("-a list table inet fwctl").output, before);
+}
+
+TEST_F(RealKernel, AClaimKeepsWhatWasCounted) {
+  if (!kernel_has_owned_tables()) GTEST_SKIP() << "this kernel keeps nobody out of a table";
+  const nft::Rule counted = rule({nft::Counter{7, 700}, accept()});
+  ASSERT_TRUE(kernel_->apply({nft::AddTable{.owned = true}, nft::AddChain{input_chain()},
+                              nft::AddRule{"input", counted}}));
+  const auto counter = [&] {
+    const auto there = kernel_->read().value().value();
+    return std::get<nft::Counter>(there.chains.at(0).rules.at(0).statements.at(0)).packets;
+  };
+  EXPECT_EQ(counter(), 7U);
+  kernel_.reset();
+  kernel_ = open_here();
+  ASSERT_TRUE(kernel_->apply({nft::AddTable{.owned = true}}));
+  EXPECT_EQ(*kernel_->owner(), Owner::us);
+  EXPECT_EQ(counter(), 7U);
+}
+
+TEST_F(RealKernel, AClaimIsOneMessageAndNobodyElses) {
+  if (!kernel_has_owned_tables()) GTEST_SKIP() << "this kernel keeps nobody out of a table";
+  ASSERT_TRUE(kernel_->apply({nft::AddTable{.owned = true}}));
+  kernel_ = open_here();
+  const auto before = kernel_->revision().value();
+  kernel_->touched(before);
+  ASSERT_TRUE(kernel_->apply({nft::AddTable{.owned = true}}));
+  EXPECT_EQ(kernel_->revision().value(), before + 1);
+  EXPECT_FALSE(kernel_->touched(before + 1));
+}
+
+TEST_F(RealKernel, ADormantTableIsNotOurs) {
+  expect_foreign("add table inet fwctl { flags dormant; }", "dormant");
 }
 
 TEST_F(RealKernel, ForeignTablesAreNeitherReadNorTouched) {

@@ -55,12 +55,24 @@ bool refers_to_set(const nft::Rule& rule, const std::string& set) {
 // trace for those after it.
 class FakeKernel::Transaction {
  public:
-  explicit Transaction(State state) : table_(std::move(state)) {}
+  Transaction(const FakeKernel& by, State state, bool can_own)
+      : by_(by), can_own_(can_own), table_(std::move(state)) {}
 
   State take() { return std::move(table_); }
 
-  int operator()(const nft::AddTable& /*change*/) {
-    if (!table_) table_.emplace();
+  int make(const nft::Change& change) {
+    if (table_ && table_->owner != nullptr && table_->owner != &by_) return EPERM;
+    return std::visit(*this, change);
+  }
+
+  int operator()(const nft::AddTable& change) {
+    if (change.owned && !can_own_) return EOPNOTSUPP;
+    if (!table_) {
+      table_ = Table{};
+      table_->persists = change.owned;
+    }
+    if (change.owned && !table_->persists) return EOPNOTSUPP;
+    if (change.owned) table_->owner = &by_;
     return 0;
   }
 
@@ -225,8 +237,27 @@ class FakeKernel::Transaction {
     return after != set.elements.begin() && last(std::prev(after)->second) >= element.key;
   }
 
+  const FakeKernel& by_;
+  bool can_own_;
   State table_;
 };
+
+std::unique_ptr<FakeKernel> FakeKernel::that_cannot_own() {
+  auto kernel = std::make_unique<FakeKernel>();
+  kernel->machine_->can_own = false;
+  return kernel;
+}
+
+FakeKernel::~FakeKernel() {
+  auto& table = machine_->table;
+  if (table && table->owner == this) table->owner = nullptr;
+}
+
+Result<Owner> FakeKernel::owner() {
+  const auto& table = machine_->table;
+  if (!table || table->owner == nullptr) return Owner::anyone;
+  return table->owner == this ? Owner::us : Owner::another;
+}
 
 Result<std::optional<nft::Ruleset>> FakeKernel::read_hits() {
   auto ruleset = read();
@@ -244,15 +275,15 @@ Result<std::optional<nft::Ruleset>> FakeKernel::read() {
   ++readings_;
   if (const int code = std::exchange(fail_read_, 0))
     return failed("read", "table inet fwctl", code);
-  if (!table_) return std::nullopt;
+  if (!machine_->table) return std::nullopt;
   nft::Ruleset ruleset;
-  for (const auto& [name, set] : table_->sets) {
+  for (const auto& [name, set] : machine_->table->sets) {
     ruleset.sets.push_back(set.definition);
     if (nft::holds_bans(name)) continue;
     for (const auto& [key, element] : set.elements) ruleset.sets.back().elements.push_back(element);
     nft::pack(ruleset.sets.back());
   }
-  for (const auto& [name, chain] : table_->chains) ruleset.chains.push_back(chain);
+  for (const auto& [name, chain] : machine_->table->chains) ruleset.chains.push_back(chain);
   return ruleset;
 }
 
@@ -265,11 +296,11 @@ tl::expected<FakeKernel::State, TransactionError> FakeKernel::outcome(const nft:
     if (--failures_ == 0) fail_ = 0;
     return tl::unexpected(TransactionError{Error{"change", "table inet fwctl", code, {}}, {}});
   }
-  Transaction transaction(table_);
+  Transaction transaction(*this, machine_->table, machine_->can_own);
   TransactionError error;
   for (std::size_t i = 0; i < changes.size(); ++i) {
     const auto told = std::ranges::find(refuse, i, &Refusal::index);
-    const int refused = told != refuse.end() ? told->code : std::visit(transaction, changes[i]);
+    const int refused = told != refuse.end() ? told->code : transaction.make(changes[i]);
     if (refused != 0) error.refusals.push_back({i, refused});
   }
   if (error.refusals.empty()) return transaction.take();
@@ -288,22 +319,22 @@ tl::expected<void, TransactionError> FakeKernel::apply(const nft::Changes& chang
   if (changes.empty()) return {};
   auto state = outcome(changes);
   if (!state) return tl::unexpected(std::move(state.error()));
-  table_ = std::move(*state);
+  machine_->table = std::move(*state);
   applied_.push_back(changes);
-  ++revision_;
+  ++machine_->revision;
   return {};
 }
 
 std::vector<nft::Element> FakeKernel::elements(const std::string& set) const {
   std::vector<nft::Element> out;
-  const auto found = table_->sets.find(set);
-  if (found != table_->sets.end())
+  const auto found = machine_->table->sets.find(set);
+  if (found != machine_->table->sets.end())
     for (const auto& [key, element] : found->second.elements) out.push_back(element);
   return out;
 }
 
 void FakeKernel::take_out(const std::string& set, const nft::Bytes& key) {
-  table_->sets.at(set).elements.erase(key);
+  machine_->table->sets.at(set).elements.erase(key);
 }
 
 void FakeKernel::refuse_next(std::size_t change, int code) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,9 +15,21 @@ namespace fwctl::testing {
 
 class FakeKernel final : public Kernel {
  public:
+  FakeKernel() : FakeKernel(std::make_shared<Machine>()) {}
+  ~FakeKernel() override;
+
+  // Another program's way to the same table.
+  std::unique_ptr<FakeKernel> another() const {
+    return std::unique_ptr<FakeKernel>(new FakeKernel(machine_));
+  }
+  // As kernels before 6.9.
+  static std::unique_ptr<FakeKernel> that_cannot_own();
+
+  bool can_own() const override { return machine_->can_own; }
+  Result<Owner> owner() override;
   Result<std::optional<nft::Ruleset>> read() override;
   Result<std::optional<nft::Ruleset>> read_hits() override;
-  Result<std::uint32_t> revision() override { return revision_; }
+  Result<std::uint32_t> revision() override { return machine_->revision; }
   bool touched(std::uint32_t /*until*/) override { return touched_; }
   std::string toucher() const override { return toucher_; }
   int notices() const override { return -1; }
@@ -55,22 +68,32 @@ class FakeKernel final : public Kernel {
   struct Table {
     std::map<std::string, nft::Chain> chains;
     std::map<std::string, StoredSet> sets;
+    bool persists = false;
+    const FakeKernel* owner = nullptr;
   };
   class Transaction;
 
   using State = std::optional<Table>;
 
+  // What all programs share.
+  struct Machine {
+    State table;
+    std::uint32_t revision = 1;
+    bool can_own = true;
+  };
+
+  explicit FakeKernel(std::shared_ptr<Machine> machine) : machine_(std::move(machine)) {}
+
   // What the table would be afterwards.
   tl::expected<State, TransactionError> outcome(const nft::Changes& changes);
 
-  State table_;
+  std::shared_ptr<Machine> machine_;
   std::vector<Refusal> refuse_;
   int fail_ = 0;
   int failures_ = 0;  // left, once it has come to these
   int succeed_before_ = 0;
   int fail_read_ = 0;
   std::vector<nft::Changes> applied_;
-  std::uint32_t revision_ = 1;
   bool touched_ = true;
   std::string toucher_;
   int readings_ = 0;

@@ -116,12 +116,15 @@ class Traffic:
         arrived = {entry["counter"]["name"]: entry["counter"]["packets"]
                    for entry in witness["nftables"] if "counter" in entry}
         overflow = self._overflow()
-        self._process.communicate()
+        self.end()
         figures["passed"] = figures["received"]["denied4"] + figures["received"]["denied6"]
         figures["lost"] = {name: arrived[name] - figures["received"][name] - overflow[name]
                            for name in arrived}
         figures["rate"] = round(sum(figures["sent"].values()) / figures["seconds"])
         return figures
+
+    def end(self):
+        self._process.communicate()
 
     @staticmethod
     def _overflow():

@@ -441,6 +441,7 @@ class Kernels(lab.LabTest):
     def test_a_change_on_a_table_that_others_edited(self):
         """Done or refused whole, and after a restart exactly the policy is in force again."""
         target = POLICY.replace("22/tcp", "[22/tcp, 80/tcp, 6000-6007/udp]")
+        self.daemon.watch()
         self.start(target)
         meant = self.lab.ruleset()
         self.daemon.apply(POLICY)

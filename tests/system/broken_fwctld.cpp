@@ -59,6 +59,8 @@ class BrokenKernel final : public Kernel {
   Result<std::optional<nft::Ruleset>> read_hits() override {
     return pretends_ ? pretended_.read_hits() : real_.read_hits();
   }
+  bool can_own() const override { return real_.can_own(); }
+  Result<Owner> owner() override { return real_.owner(); }
   bool touched(std::uint32_t until) override {
     return pretends_ ? pretended_.touched(until) : real_.touched(until);
   }

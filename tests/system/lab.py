@@ -44,6 +44,9 @@ SERVER_ETH1 = {4: "198.51.100.1", 6: "2001:db8:2::1"}
 INNER = {4: "198.51.100.2", 6: "2001:db8:2::2"}
 FAMILIES = (4, 6)
 
+# Since when the kernel has tables that are one program's and outlive it.
+OWNED_TABLES = tuple(int(part) for part in os.uname().release.split(".")[:2]) >= (6, 9)
+
 # How long an answer may take that must come, and how long nothing must come before it counts as none.
 PATIENCE = 10.0
 SILENCE = 0.8
@@ -248,9 +251,10 @@ class Lab:
             return run("nft", *arguments, **options)
 
     def table(self, *options):
-        """Our table as nft lists it, without counters; empty when there is none."""
+        """Our table as nft lists it, without counters and without whose it is; empty when there is none."""
         done = self.nft(*options, "-s", "list", "table", "inet", "fwctl", check=False)
-        return done.stdout if done.returncode == 0 else ""
+        listing = re.sub(r"( #)? progname \S+", "", done.stdout, count=1)
+        return re.sub(r"^\tflags (owner)?\n\n", "", listing, flags=re.M) if done.returncode == 0 else ""
 
     def ruleset(self):
         """What packets meet of our table; empty when there is none."""
@@ -483,6 +487,11 @@ class Daemon:
         start() too, with "" for nothing yet: the real daemon has no faults."""
         self.program = BROKEN_FWCTLD
         self._fault.write_text(fault)
+
+    def watch(self):
+        """Other programs may change our table, and are put right: as on kernels that keep nobody out of it.
+        From the next start on."""
+        (self.config / "daemon.yaml").write_text("version: 1\nprotection: watching\n")
 
     def start(self, *prefix, wait=True):
         """Returns once the daemon said READY=1. `prefix` is put before its command line."""

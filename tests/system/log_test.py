@@ -184,6 +184,7 @@ class Log(lab.LabTest):
 
     def test_one_reader_only_and_the_daemon_says_so(self):
         other = lab.Daemon(self.lab, name="other")
+        self.daemon.watch()  # or there is no other
         self.begin()
         other.start()
         problem = other.call("Log")["problem"]

@@ -61,6 +61,7 @@ class Sets(lab.LabTest):
         self.assertRegex(done.stderr, r"policy\.yaml:2:16: error: there is no file \S+/sets/drop\.txt")
 
     def test_a_very_long_file_makes_nobody_wait(self):
+        self.daemon.watch()
         self.start_with_file()
         self.write("sets/drop.txt", "".join(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}\n" for n in range(1, 140_001, 2)) +
                    lab.CLIENT[4] + "\n")

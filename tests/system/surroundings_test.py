@@ -318,6 +318,14 @@ class Hosts(lab.LabTest):
         self.assertLess(time.monotonic() - begun, 1.5, "commands wait for the resolver")
         self.assertIn("host:home.example.org has not been resolved yet", status)
         self.assert_open_to()
+        # Whoever asks DNS outlives the daemon for a while, and must not own its table.
+        asking = pathlib.Path(f"/proc/{self.daemon.process.pid}/task/{self.daemon.process.pid}/children")
+        (child,) = lab.until(lambda: asking.read_text().split(), "the resolver asks")
+        self.daemon.kill()
+        self.daemon.start()
+        self.assertTrue(pathlib.Path(f"/proc/{child}").exists())
+        if lab.OWNED_TABLES:
+            self.assertEqual(self.daemon.call("Status")["protection"], {"by": "kernel"})
         self.names.silent = False
         self.names.addresses[self.NAME] = self.both(lab.CLIENT)
         # The network has come up: that is when names are asked for again.

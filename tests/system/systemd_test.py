@@ -214,14 +214,19 @@ class Booted(unittest.TestCase):
         self.machine("fwctl", "status")
         self.assert_active()
 
+    def assert_protected(self):
+        by = "by the kernel" if lab.OWNED_TABLES else "by watching"
+        self.assertIn("Protected from other programs: " + by, self.machine("fwctl", "status").stdout)
+
     def test_a_killed_daemon_comes_back_and_the_rules_stay(self):
         self.machine("fwctl", "enable")
+        self.assert_protected()
         before = self.machine.ruleset()
         self.machine("systemctl", "kill", "-s", "KILL", "fwctld.service")
         self.assertEqual(self.machine.ruleset(), before)
         lab.until(lambda: self.machine.show("fwctld.service", "NRestarts") == "1", "a restart")
         lab.until(lambda: self.machine.show("fwctld.service", "ActiveState") == "active", "it is up")
-        self.machine("fwctl", "status")
+        self.assert_protected()
         self.assertEqual(self.machine.ruleset(), before)
 
     def test_every_change_works_in_the_sandbox(self):

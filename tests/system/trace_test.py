@@ -103,7 +103,7 @@ class Trace(lab.LabTest):
         return [name for name in self.lab.nft("list", "chains", "inet").stdout.split() if name.startswith("trace-")]
 
     def handles(self):
-        listing = self.lab.nft("-a", "list", "table", "inet", "fwctl").stdout
+        listing = self.lab.table("-a")
         return {int(line.rsplit(" ", 1)[1]) for line in listing.splitlines() if "# handle" in line}
 
     def decided(self, trace, port, protocol="tcp", **options):
@@ -363,6 +363,7 @@ class Trace(lab.LabTest):
         self.assertEqual(self.lab.table(), "")
 
     def test_another_program_in_our_table_is_still_noticed(self):
+        self.daemon.watch()
         self.begin()
         live = self.lab.ruleset()
         trace = self.trace("tcp")
