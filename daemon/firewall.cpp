@@ -325,6 +325,8 @@ tl::expected<void, Failure> Firewall::carry_out(
     abandon();
     return tl::unexpected(std::move(failure));
   };
+  // Where changes follow each other without a pause. What cannot be synced now is tried again.
+  if (unsettled_ >= most_unsettled) static_cast<void>(settle());
   // 2. On disk, in force nowhere.
   if (!files) return fail(files.error());
   if (const auto appended = store_.append(next, before, change); !appended)
@@ -345,6 +347,7 @@ tl::expected<void, Failure> Firewall::carry_out(
     undo(number, *files);
     return failed;
   }
+  ++unsettled_;
   return {};
 }
 
@@ -364,12 +367,14 @@ Result<void> Firewall::collect() {
 }
 
 Result<void> Firewall::settle() {
-  if (fallback() || store_.settled()) return {};
-  std::error_code unknown;
-  const auto path = config_.added_file();
-  if (std::filesystem::exists(path, unknown))
-    if (auto synced = sync_file(path); !synced) return synced;
-  store_.settle();
+  if (!fallback() && !store_.settled()) {
+    std::error_code unknown;
+    const auto path = config_.added_file();
+    if (std::filesystem::exists(path, unknown))
+      if (auto synced = sync_file(path); !synced) return synced;
+    store_.settle();
+  }
+  unsettled_ = 0;
   return {};
 }
 
