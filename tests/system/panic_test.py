@@ -110,7 +110,8 @@ class Panic(lab.LabTest):
         self.panic("--allow-lockout")
         self.assertIn("PANIC IS ON", self.daemon.fwctl("allow", "81/tcp").stdout)
         self.daemon.fwctl("reload")
-        self.assert_reach("filtered", 81, families=[4])
+        self.assertIn("PANIC IS ON", self.daemon.fwctl("default", "reject", "incoming").stdout)
+        self.assert_all(("filtered", 80, {"families": [4]}), ("filtered", 81, {"families": [4]}))
         self.assertIn("panic is on", self.daemon.fwctl("ports").stdout)
         self.assertIn("This is what would be after 'fwctl panic off'",
                       self.daemon.fwctl("explain", "81/tcp").stdout)

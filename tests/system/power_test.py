@@ -64,6 +64,10 @@ def add(words, **how):
     return step("Add", rule=words.split(), **how)
 
 
+def entry(address):
+    return step("EditSet", action="add", name="a", addresses=[address])
+
+
 def by_hand(daemon):
     (daemon.config / EDITED).write_text(EDIT)
 
@@ -80,6 +84,10 @@ LIVES = {
         ENABLE, add("allow 25/tcp"), AGED, add("allow 443/tcp"), add("deny 444/tcp"), SETTLED,
         add("allow 445/tcp"), add("deny 446/tcp"), step("Delete", selection=["allow", "443/tcp"]),
         step("SetDefault", direction="routed", verdict="reject")),
+    # Written in place into the middle: what stands behind moves.
+    "sets": (
+        ENABLE, entry("192.0.2.1"), entry("192.0.2.3"), add("allow 25/tcp"), AGED, entry("192.0.2.5"),
+        entry("192.0.2.17"), SETTLED, entry("192.0.2.9"), AGED, entry("198.51.100.200"), add("deny 26/tcp")),
     # So many without a pause that those at the beginning are not kept.
     "crowds of rules": (
         ENABLE, add("allow 25/tcp"), add("allow 26/tcp"), SETTLED, step("Delete", selection=["allow", "25/tcp"]),
