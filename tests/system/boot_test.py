@@ -3,6 +3,7 @@ newest generation, all of them, the files or the disk are not as they should be;
 place."""
 
 import json
+import time
 
 import lab
 import stored
@@ -177,19 +178,30 @@ class Boot(systemd_test.OnAMachine):
         header = b"fwctl-generation 1 %016x\n" % stored.digest(body)
         (self.state / f"generation-{newest.number}").write_bytes(header + body)
 
+    def objects(self):
+        """Our table with the handles by which the kernel knows what is in it."""
+        return self.machine("nft", "-a", "-s", "list", "table", "inet", "fwctl").stdout
+
+    def collected(self):
+        """The same, once the daemon has taken out what its last change replaced."""
+        if not stored.newest(self.state).settled:
+            return None
+        objects = self.objects()
+        time.sleep(0.2)
+        return objects if self.objects() == objects else None
+
     def test_an_upgrade_with_rules_in_place(self):
         self.converse()
         self.assert_goes_on()
         before = self.machine.ruleset()
-        objects = self.machine("nft", "-a", "-s", "list", "table", "inet", "fwctl").stdout
+        objects = lab.until(self.collected, "nothing is left of what was before")
         program = self.machine.root / "usr/sbin/fwctld"
         other = program.with_name("fwctld.next")
         other.write_bytes(program.read_bytes() + b"another build")
         other.chmod(0o755)
         other.rename(program)
         self.machine("systemctl", "restart", "fwctld.service")
-        self.assertEqual(self.machine("nft", "-a", "-s", "list", "table", "inet", "fwctl").stdout, objects,
-                         "what is in force already is not sent again")
+        self.assertEqual(self.objects(), objects, "what is in force already is not sent again")
         self.assert_goes_on()
 
         # What an earlier version left on disk, and in the kernel: another layout under another name.
