@@ -37,6 +37,23 @@ Where=/var/lib/fwctl
 Type=overlay
 Options=lowerdir=/kept:/empty
 """
+# As when there is much in /tmp, in which systemd builds what PrivateDevices= shows a service of /dev: part
+# of systemd-tmpfiles-setup.service, but begun early enough to be there in any case.
+EMPTYING = """
+[Unit]
+DefaultDependencies=no
+Before=systemd-tmpfiles-setup.service
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/python3 -S /emptying.py
+"""
+EMPTY = """
+import glob, shutil, time
+end = time.monotonic() + 1
+while time.monotonic() < end:
+    for path in glob.glob("/tmp/namespace-dev-*"):
+        shutil.rmtree(path, ignore_errors=True)
+"""
 SHOUT = "NO STORED POLICY COULD BE LOADED"
 
 
@@ -101,6 +118,17 @@ class Boot(systemd_test.OnAMachine):
         self.machine("fwctl", "reload")
         self.assertNotIn(SHOUT, self.status())
         self.assertRegex(self.machine.ruleset(), r"tcp \. 80 ")
+
+    def test_tmp_is_emptied_meanwhile(self):
+        before = self.machine.ruleset()
+        units = self.machine.root / "etc/systemd/system"
+        (units / "emptying.service").write_text(EMPTYING)
+        (units / "systemd-tmpfiles-setup.service.wants").mkdir()
+        (units / "systemd-tmpfiles-setup.service.wants/emptying.service").symlink_to("../emptying.service")
+        (self.machine.root / "emptying.py").write_text(EMPTY)
+        self.machine.reboot()
+        self.assert_in_force(before)
+        self.assertEqual(self.machine.show("fwctld.service", "NRestarts"), "0")
 
     def test_what_was_not_confirmed(self):
         before = self.machine.ruleset()
