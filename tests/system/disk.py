@@ -8,6 +8,7 @@ names and contents know nothing of each other, so that a renamed file may be emp
 
 import collections
 import itertools
+import os
 import pathlib
 import re
 
@@ -71,9 +72,10 @@ class File:
 
 
 class Disk:
-    def __init__(self, *folders):
-        """`folders` as they stand are safe."""
+    def __init__(self, *folders, new=()):
+        """`folders` as they stand are safe, but for the names of those that are `new`."""
         self.folders = folders
+        self.new = set(new)
         self.safe = {}  # path: File
         self.changes = {}  # folder: what happened to its names since it was synced
         self.open = {}
@@ -127,6 +129,9 @@ class Disk:
 
     def _open(self, path, arguments, descriptor):
         self.open.pop(descriptor, None)
+        path = pathlib.Path(os.path.normpath(path))
+        if any(path == folder.parent for folder in self.new):
+            self.open[descriptor] = path
         if not self._ours(path):
             return False
         if path.is_dir():
@@ -160,6 +165,7 @@ class Disk:
 
     def _sync(self, opened):
         """Leaves fewer ways than there were; but what was acknowledged may be more."""
+        self.new = {folder for folder in self.new if folder.parent != opened}
         if isinstance(opened, File):
             opened.sync()
         elif opened is not None and opened in self.changes:
@@ -170,6 +176,13 @@ class Disk:
 
     def losses(self, thorough=False):
         """Each tree that the power going now may leave, as path: content; often the same again."""
+        for tree in self._losses(thorough):
+            yield tree
+            if self.new:
+                yield {path: content for path, content in tree.items()
+                       if not any(path.is_relative_to(folder) for folder in self.new)}
+
+    def _losses(self, thorough):
         prefixes = [[(folder, count) for count in range(len(changes) + 1)]
                     for folder, changes in self.changes.items()]
         for done in itertools.product(*prefixes):

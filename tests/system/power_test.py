@@ -144,9 +144,10 @@ class PowerLoss(lab.LabTest):
         self.daemon.process.wait(lab.PATIENCE)
         seen += disk.calls(output.read_text())
 
-    def live(self, steps):
-        """The states between the steps, and all that a power loss in between may leave."""
-        before = disk.Disk(self.daemon.config, self.daemon.state)
+    def live(self, steps, new=()):
+        """The states between the steps, and all that a power loss in between may leave. `new`: folders
+        that have only been made."""
+        before = disk.Disk(self.daemon.config, self.daemon.state, new=new)
         states = []
         with self.watched() as seen:
             states.append(self.observe())
@@ -215,7 +216,7 @@ class PowerLoss(lab.LabTest):
     def lose_power_in(self, name):
         self.begin()
         steps = LIVES[name]
-        states, losses = self.live(steps)
+        states, losses = self.live(steps, new=[self.daemon.state])
         booted = []
         for at, state in enumerate(states):
             undone = at > 0 and steps[at - 1].undone
