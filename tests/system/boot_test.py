@@ -49,7 +49,7 @@ ExecStart=/usr/bin/python3 -S /emptying.py
 """
 EMPTY = """
 import glob, shutil, time
-end = time.monotonic() + 1
+end = time.monotonic() + 3
 while time.monotonic() < end:
     for path in glob.glob("/tmp/namespace-dev-*"):
         shutil.rmtree(path, ignore_errors=True)
