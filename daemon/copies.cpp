@@ -34,7 +34,9 @@ Copies::~Copies() {
 
 Result<void> Copies::keep(const std::filesystem::path& path, std::string_view text, Time time) {
   kept_.emplace_back(path.string(), free_copy_path(path, time));
-  return write_synced(kept_.back().second, text, for_everyone);
+  if (auto written = write_synced(kept_.back().second, text, for_everyone); !written)
+    return written;
+  return sync_folder(path.parent_path());
 }
 
 }  // namespace fwctl

@@ -103,6 +103,10 @@ Result<StagedFile> StagedFile::write(std::filesystem::path path, std::string_vie
   if (auto written = write_new(name, text, exists ? there.st_mode & 07777U : for_everyone, safety);
       !written)
     return tl::unexpected(written.error());
+  // Else a power loss could leave no trace of it while the store says that it is to take its place.
+  if (safety == Safety::synced)
+    if (auto named = sync_folder(staged.path_.parent_path()); !named)
+      return tl::unexpected(named.error());
   // Without the right to give files away it becomes ours, as it would for any editor.
   if (exists && (there.st_uid != ::geteuid() || there.st_gid != ::getegid()))
     static_cast<void>(::lchown(name.c_str(), there.st_uid, there.st_gid) == 0);

@@ -329,6 +329,8 @@ tl::expected<void, Failure> Firewall::carry_out(
     abandon();
     return tl::unexpected(std::move(failure));
   };
+  // Where changes follow each other without a pause. What cannot be synced now is tried again.
+  if (unsettled_ >= most_unsettled) static_cast<void>(settle());
   // 2. On disk, in force nowhere.
   if (!files) return fail(files.error());
   if (const auto appended = store_.append(next, before, change); !appended)
@@ -350,6 +352,7 @@ tl::expected<void, Failure> Firewall::carry_out(
     return failed;
   }
   if (files->replaces(config_.added_file())) added_file_.replaced(next.sources.added.text);
+  ++unsettled_;
   return {};
 }
 
@@ -369,12 +372,14 @@ Result<void> Firewall::collect() {
 }
 
 Result<void> Firewall::settle() {
-  if (fallback() || store_.settled()) return {};
-  std::error_code unknown;
-  const auto path = config_.added_file();
-  if (std::filesystem::exists(path, unknown))
-    if (auto synced = sync_file(path); !synced) return synced;
-  store_.settle();
+  if (!fallback() && !store_.settled()) {
+    std::error_code unknown;
+    const auto path = config_.added_file();
+    if (std::filesystem::exists(path, unknown))
+      if (auto synced = sync_file(path); !synced) return synced;
+    store_.settle();
+  }
+  unsettled_ = 0;
   return {};
 }
 

@@ -356,6 +356,10 @@ class Firewall {
   Bans bans_;
   Table table_;
   AddedFile added_file_;
+  // So many changes, at most, of which a power loss may leave any in rules.yaml. A start knows them
+  // by the generations that are kept, which are some more. Not known at first how many there are.
+  static constexpr int most_unsettled = 15;
+  int unsettled_ = most_unsettled;
 
   Generation current_;
   std::optional<policy::CheckedPolicy> policy_;

@@ -19,14 +19,17 @@ constexpr std::string_view minimal_policy =
     "  - allow: 22/tcp\n"
     "    comment: built-in fallback\n";
 
-// Whether it is what writing one text over the other in place comes to, wherever that was cut off.
-bool is_between(std::string_view text, std::string_view before, std::string_view after) {
-  const auto at = [](std::string_view from, std::size_t index) {
-    return index < from.size() ? std::optional(from[index]) : std::nullopt;
+// Whether it is what a power loss may leave of writing these one over the other, in place or not:
+// each byte is as one of them has it there.
+bool is_made_of(std::string_view text, const std::vector<Generation>& kept) {
+  const auto stands_there = [&](std::size_t index) {
+    return std::ranges::any_of(kept, [&](const Generation& one) {
+      const std::string& said = one.sources.added.text;
+      return index < said.size() && said[index] == text[index];
+    });
   };
-  if (text.size() < std::min(before.size(), after.size())) return false;
   for (std::size_t index = 0; index < text.size(); ++index)
-    if (text[index] != at(before, index) && text[index] != at(after, index)) return false;
+    if (!stands_there(index)) return false;
   return true;
 }
 
@@ -191,10 +194,7 @@ void Firewall::finish_added_file(const std::vector<Generation>& kept) {
   const auto read = read_file(path);
   if (!read) return note(tl::unexpected(read.error()));
   const std::string there = read->value_or("");
-  const bool ours = wanted.starts_with(there) || there.find('\0') != std::string::npos ||
-                    std::ranges::any_of(kept, [&](const Generation& one) {
-                      return is_between(there, one.sources.added.text, wanted);
-                    });
+  const bool ours = there.find('\0') != std::string::npos || is_made_of(there, kept);
   if (there == wanted || !ours) return;
   auto staged = StagedFile::write(path, wanted);
   note(staged ? staged->publish() : Result<void>(tl::unexpected(staged.error())));

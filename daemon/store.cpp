@@ -479,6 +479,7 @@ Result<void> Store::append_file(const Generation& next) {
   auto done = ChangeLog::create(log_of(next.number));
   if (done) done = write_synced(pending_file(), text, for_root);
   if (done) done = rename_durably(pending_file(), file_of(next.number));
+  if (done && kept_.empty()) done = sync_folder(folder_ / "..");  // the folder may be as new
   if (!done) {
     for (const auto& path : {pending_file(), file_of(next.number), log_of(next.number)})
       ::unlink(path.c_str());

@@ -300,7 +300,9 @@ tl::expected<FakeKernel::State, TransactionError> FakeKernel::outcome(const nft:
   TransactionError error;
   for (std::size_t i = 0; i < changes.size(); ++i) {
     const auto told = std::ranges::find(refuse, i, &Refusal::index);
-    const int refused = told != refuse.end() ? told->code : transaction.make(changes[i]);
+    int refused = told != refuse.end() ? told->code : transaction.make(changes[i]);
+    if (refuse_change_ && refuse_change_->index-- == 0)
+      refused = std::exchange(refuse_change_, std::nullopt)->code;
     if (refused != 0) error.refusals.push_back({i, refused});
   }
   if (error.refusals.empty()) return transaction.take();

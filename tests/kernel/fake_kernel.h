@@ -39,6 +39,10 @@ class FakeKernel final : public Kernel {
   // The next transaction, checked or applied, also refuses that change. May be called several
   // times.
   void refuse_next(std::size_t change, int code);
+  // Refuses that one of all the changes that are sent from now on, in whatever transaction.
+  void refuse_change(std::size_t number, int code) { refuse_change_ = {number, code}; }
+  // Whether it has come to that change.
+  bool has_refused() const { return !refuse_change_; }
   // The next transaction fails as a whole, with nothing said of single changes.
   // With `times`, those behind it too.
   void fail_next(int code, int times = 1);
@@ -89,6 +93,7 @@ class FakeKernel final : public Kernel {
 
   std::shared_ptr<Machine> machine_;
   std::vector<Refusal> refuse_;
+  std::optional<Refusal> refuse_change_;
   int fail_ = 0;
   int failures_ = 0;  // left, once it has come to these
   int succeed_before_ = 0;

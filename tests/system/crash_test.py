@@ -1,16 +1,20 @@
 """Death and failure at every step of a change: afterwards the old or the new policy, nothing else.
 
 strace attaches to the daemon and kills it at the n-th call of a system call, or makes that call fail,
-for every call that the change was seen to make.
+for every call that the change was seen to make. Each call fails with one of the errors that it may fail
+with, another one from call to call; with FWCTL_ERRORS=all, with each.
 """
 
 import collections
 import contextlib
+import itertools
+import os
 import re
 import shutil
 import signal
 import subprocess
 
+import cut_test
 import lab
 
 OLD = """\
@@ -36,10 +40,23 @@ WRITES = """pwrite64 write fsync fdatasync rename renameat renameat2 unlink unli
     sendmsg sendto""".split()
 KILLABLE = FALLIBLE + "close read recvmsg recvfrom epoll_wait epoll_pwait".split()
 
+# EINTR is no failure: it is done again.
+ERRORS = {"send": ("ENOBUFS", "EPERM", "EINTR", "ENOMEM"), "": ("EIO", "ENOSPC", "EPERM", "EINTR", "EROFS")}
+ALL_ERRORS = os.environ.get("FWCTL_ERRORS") == "all"
+
+
+def errors_of(name):
+    return ERRORS["send" if name.startswith("send") else ""]
+
+
 Observed = collections.namedtuple("Observed", "kernel policy enabled on_trial files")
 # `just_before`: also prepared, but anew each time, since it does not outlive a reboot.
 Change = collections.namedtuple("Change", "name prepare perform survives_boot just_before",
                                 defaults=[True, ()])
+
+
+def panic(daemon, on=True):
+    return daemon.call("Panic", on=on, allowLockout=True)
 
 
 def trial(daemon):
@@ -56,6 +73,8 @@ CHANGES = (
     Change("reset", ("Enable", "Add"), lambda daemon: daemon.call("Reset")),
     Change("ban", ("Enable",), lambda daemon: daemon.call("Ban", addresses=["203.0.113.9"])),
     Change("unban", ("Enable", "Ban"), lambda daemon: daemon.call("Unban", addresses=["all"])),
+    Change("panic on", ("Enable",), panic),
+    Change("panic off", ("Enable", "Panic"), lambda daemon: panic(daemon, on=False)),
     Change("rollback", ("Enable", "Add", "Apply"), lambda daemon: daemon.call("Rollback")),
     Change("trial", ("Enable",), trial, survives_boot=False),
     Change("confirm", ("Enable",), lambda daemon: daemon.call("Confirm"),
@@ -73,6 +92,7 @@ PREPARATIONS = {
     "Add": lambda daemon: daemon.call("Add", rule=["allow", "25/tcp"]),
     "Apply": lambda daemon: daemon.call("Apply", policy=NEW),
     "Trial": trial,
+    "Panic": panic,
 }
 
 
@@ -165,21 +185,32 @@ class Steps(lab.LabTest):
         except OSError:
             return None
 
-    def at_every_step(self, change, names, fault):
-        """Performs the change anew for each of its steps, with strace's `fault` at it; yields what
-        the caller was told and where it happened."""
+    def at_every_step(self, change, names, faults):
+        """Performs the change anew for each of its steps, with one of `faults(name)`, as strace takes
+        them, at it; yields what the caller was told and where it happened."""
         self.prepare(change)
+        turn = itertools.count()
         for name, n in list(self.steps(change, names)):
-            self.restore()
-            with self.strace("-e", f"trace={name}", "-e", f"inject={name}:{fault}:when={n}"):
-                replied = self.perform(change)
-            yield replied, f"{change.name}: {fault} at {name} number {n}"
+            choice = faults(name)
+            for fault in choice if ALL_ERRORS else [choice[next(turn) % len(choice)]]:
+                self.restore()
+                with self.strace("-e", f"trace={name}", "-e", f"inject={name}:{fault}:when={n}"):
+                    replied = self.perform(change)
+                yield replied, f"{change.name}: {fault} at {name} number {n}"
+
+
+def killing(_):
+    return ["signal=KILL"]
+
+
+def failing(name):
+    return [f"error={error}" for error in errors_of(name)]
 
 
 class Killed(Steps):
     def kill_everywhere(self, change, reboot=False):
         steps = killed = 0
-        for replied, where in self.at_every_step(change, KILLABLE, "signal=KILL"):
+        for replied, where in self.at_every_step(change, KILLABLE, killing):
             steps += 1
             killed += not self.daemon.alive()
             self.daemon.kill()
@@ -248,15 +279,84 @@ class Undone(Steps):
 class Failed(Steps):
     def fail_everywhere(self, change):
         steps = refused = 0
-        for replied, where in self.at_every_step(change, FALLIBLE, "error=EIO"):
+        for replied, where in self.at_every_step(change, FALLIBLE, failing):
             steps += 1
             refused += replied is False
             self.assertTrue(self.daemon.alive(), where)
             self.assert_old_or_new(replied, where)
             self.daemon.restart()
             self.assert_old_or_new(replied, where + ", after a restart")
-        print(f"{change.name}: {refused} refusals at {steps} steps")
+        print(f"{change.name}: {refused} refusals at {steps} failures")
         self.assertGreater(refused, 0)
+
+
+class CutShort(Steps):
+    """A cut that dies or fails anywhere leaves no connection that it would not find any more, though the
+    server keeps talking; and nothing else is touched."""
+
+    PORT = 3000
+    CUT = Change("cut", ("Enable",), lambda daemon: daemon.call("Cut"))
+
+    def setUp(self):
+        super().setUp()
+        cut_test.Talker(self.lab, self.PORT)
+
+    def restore(self):
+        super().restore()
+        connection = lab.connect(lab.SERVER[4], self.PORT)
+        self.addCleanup(connection.close)
+        self.assertTrue(cut_test.hears(connection))
+        self.daemon.call("Add", rule=["deny", f"{self.PORT}/tcp"], position=1)
+        self.connection = connection
+
+    def hears(self, wait=0.1):
+        try:
+            return cut_test.hears(self.connection, wait)
+        except ConnectionResetError:
+            return False
+
+    def cut_short(self, names, faults):
+        (self.daemon.config / "policy.yaml").write_text(OLD.replace("deny: 3000", "allow: 3000"))
+        self.daemon.start()
+        self.daemon.call("Enable")
+        self.daemon.stop()
+        self.keep_files()
+        self.just_before = ()
+        self.restore()
+        untouched = self.observe()
+        self.assertTrue(self.hears(), "a deny ends no connection")
+        with self.strace() as output:
+            self.assertEqual(self.daemon.call("Cut")["ended"], 1)
+        seen = collections.Counter(
+            called[1] for line in output.read_text().splitlines()
+            if (called := re.match(r"\d+\s+(\w+)\(", line)) and called[1] in names)
+        steps = cut_off = 0
+        for name, times in seen.items():
+            for n in range(1, times + 1):
+                choice = faults(name)
+                fault = choice[steps % len(choice)]
+                where = f"cut: {fault} at {name} number {n}"
+                self.restore()
+                with self.strace("-e", f"trace={name}", "-e", f"inject={name}:{fault}:when={n}"):
+                    replied = self.perform(self.CUT)
+                steps += 1
+                cut_off += not replied
+                # The server says something meanwhile, which connection tracking sees.
+                self.assertFalse(self.hears() and replied, where)
+                if not self.daemon.alive():
+                    self.daemon.kill()
+                    self.daemon.start()
+                self.assertEqual(self.observe(), untouched, where)
+                self.daemon.call("Cut")
+                self.assertFalse(self.hears(), where)
+        print(f"cut: {cut_off} of {steps} cut short")
+        self.assertGreater(cut_off, steps // 4)
+
+    def test_killed_at_every_step_of_cut(self):
+        self.cut_short(KILLABLE, killing)
+
+    def test_a_failure_at_every_step_of_cut(self):
+        self.cut_short(FALLIBLE + ["recvmsg", "socket"], failing)
 
 
 class Synced(Steps):
@@ -325,10 +425,11 @@ def _add_tests():
         def failed(self, change=change):
             self.fail_everywhere(change)
 
-        setattr(Killed, f"test_killed_at_every_step_of_{change.name}", killed)
+        name = change.name.replace(" ", "_")
+        setattr(Killed, f"test_killed_at_every_step_of_{name}", killed)
         if change.survives_boot:
-            setattr(Killed, f"test_rebooted_at_every_step_of_{change.name}", rebooted)
-        setattr(Failed, f"test_a_failure_at_every_step_of_{change.name}", failed)
+            setattr(Killed, f"test_rebooted_at_every_step_of_{name}", rebooted)
+        setattr(Failed, f"test_a_failure_at_every_step_of_{name}", failed)
 
 
 _add_tests()

@@ -156,7 +156,9 @@ class Machine:
 
 
 @unittest.skipUnless(lab.PRIVILEGED, "systemd-nspawn needs root")
-class Booted(unittest.TestCase):
+class OnAMachine(unittest.TestCase):
+    """Each test on a machine of its own, which is up."""
+
     maxDiff = None
 
     def setUp(self):
@@ -173,6 +175,8 @@ class Booted(unittest.TestCase):
         self.assertEqual(self.machine("systemctl", "is-active", unit, check=False).stdout, "active\n",
                          self.machine("systemctl", "status", unit, check=False).stdout)
 
+
+class Booted(OnAMachine):
     def test_a_fresh_installation_enforces_nothing(self):
         self.assert_active()
         self.assertEqual(self.machine.ruleset(), "")

@@ -667,6 +667,26 @@ TEST_F(FirewallTest, WhatAPowerLossLeavesOfRulesYamlIsMended) {
   }
 }
 
+// Several changes may be waiting for the disk: it may have got any of them, or a part.
+TEST_F(FirewallTest, WhatAPowerLossLeavesOfSeveralChangesIsMended) {
+  start();
+  ASSERT_TRUE(enable());
+  std::vector<std::string> before;
+  for (const char* port : {"22/tcp", "80/tcp", "443/tcp"}) {
+    ASSERT_TRUE(allow(port));
+    before.push_back(folder_.read("etc/rules.yaml"));
+  }
+  ASSERT_TRUE(firewall_->remove({"allow", "80/tcp"}, {}));
+  const auto wanted = folder_.read("etc/rules.yaml");
+  for (const auto& text : before)
+    for (std::size_t at = 0; at <= text.size(); ++at) {
+      folder_.write("etc/rules.yaml", text.substr(0, at));
+      start();
+      ASSERT_EQ(folder_.read("etc/rules.yaml"), wanted) << text.substr(0, at);
+      ASSERT_TRUE(firewall_->problems().empty());
+    }
+}
+
 // Entries of a set stand in the middle: what comes behind them moves. Pages of the file may get to
 // the disk in any order.
 TEST_F(FirewallTest, AWriteInPlaceThatWasCutOffIsFinished) {
