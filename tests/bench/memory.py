@@ -30,15 +30,18 @@ def measured(bench):
 
 def of_policy(bench, what, budget, files, listing):
     """`files` of fwctl's configuration, and the same for nft; "" where there is nothing to load."""
-    highest = measure.Series()
+    later, highest = measure.Series(), measure.Series()
 
     def fwctl(number):
         with bench.ground.part() as place:
             server = place.fwctl(place.namespace("memory-fwctl"), files)
             time.sleep(measure.CHANGES_THAT_LINGER)
             found = server.resident()
+            server.daemon.fwctl("allow", "65000/tcp")
+            time.sleep(measure.CHANGES_THAT_LINGER)
             if number:
                 highest.values[number] = found["VmHWM"]
+                later.values[number] = server.resident()["VmRSS"]
             return found["VmRSS"]
 
     def nft(_):
@@ -51,8 +54,9 @@ def of_policy(bench, what, budget, files, listing):
         contestants |= bench.those_there({"nft": measure.Contestant(nft)})
     found = bench.compare(f"memory: {what}", contestants, min(bench.rounds, MOST_ROUNDS))
     if found["fwctl"].failed:
-        highest = found["fwctl"]
+        later = highest = found["fwctl"]
     peer, theirs = ("nft -f", bench.series(found, "nft")) if listing else ("", measure.missing(""))
     return [Row(what, "MB", found["fwctl"], peer, theirs, "the memory",
                 megabytes(budget) if budget else None),
+            Row(f"{what}, after an `allow`", "MB", later, peer, theirs, "the memory"),
             Row(f"{what}, fwctld's peak", "MB", highest, peer, theirs, "the memory")]

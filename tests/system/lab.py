@@ -574,9 +574,14 @@ class Daemon:
 
     def files(self, *directories):
         """Relative path → content, of the configuration and the state directory. Without the note
-        that files are safe on disk, which comes a second after a change."""
+        that files are safe on disk, which comes a second after a change, and without the zeros over
+        which it and the next line are written."""
         settled = re.compile(rb'^[0-9a-f]{16} \{"settled":\d+\}\n', re.MULTILINE)
-        return {str(path.relative_to(self.lab.directory)): settled.sub(b"", path.read_bytes())
+
+        def content(path):
+            found = settled.sub(b"", path.read_bytes())
+            return found.rstrip(b"\0") if path.name.startswith("changes-") else found
+        return {str(path.relative_to(self.lab.directory)): content(path)
                 for directory in directories or (self.config, self.state)
                 for path in sorted(directory.rglob("*")) if path.is_file()}
 
