@@ -77,9 +77,23 @@ std::string_view ChangeLog::take_lines(std::string_view text) {
 
 // Opened each time: what is at that path is what a start will find.
 Result<Descriptor> ChangeLog::writing() const {
-  Descriptor file(::open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+  Descriptor file(::open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (file.get() < 0) return failed("open", path_.string(), errno == ENOENT ? ESTALE : errno);
   return file;
+}
+
+// A copy of another day has mostly the same size; but here a line ends, and nothing follows.
+Result<void> ChangeLog::expect_end(const Descriptor& file) const {
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) return failed("examine", path_.string());
+  const std::string expected = size_ == 0 ? std::string(1, '\0') : std::string("\n\0", 2);
+  std::string there(expected.size(), '\0');  // and so it stays where the file ends
+  const std::size_t from = size_ == 0 ? 0 : size_ - 1;
+  if (::pread(file.get(), there.data(), there.size(), static_cast<off_t>(from)) < 0)
+    return failed("read", path_.string());
+  if (status.st_size != static_cast<off_t>(file_size_) || there != expected)
+    return failed("append to", path_.string(), ESTALE);
+  return {};
 }
 
 Result<void> ChangeLog::append(std::string_view text, bool synced) {
@@ -88,16 +102,14 @@ Result<void> ChangeLog::append(std::string_view text, bool synced) {
   const std::size_t end = size_ + line.size();
   const auto file = writing();
   if (!file) return tl::unexpected(file.error());
-  struct stat status{};
-  if (::fstat(file->get(), &status) != 0) return failed("examine", path_.string());
-  if (status.st_size != static_cast<off_t>(file_size_))
-    return failed("append to", path_.string(), ESTALE);
+  if (const auto same = expect_end(*file); !same) return same;
   if (end > file_size_) line.append(whole_blocks(end) - end, '\0');
   const std::size_t end_of_file = size_ + line.size();
   auto written = write_at(file->get(), size_, line, path_.native());
   if (written && synced && ::fdatasync(file->get()) != 0) written = failed("sync", path_.string());
   if (!written) {
-    static_cast<void>(cut(size_, file_size_, end));
+    // Where that fails too nobody knows what stands there.
+    writable_ = cut(size_, file_size_, end).has_value();
     return written;
   }
   size_before_ = std::exchange(size_, end);

@@ -36,8 +36,8 @@ class ChangeLog {
   // Bytes of all lines.
   std::size_t size() const { return size_; }
 
-  // `text` has no newline. Not there after an error, unless taking it away failed as well. ESTALE:
-  // the file is not as it was left; another folder may be mounted there now.
+  // `text` has no newline. Not there after an error; where taking it away failed as well nothing more
+  // is appended. ESTALE: the file is not as it was left; another folder may be mounted there now.
   Result<void> append(std::string_view text, bool synced);
   // Takes away, synced, the line that was appended last; once.
   Result<void> take_back();
@@ -46,6 +46,7 @@ class ChangeLog {
   ChangeLog(std::filesystem::path path, std::uint64_t seed) : path_(std::move(path)), sum_(seed) {}
   std::string_view take_lines(std::string_view text);
   Result<Descriptor> writing() const;
+  Result<void> expect_end(const Descriptor& file) const;
   Result<void> cut(std::size_t size, std::size_t file_size, std::size_t end) const;
 
   std::filesystem::path path_;

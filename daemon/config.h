@@ -17,6 +17,7 @@ class ConfigFolder {
 
   std::filesystem::path policy_file() const { return folder_ / "policy.yaml"; }
   std::filesystem::path added_file() const { return folder_ / "rules.yaml"; }
+  std::filesystem::path enabled_file() const { return folder_ / "enabled"; }
 
   // policy.yaml, then policy.d/*.yaml in byte order of their names, services.d/*.yaml likewise,
   // rules.yaml, and the files of sets; absent files are left out, an absent rules.yaml is empty.

@@ -35,7 +35,8 @@ Firewall::Firewall(Places places, Kernel& kernel)
       store_(places_.state),
       ban_file_(places_.state),
       table_(kernel, places_.protection, [this] { return banned(); }),
-      added_file_(config_.added_file()) {}
+      added_file_(config_.added_file()),
+      enabled_file_(config_.enabled_file()) {}
 
 Firewall::~Firewall() = default;
 
@@ -363,6 +364,18 @@ void Firewall::take(Generation generation, Checked checked, Diagnostics warnings
   policy_ = std::move(checked.policy);
   added_ = std::move(checked.added);
   warnings_ = std::move(warnings);
+  note_enabled();
+}
+
+// For a start without a store. That of the built-in policy is nobody's wish.
+void Firewall::note_enabled() {
+  if (fallback()) return;
+  const auto done = enabled_file_.put(current_.enabled);
+  std::erase(problems_, std::exchange(enabled_file_problem_, {}));
+  if (done) return;
+  enabled_file_problem_ = done.error().message() + ": a boot that finds nothing in " +
+                          places_.state.string() + " would not know whether the firewall is on";
+  problems_.push_back(enabled_file_problem_);
 }
 
 Result<void> Firewall::collect() {
@@ -372,7 +385,8 @@ Result<void> Firewall::collect() {
 }
 
 Result<void> Firewall::settle() {
-  if (!fallback() && !store_.settled()) {
+  if (fallback()) return {};
+  if (!store_.settled()) {
     std::error_code unknown;
     const auto path = config_.added_file();
     if (std::filesystem::exists(path, unknown))

@@ -27,6 +27,7 @@
 #include "daemon/ban_file.h"
 #include "daemon/bans.h"
 #include "daemon/config.h"
+#include "daemon/enabled_file.h"
 #include "daemon/failure.h"
 #include "daemon/forwarding.h"
 #include "daemon/instant.h"
@@ -287,6 +288,7 @@ class Firewall {
   Result<bool> heal();
   void undo(std::uint64_t number, const StagedFiles& files);
   void take(Generation generation, Checked checked, Diagnostics warnings);
+  void note_enabled();
   Result<void> settle();
   void note(const Result<void>& done);
   void note_restored();
@@ -356,6 +358,8 @@ class Firewall {
   Bans bans_;
   Table table_;
   AddedFile added_file_;
+  EnabledFile enabled_file_;
+  std::string enabled_file_problem_;
   // So many changes, at most, of which a power loss may leave any in rules.yaml. A start knows them
   // by the generations that are kept, which are some more. Not known at first how many there are.
   static constexpr int most_unsettled = 15;

@@ -88,10 +88,15 @@ bool Firewall::adopt(const Generation& generation) {
   return true;
 }
 
-// What is in the kernel without a store behind it stays in force.
+// What is in the kernel without a store behind it stays in force; and what somebody wanted to be,
+// in a life that the store has lost or before the first, gets there.
 Result<void> Firewall::first_start(bool was_in_force) {
-  Generation first{
-      .number = 1, .enabled = was_in_force, .created = time_text(now()), .reason = "first start"};
+  const bool wanted = enabled_file_.is_there();
+  Generation first{.number = 1,
+                   .enabled = was_in_force || wanted,
+                   .created = time_text(now()),
+                   .reason = "first start"};
+  if (wanted) first.reason += ": " + enabled_file_.path().string() + " is there";
   auto sources = config_.read();
   if (!sources) {
     problems_.push_back(sources.error().message());
@@ -107,7 +112,7 @@ Result<void> Firewall::first_start(bool was_in_force) {
       return {};
     }
   }
-  return was_in_force ? start_minimal({}) : start_inert();
+  return first.enabled ? start_minimal({}) : start_inert();
 }
 
 Generation Firewall::built_in(bool enabled) const {

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <optional>
 #include <tuple>
+#include <utility>
 
 #include "daemon/netlink/attributes.h"
 #include "daemon/netlink/message.h"
@@ -104,10 +105,29 @@ std::optional<Flow> decode(const nlmsghdr& message) {
   return out;
 }
 
+// To close a socket of netfilter's takes as long as the kernel takes to put away what the last
+// transaction removed, of whomever: ten milliseconds and more right after a change, which is when
+// connections are looked for. So one is kept, which nothing is left to be read from.
+class KeptSocket {
+ public:
+  Result<netlink::Socket> take() {
+    if (!kept_) return netlink::Socket::open(NETLINK_NETFILTER);
+    auto socket = std::move(*kept_);
+    kept_.reset();
+    return socket;
+  }
+  void keep(netlink::Socket socket) { kept_.emplace(std::move(socket)); }
+
+ private:
+  std::optional<netlink::Socket> kept_;
+};
+
+KeptSocket kept_socket;
+
 }  // namespace
 
 Result<void> each_flow(const std::function<bool(const Flow&)>& visit) {
-  auto socket = netlink::Socket::open(NETLINK_NETFILTER);
+  auto socket = kept_socket.take();
   if (!socket) return tl::unexpected(socket.error());
   netlink::MessageWriter request;
   request.begin(type(IPCTNL_MSG_CT_GET), NLM_F_DUMP, 1, AF_UNSPEC);
@@ -119,17 +139,20 @@ Result<void> each_flow(const std::function<bool(const Flow&)>& visit) {
         if (enough) return failed("list", "connections", ECANCELED);
         return {};
       });
+  if (dumped) kept_socket.keep(std::move(*socket));
   if (dumped || enough || dumped.error().code == EINTR) return {};
   return failed("list", "connections", dumped.error().code);
 }
 
 Result<bool> end_tracking(const Flow& flow) {
-  auto socket = netlink::Socket::open(NETLINK_NETFILTER);
+  auto socket = kept_socket.take();
   if (!socket) return tl::unexpected(socket.error());
   const auto ended =
       socket->dump(flow.identity, 1, [](const nlmsghdr&) -> Result<void> { return {}; });
+  const bool over = !ended && ended.error().code == ENOENT;
+  if (ended || over) kept_socket.keep(std::move(*socket));
   if (ended) return true;
-  if (ended.error().code == ENOENT) return false;
+  if (over) return false;
   return failed("end", "a connection", ended.error().code);
 }
 

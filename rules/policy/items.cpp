@@ -473,13 +473,13 @@ Parsed<AddressRange> parse_address_range(std::string_view piece) {
 
 Parsed<SetEntry> parse_set_entry(std::string_view text) {
   const std::size_t blank = end_of_word(text, 0);
-  if (blank == text.size()) {
+  if (std::ranges::all_of(text.substr(blank), is_blank)) {
     auto range = parse_address_range(text);
     if (range) return *range;
     return tl::unexpected(std::move(range.error()));
   }
   std::size_t second = blank;
-  while (is_blank(text[second])) ++second;
+  while (is_blank(text[second])) ++second;  // something stands there
   if (const auto pair = pair_of(text.substr(0, blank), text.substr(second))) return *pair;
   return tl::unexpected(why_no_pair(text, blank, second));
 }

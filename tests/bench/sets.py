@@ -9,6 +9,7 @@ import shapes
 from report import Row, at_least, at_most
 
 TITLE = "Sets of addresses"
+BARE = lab.BUILD / "tests/bench/bare"
 PEERS = ("nft", "ipset")
 MOST_ROUNDS = 5  # of a million prefixes: each takes half a minute in nft
 
@@ -81,14 +82,10 @@ def fwctl_grows(place, namespace, policy, name, lines):
 
 def bare(namespace, kind, count):
     """What the kernel takes for it, from whoever sends no more than that."""
-    program = lab.BUILD / "tests/bench/bare"
-    if not program.exists():
-        raise measure.Failed(f"{program} is not there: build the target 'bare'")
-
     def turn(number):
         if number:
             ground.run(namespace, "nft", "delete", "table", "inet", "bench")
-        return ground.timed(namespace, program, kind, count)
+        return ground.timed(namespace, BARE, kind, count)
     return measure.Contestant(turn)
 
 

@@ -164,14 +164,19 @@ class Boot(systemd_test.OnAMachine):
         self.assertEqual(self.machine.ruleset(), before)
 
     def test_var_is_missing(self):
-        """As on a host on which nothing was ever enabled: nothing is in force, and it says so."""
+        """The policy of the files is in force, since /etc/fwctl/enabled is there."""
+        before = self.machine.ruleset()
+        self.boot_after(lambda: lab.run("rm", "-r", self.machine.root / "var"))
+        self.assert_in_force(before)
+        self.assertIn("/etc/fwctl/enabled is there", self.machine("fwctl", "history").stdout)
+        self.machine.reboot()
+        self.assertRegex(self.machine.ruleset(), r"tcp \. 80 ")
+
+    def test_var_is_missing_where_nothing_was_enabled(self):
+        self.machine("fwctl", "disable")
         self.boot_after(lambda: lab.run("rm", "-r", self.machine.root / "var"))
         self.assert_in_force("")
         self.assertIn("nothing is enforced until 'fwctl enable'", self.status())
-        self.machine("fwctl", "enable")
-        self.assertRegex(self.machine.ruleset(), r"tcp \. 80 ")
-        self.machine.reboot()
-        self.assertRegex(self.machine.ruleset(), r"tcp \. 80 ")
 
     def converse(self):
         for name, text in (("conversation.py", CONVERSATION), ("echo.py", ECHO)):

@@ -779,6 +779,70 @@ TEST_F(FirewallTest, AStoreThatIsGoneLeavesAFirewallInForce) {
   EXPECT_NE(kernel_text().find("tcp . 22"), std::string::npos);
 }
 
+// As where /var was lost, and the host is booted.
+TEST_F(FirewallTest, ABootWithoutAStoreDoesNotOpenAHost) {
+  const auto lose_all = [&] {
+    std::filesystem::remove_all(folder_.path() / "state");
+    if (in_kernel()) {
+      ASSERT_TRUE(kernel_.apply({nft::DeleteTable{}}));
+    }
+    start();
+  };
+  start();
+  ASSERT_TRUE(allow("22/tcp"));
+  EXPECT_FALSE(folder_.has("etc/enabled"));
+  ASSERT_TRUE(enable());
+  const auto before = kernel_text();
+  lose_all();
+  EXPECT_TRUE(firewall_->enabled());
+  EXPECT_NE(kernel_text().find("tcp . 22"), std::string::npos);
+  EXPECT_TRUE(mentions({firewall_->history().front().reason}, "etc/enabled is there"));
+
+  folder_.write("etc/policy.yaml", "rules: 5");
+  lose_all();
+  EXPECT_TRUE(firewall_->enabled()) << "by the built-in policy";
+  EXPECT_TRUE(mentions(firewall_->problems(), "NO STORED POLICY COULD BE LOADED"));
+  EXPECT_TRUE(folder_.has("etc/enabled"));
+  std::filesystem::remove(folder_.path() / "etc/policy.yaml");
+  ASSERT_TRUE(firewall_->reload({}));
+  ASSERT_TRUE(firewall_->disable({}));
+  EXPECT_FALSE(folder_.has("etc/enabled"));
+  lose_all();
+  EXPECT_FALSE(firewall_->enabled());
+  EXPECT_FALSE(in_kernel());
+}
+
+// So a host is enabled that has not yet been started.
+TEST_F(FirewallTest, AFreshHostIsEnabledByTheFile) {
+  folder_.write("etc/rules.yaml", "version: 1\nrules:\n  - allow: 22/tcp\n");
+  folder_.write("etc/enabled", "");
+  start();
+  EXPECT_TRUE(firewall_->enabled());
+  EXPECT_NE(kernel_text().find("tcp . 22"), std::string::npos);
+}
+
+// The store says whether the firewall is on; the file is put right.
+TEST_F(FirewallTest, TheFileFollowsTheStore) {
+  start();
+  ASSERT_TRUE(enable());
+  std::filesystem::remove(folder_.path() / "etc/enabled");
+  start();
+  EXPECT_TRUE(firewall_->enabled());
+  EXPECT_TRUE(folder_.has("etc/enabled"));
+  ASSERT_TRUE(firewall_->disable({}));
+  folder_.write("etc/enabled", "");
+  start();
+  EXPECT_FALSE(firewall_->enabled());
+  EXPECT_FALSE(folder_.has("etc/enabled"));
+
+  folder_.write("etc/enabled.new/in-the-way", "");
+  ASSERT_TRUE(enable()) << "it is in the store and in the kernel";
+  EXPECT_TRUE(mentions(firewall_->problems(), "would not know whether the firewall is on"));
+  std::filesystem::remove_all(folder_.path() / "etc/enabled.new");
+  ASSERT_TRUE(firewall_->set_default(policy::Traffic::incoming, policy::Verdict::reject, {}));
+  EXPECT_TRUE(firewall_->problems().empty());
+}
+
 TEST_F(FirewallTest, ABrokenPolicyOnAFreshHostStaysInertUntilMended) {
   folder_.write("etc/policy.yaml", "rules: 5");
   start();

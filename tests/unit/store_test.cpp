@@ -438,6 +438,31 @@ TEST_F(StoreTest, ALogThatIsNotAsItWasLeftIsNotAppendedTo) {
   }
 }
 
+// Copies of another day mostly have its size.
+TEST_F(StoreTest, AnotherCopyOfALogIsNotAppendedTo) {
+  const std::string log = "state/changes-1";
+  for (const bool older : {true, false}) {
+    SCOPED_TRACE(older ? "older" : "younger");
+    std::filesystem::remove_all(folder_.path() / "state");
+    store_ = Store(folder_.path() / "state");
+    keep(1);
+    change("# a\n");
+    const auto short_log = folder_.read(log);
+    const auto before = newest_;
+    change("# b\n");
+    const auto long_log = folder_.read(log);
+    if (!older) {
+      ASSERT_TRUE(store_.take_back());
+      newest_ = before;
+    }
+    ASSERT_EQ(short_log.size(), long_log.size());
+    folder_.write(log, older ? short_log : long_log);
+    change("# c\n");
+    EXPECT_TRUE(folder_.has("state/generation-" + std::to_string(newest_.number)));
+    EXPECT_EQ(kept_anew()[0].sources.added.text, "# c\n");
+  }
+}
+
 // A log belongs to its generation.
 TEST_F(StoreTest, ALogOfAnotherGenerationIsNotTaken) {
   keep(1);
