@@ -42,6 +42,16 @@ inline Result<EventSource> watch_input(sd_event* event, int descriptor, sd_event
   return EventSource(source);
 }
 
+// Calls `act` once, before anything else that waits, when it is enabled (SD_EVENT_ONESHOT); it is
+// off at first.
+inline Result<EventSource> make_deferred(sd_event* event, sd_event_handler_t act, void* data) {
+  sd_event_source* source = nullptr;
+  const int code = sd_event_add_defer(event, &source, act, data);
+  if (code < 0) return failed("start", "a deferred task", -code);
+  sd_event_source_set_enabled(source, SD_EVENT_OFF);
+  return EventSource(source);
+}
+
 // As sd-event counts.
 inline std::uint64_t microseconds(std::chrono::microseconds span) {
   return static_cast<std::uint64_t>(span.count());

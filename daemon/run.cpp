@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <functional>
 #include <memory>
 
 #include "daemon/drift_watch.h"
@@ -46,6 +47,11 @@ int on_collect(sd_event_source* /*source*/, std::uint64_t /*usec*/, void* data) 
     give_back_memory();
     collector.resident = resident_memory();
   }
+  return 0;
+}
+
+int on_follow(sd_event_source* /*source*/, void* data) noexcept {
+  (*static_cast<std::function<void()>*>(data))();
   return 0;
 }
 
@@ -124,6 +130,14 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
     follow_names();
   });
   if (auto started = end_of_trial.start(event.get()); !started) return started;
+  // What is to be watched of a new policy is looked for when the reply is sent: it goes through all
+  // rules.
+  std::function<void()> follow = [&] {
+    end_of_rules.wait();
+    follow_names();
+  };
+  const auto follow_soon = make_deferred(event.get(), on_follow, &follow);
+  if (!follow_soon) return tl::unexpected(follow_soon.error());
   DriftWatch drift(firewall, collect_later);
   if (auto started = drift.start(event.get()); !started) return started;
 
@@ -141,12 +155,14 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
                         std::to_string(peer.uid) + " (" + call.method +
                         "): " + (firewall.enabled() ? "in force" : "not in force"));
           collect_later();
-          end_of_rules.wait();
-          follow_names();
+          sd_event_source_set_enabled(follow_soon->get(), SD_EVENT_ONESHOT);
         }
         if (firewall.collectable() && !collectable) collect_later();
         if (firewall.trial() != trial) end_of_trial.wait();
-        if (call.method.ends_with(".Reload")) (*watch)->ask_again();
+        if (call.method.ends_with(".Reload")) {
+          follow_names();
+          (*watch)->ask_again();
+        }
         return answer;
       });
   if (!server) return tl::unexpected(server.error());

@@ -149,7 +149,10 @@ tl::expected<Addition, std::string> plan_addition(const CheckedPolicy& policy,
     addition.index = index;
     return std::move(addition);
   };
-  for (std::size_t index = 0; index < rules.size(); ++index) {
+  std::vector<std::size_t> alike;  // all rules are gone through once
+  for (std::size_t index = 0; index < rules.size(); ++index)
+    if (rules[index].same_packets(wanted)) alike.push_back(index);
+  for (const std::size_t index : alike) {
     const Rule& there = rules[index];
     if (!there.same_meaning(wanted)) continue;
     const bool same_comment = keeps_comment || wanted.comment == there.comment;
@@ -166,9 +169,9 @@ tl::expected<Addition, std::string> plan_addition(const CheckedPolicy& policy,
     if (!there.until) wanted.until.reset();
     return replaces(index);
   }
-  for (std::size_t index = 0; index < rules.size() && !place.number; ++index) {
+  for (const std::size_t index : alike) {
     const Rule& there = rules[index];
-    if (layout.managed(index) || !there.same_packets(wanted)) continue;
+    if (layout.managed(index) || place.number) continue;
     if (there.until && !wanted.until) continue;
     if (!there.until && wanted.until) {
       addition.notes.push_back("goes before " + numbered(index, there) +
