@@ -36,8 +36,9 @@ class ChangeLog {
   // Bytes of all lines.
   std::size_t size() const { return size_; }
 
-  // `text` has no newline. Not there after an error; where taking it away failed as well nothing more
-  // is appended. ESTALE: the file is not as it was left; another folder may be mounted there now.
+  // `text` has no newline. Not there after an error; where taking it away failed as well nothing
+  // more is appended. ESTALE: the file is not as it was left; another folder may be mounted there
+  // now.
   Result<void> append(std::string_view text, bool synced);
   // Takes away, synced, the line that was appended last; once.
   Result<void> take_back();

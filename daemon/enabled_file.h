@@ -1,5 +1,5 @@
-// The file /etc/fwctl/enabled: there while the firewall is. The store says that too, and better; the
-// file counts where there is no store: on a host that has lost /var, and on a new one.
+// The file /etc/fwctl/enabled: there while the firewall is. The store says that too, and better;
+// the file counts where there is no store: on a host that has lost /var, and on a new one.
 #pragma once
 
 #include <filesystem>
