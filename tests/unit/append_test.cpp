@@ -157,7 +157,7 @@ class Adding {
 Course run(const Bug& bug) {
   RandomPolicy random(70);
   Course course;
-  for (int round = 0; round < rounds(30) && course.difference.empty(); ++round) {
+  for (int round = 0; round < rounds(40) && course.difference.empty(); ++round) {
     auto base = random.policy(8);
     base.trusts.clear();
     Sources all = sources(policy::yaml_text(base));
