@@ -83,7 +83,6 @@ TEST_F(StoreTest, IsKeptAsWritten) {
   EXPECT_EQ(kept[0].marker(), written.marker());
 }
 
-// In a file and in a line.
 TEST_F(StoreTest, FilesOfSetsAreKeptWhateverIsInThem) {
   auto written = generation(1);
   auto& files = written.sources.set_files;
@@ -106,6 +105,7 @@ TEST_F(StoreTest, FilesOfSetsThatAreNoTextAreNoObstacle) {
   EXPECT_EQ(kept[0].sources.set_files[0].text, "1\n\ufffd\n\ufffd\ufffd 2\n\ufffd");
 }
 
+// In a file and in a line.
 TEST_F(StoreTest, WhoAskedAndTheTrialAreKept) {
   const Author by{.uid = 1000, .user = "alice", .from = "2001:db8::7"};
   const Trial trial{.before = 1,
