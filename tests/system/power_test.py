@@ -184,6 +184,7 @@ class PowerLoss(lab.LabTest):
         left = [str(path) for folder in (self.daemon.config, self.daemon.state) for path in folder.rglob("*")
                 if path.name.endswith(".new") or path.name == "pending"]
         self.assertEqual(left, [], where)
+        self.assertNotIn("damaged", str(status["problems"]), where)  # what was never stored is none
 
     @staticmethod
     def choose(trees, bare):
