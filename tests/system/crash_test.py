@@ -16,21 +16,7 @@ import subprocess
 
 import cut_test
 import lab
-
-OLD = """\
-version: 1
-defaults: {incoming: deny, outgoing: allow, routed: deny}
-rules:
-  - allow: 22/tcp
-  - deny: 3000/tcp
-"""
-NEW = """\
-version: 1
-defaults: {incoming: reject, outgoing: allow, routed: deny}
-rules:
-  - allow: 443/tcp
-  - allow: 6000-6007/udp
-"""
+from policies import NEW, OLD
 
 # Calls between which the world differs, and calls whose failure a change has to survive.
 FALLIBLE = """open openat openat2 creat write writev pwrite64 pwritev fsync fdatasync sync_file_range

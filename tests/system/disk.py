@@ -2,8 +2,9 @@
 
 What was synced is there: the content of a file by its fsync or fdatasync, a name by the fsync of its
 folder. That is all that POSIX promises, and less than most file systems do. Of what came later there may
-be nothing, all, or any beginning; a write may be torn, or its bytes be NUL where only the size got there;
-names and contents know nothing of each other, so that a renamed file may be empty.
+be nothing, all, or any beginning, or a write without those before it; a write may be torn, or its bytes be
+NUL where only the size got there; names and contents know nothing of each other, so that a renamed file may
+be empty.
 """
 
 import collections
@@ -57,18 +58,25 @@ class File:
     def contents(self, thorough):
         """All it may have after a power loss, without doubles. First what was synced, then all."""
         found = [self.safe, self.now()]
+        sizes = []  # what is left of the writes where only the size of each got there
         for at, (offset, data) in enumerate(self.writes):
             before = self.writes[:at]
             found.append(self.now(before))
-            cuts = range(1, len(data or b"")) if thorough else {1, len(data or b"") // 2, len(data or b"x") - 1}
-            for cut in sorted(cuts) if data else ():
-                found.append(self.now(before + [(offset, data[:cut])]))
             if data:
-                there = self.now(before)[offset:offset + len(data)].ljust(len(data), b"\0")
-                half = len(data) // 2
+                size = len(data.rstrip(b"\0")) or len(data)  # the rest is there to make the file longer
+                for cut in range(1, len(data)) if thorough else sorted({1, size // 2, size - 1}):
+                    found.append(self.now(before + [(offset, data[:cut])]))
+                there = self.there(before, offset, data)
+                half = size // 2
                 found.append(self.now(before + [(offset, there)]))  # the size alone
                 found.append(self.now(before + [(offset, there[:half] + data[half:])]))
+                found.append(self.now(sizes + [(offset, data)]))  # this one alone
+            sizes.append((offset, data and self.there(sizes, offset, data)))
         return list(dict.fromkeys(found))
+
+    def there(self, before, offset, data):
+        """What stands behind the writes `before` where `data` is to."""
+        return self.now(before)[offset:offset + len(data)].ljust(len(data), b"\0")
 
 
 class Disk:

@@ -19,25 +19,11 @@ import time
 import disk
 import lab
 import stored
+from policies import NEW, OLD
 
 # So many trees of each life, at most, are booted; 0: all, with writes torn at each byte.
 MOST = int(os.environ.get("FWCTL_POWER_LOSSES", "60"))
 SEED = int(os.environ.get("FWCTL_SEED", "0")) or random.randrange(1 << 32)
-
-OLD = """\
-version: 1
-defaults: {incoming: deny, outgoing: allow, routed: deny}
-rules:
-  - allow: 22/tcp
-  - deny: 3000/tcp
-"""
-NEW = """\
-version: 1
-defaults: {incoming: reject, outgoing: allow, routed: deny}
-rules:
-  - allow: 443/tcp
-  - allow: 6000-6007/udp
-"""
 
 EDITED = "policy.d/more.yaml"
 EDIT = "rules: [allow 8080/tcp]\n"
@@ -198,6 +184,7 @@ class PowerLoss(lab.LabTest):
         left = [str(path) for folder in (self.daemon.config, self.daemon.state) for path in folder.rglob("*")
                 if path.name.endswith(".new") or path.name == "pending"]
         self.assertEqual(left, [], where)
+        self.assertNotIn("damaged", str(status["problems"]), where)  # what was never stored is none
 
     @staticmethod
     def choose(trees, bare):

@@ -83,7 +83,6 @@ TEST_F(StoreTest, IsKeptAsWritten) {
   EXPECT_EQ(kept[0].marker(), written.marker());
 }
 
-// In a file and in a line.
 TEST_F(StoreTest, FilesOfSetsAreKeptWhateverIsInThem) {
   auto written = generation(1);
   auto& files = written.sources.set_files;
@@ -106,6 +105,7 @@ TEST_F(StoreTest, FilesOfSetsThatAreNoTextAreNoObstacle) {
   EXPECT_EQ(kept[0].sources.set_files[0].text, "1\n\ufffd\n\ufffd\ufffd 2\n\ufffd");
 }
 
+// In a file and in a line.
 TEST_F(StoreTest, WhoAskedAndTheTrialAreKept) {
   const Author by{.uid = 1000, .user = "alice", .from = "2001:db8::7"};
   const Trial trial{.before = 1,
@@ -355,14 +355,20 @@ TEST_F(StoreTest, ATornLineNeverWas) {
 // Sectors arrive in any order, and where one did not there are the zeros it was to replace: the
 // line, and one before it that was not synced, may lack any of theirs.
 TEST_F(StoreTest, ALineThatLacksASectorNeverWas) {
+  constexpr std::size_t sector = 512;
   keep(1);
+  const auto first = newest_;
   change("# " + std::string(100, 'a') + "\n");
+  const std::size_t over = folder_.lines("state/changes-1").size() % sector;
+  ASSERT_TRUE(store_.take_back());
+  newest_ = first;
+  change("# " + std::string(100 + 2 * sector - 20 - over, 'a') + "\n");
   const auto log = folder_.lines("state/changes-1");
+  ASSERT_EQ(log.size() % sector, sector - 20) << "the next line is in two sectors";
   store_.settle();
   const auto settled = folder_.lines("state/changes-1");
   change("# " + std::string(2000, 'b') + "\n");
   const auto whole = folder_.lines("state/changes-1");
-  constexpr std::size_t sector = 512;
   const std::size_t count = whole.size() / sector + 1;
   ASSERT_GT(count, 4U);
   for (std::size_t missing = 1; missing < std::size_t{1} << count; ++missing) {
