@@ -38,24 +38,19 @@ constexpr auto skip = [](const auto&...) {};
 void tell(const std::string& start, const Entries& some, const Entries& others, Lines& out) {
   std::size_t count = 0;
   const auto shown = [&] { return ++count <= most_entries; };
-  for (const auto family : {Family::ipv4, Family::ipv6}) {
-    if (some.lasting.of(family) == others.lasting.of(family)) continue;
+  const auto tell_those = [&](const auto& there, const auto& not_there) {
+    if (there == not_there) return;
     walk_sorted(
-        some.lasting.of(family), others.lasting.of(family), std::less<>(),
-        [&](const AddressRange& range) {
-          if (shown()) out.push_back(start + ' ' + range.text());
+        there, not_there, std::less<>(),
+        [&](const auto& entry) {
+          if (shown()) out.push_back(start + ' ' + entry.text());
         },
         skip, skip);
-  }
-  for (const auto family : {Family::ipv4, Family::ipv6}) {
-    if (some.pairs.of(family) == others.pairs.of(family)) continue;
-    walk_sorted(
-        some.pairs.of(family), others.pairs.of(family), std::less<>(),
-        [&](const AddressPort& pair) {
-          if (shown()) out.push_back(start + ' ' + pair.text());
-        },
-        skip, skip);
-  }
+  };
+  for (const auto family : {Family::ipv4, Family::ipv6})
+    tell_those(some.lasting.of(family), others.lasting.of(family));
+  for (const auto family : {Family::ipv4, Family::ipv6})
+    tell_those(some.pairs.of(family), others.pairs.of(family));
   walk_sorted(
       some.temporary, others.temporary, earlier,
       [&](const TemporaryRange& one) {
