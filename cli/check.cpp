@@ -47,12 +47,13 @@ int check_files(const std::string& path, bool json) {
   auto services = read_services(
       ServicePlaces::beside(std::filesystem::is_directory(path) ? path : default_folder));
   Diagnostics diagnostics;
-  const auto parsed = policy::parse(*sources, diagnostics);
+  auto parsed = policy::parse(*sources, diagnostics);
   const auto names = policy::names(parsed.policy);
   sources->surroundings = find_accounts(names);
   for (const auto& host : names.hosts) sources->surroundings.hosts[host];  // nobody asks for them
   const auto left = left_to_the_daemon(names);
-  const auto policy = policy::check(parsed, *sources, std::move(services.table), diagnostics);
+  const auto policy =
+      policy::check(std::move(parsed), *sources, std::move(services.table), diagnostics);
   if (policy) {
     const auto ended = policy::ended(policy->policy(), *sources, now());
     diagnostics.insert(diagnostics.end(), ended.begin(), ended.end());

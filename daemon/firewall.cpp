@@ -117,12 +117,13 @@ tl::expected<Firewall::Checked, Failure> Firewall::check(Candidate& candidate,
   auto parsed = policy::parse(named, diagnostics);
   const auto names = policy::names(parsed.policy);
   named.surroundings = surroundings(names, candidate.sources.surroundings);
-  auto policy = policy::check(parsed, named, table, diagnostics);
+  auto added = std::move(parsed.added);
+  auto policy = policy::check(std::move(parsed), named, table, diagnostics);
   if (!policy) return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
   candidate.sources.services = policy::used_services(policy->policy(), table);
   candidate.sources.surroundings = named.surroundings.only(names);
   candidate.sources.set_files = std::move(named.set_files);
-  return Checked{*std::move(policy), std::move(parsed.added)};
+  return Checked{*std::move(policy), std::move(added)};
 }
 
 std::optional<nft::Ruleset> Firewall::wanted(const policy::CheckedPolicy& policy,

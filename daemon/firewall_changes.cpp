@@ -36,14 +36,14 @@ void Firewall::write_added(Candidate& candidate, const policy::Added& added) con
 Diagnostics Firewall::check_typed(const std::vector<std::string>& words,
                                   const policy::Policy& typed) const {
   Diagnostics diagnostics;
-  const auto alone = policy::alone(*policy_, typed);
+  auto alone = policy::alone(*policy_, typed);
   policy::Sources command;
   command.managed.push_back(
       {.name = std::string(policy::command_source), .text = policy::join(words)});
   command.surroundings = surroundings(policy::names(alone.policy));
   const auto table =
       policy::names_services(typed) ? services(current_.sources.services) : policy::ServiceTable();
-  if (policy::check(alone, command, table, diagnostics)) diagnostics.clear();
+  if (policy::check(std::move(alone), command, table, diagnostics)) diagnostics.clear();
   return diagnostics;
 }
 

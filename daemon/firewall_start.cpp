@@ -73,8 +73,9 @@ Result<void> Firewall::start() {
 bool Firewall::adopt(const Generation& generation) {
   Diagnostics diagnostics;
   auto parsed = policy::parse(generation.sources, diagnostics);
-  auto policy =
-      policy::check(parsed, generation.sources, services(generation.sources.services), diagnostics);
+  auto added = std::move(parsed.added);
+  auto policy = policy::check(std::move(parsed), generation.sources,
+                              services(generation.sources.services), diagnostics);
   if (!policy) {
     problems_.push_back("generation " + std::to_string(generation.number) +
                         " no longer makes sense: " + render(diagnostics));
@@ -84,7 +85,7 @@ bool Firewall::adopt(const Generation& generation) {
     problems_.push_back(done.error().message());
     return false;
   }
-  take(generation, {*std::move(policy), std::move(parsed.added)}, std::move(diagnostics));
+  take(generation, {*std::move(policy), std::move(added)}, std::move(diagnostics));
   return true;
 }
 
@@ -139,8 +140,9 @@ Result<void> Firewall::start_inert() {
   Diagnostics none;
   Generation generation = built_in(false);
   auto parsed = policy::parse(generation.sources, none);
-  auto policy = policy::check(parsed, generation.sources, policy::ServiceTable(), none);
-  take(std::move(generation), {*std::move(policy), std::move(parsed.added)}, {});
+  auto added = std::move(parsed.added);
+  auto policy = policy::check(std::move(parsed), generation.sources, policy::ServiceTable(), none);
+  take(std::move(generation), {*std::move(policy), std::move(added)}, {});
   return {};
 }
 

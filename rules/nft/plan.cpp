@@ -25,10 +25,16 @@ void sort_by_name(std::vector<Object>& objects) {
 }
 
 Set definition(const Set& set) {
-  Set out = set;
-  out.elements.clear();
-  out.intervals = {};
-  return out;
+  return {.name = set.name,
+          .key = set.key,
+          .map = set.map,
+          .interval = set.interval,
+          .counters = set.counters,
+          .ends = set.ends,
+          .elements = {},
+          .timeout_seconds = set.timeout_seconds,
+          .size = set.size,
+          .unread = set.unread};
 }
 
 std::uint64_t highest_version(const Ruleset& ruleset) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <unordered_map>
 
 #include "rules/digest.h"
 #include "rules/nearest.h"
@@ -124,17 +125,19 @@ std::string rule_id(const Rule& rule) {
 
 class Checker {
  public:
-  Checker(const ParsedPolicy& parsed, const Sources& sources, ServiceTable services,
-          Diagnostics& diagnostics)
+  Checker(Policy policy, const Sources& sources, ServiceTable services, Diagnostics& diagnostics)
       : sources_(sources), diagnostics_(diagnostics), services_(std::move(services)) {
-    checked_.policy_ = parsed.policy;
+    checked_.policy_ = std::move(policy);
   }
 
   std::optional<CheckedPolicy> check() {
     define_services(checked_.policy_, sources_, services_);
     check_sets();
     check_baseline();
-    for (std::size_t index = 0; index < checked_.policy_.rules.size(); ++index) check_rule(index);
+    const std::size_t count = checked_.policy_.rules.size();
+    checked_.ids_.reserve(count);
+    ids_seen_.reserve(count);
+    for (std::size_t index = 0; index < count; ++index) check_rule(index);
     if (checked_.policy_.containers) rules(Traffic::routed).push_back(container_networks());
     check_forwards();
     check_masquerades();
@@ -193,7 +196,7 @@ class Checker {
 
   // The id of rule `index`, made unique among those before it.
   std::string unique_id(const Rule& rule) {
-    const std::string id = rule_id(rule);
+    std::string id = rule_id(rule);
     const int same = ++ids_seen_[id];
     return same == 1 ? id : id + "-" + std::to_string(same);
   }
@@ -632,13 +635,13 @@ class Checker {
   ServiceTable services_;
   std::map<std::string, std::size_t> set_numbers_;
   std::map<std::string, std::size_t> host_numbers_;
-  std::map<std::string, int> ids_seen_;
+  std::unordered_map<std::string, int> ids_seen_;
   CheckedPolicy checked_;
 };
 
-std::optional<CheckedPolicy> check(const ParsedPolicy& parsed, const Sources& sources,
+std::optional<CheckedPolicy> check(ParsedPolicy parsed, const Sources& sources,
                                    ServiceTable services, Diagnostics& diagnostics) {
-  return Checker(parsed, sources, std::move(services), diagnostics).check();
+  return Checker(std::move(parsed.policy), sources, std::move(services), diagnostics).check();
 }
 
 std::optional<CheckedPolicy> load(const Sources& sources, ServiceTable services,

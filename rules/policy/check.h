@@ -173,7 +173,7 @@ class CheckedPolicy {
 
 // nullopt exactly when something in `diagnostics` is an error afterwards. Warnings (a rule that can
 // never match, and the rule that hides it) leave a result.
-std::optional<CheckedPolicy> check(const ParsedPolicy& parsed, const Sources& sources,
+std::optional<CheckedPolicy> check(ParsedPolicy parsed, const Sources& sources,
                                    ServiceTable services, Diagnostics& diagnostics);
 
 // parse() and check() in one.

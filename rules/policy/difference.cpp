@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
-#include <map>
+#include <string_view>
+#include <unordered_map>
 
 #include "rules/policy/items.h"
 #include "rules/policy/print.h"
@@ -38,6 +39,7 @@ Lines settings(const Policy& policy) {
 
 Lines items(const Policy& policy) {
   Lines out;
+  out.reserve(policy.rules.size());
   for (const auto& service : policy.services)
     for (const auto& item : service.ports)
       out.push_back("service " + service.name + " " + text(item));
@@ -57,7 +59,7 @@ Lines items(const Policy& policy) {
 }
 
 void unordered(const Lines& before, const Lines& after, Lines& out) {
-  std::map<std::string, std::int64_t> surplus;
+  std::unordered_map<std::string_view, std::int64_t> surplus;
   for (const auto& line : after) ++surplus[line];
   for (const auto& line : before)
     if (--surplus[line] < 0) out.push_back("- " + line);
@@ -98,10 +100,15 @@ void compare(Lines old_lines, Lines new_lines, Lines& out) {
     old_lines.pop_back();
     new_lines.pop_back();
   }
-  if (old_lines.size() > most_aligned || new_lines.size() > most_aligned)
+  out.reserve(out.size() + old_lines.size() + new_lines.size());
+  if (old_lines.empty() || new_lines.empty()) {
+    for (const auto& line : old_lines) out.push_back("- " + line);
+    for (const auto& line : new_lines) out.push_back("+ " + line);
+  } else if (old_lines.size() > most_aligned || new_lines.size() > most_aligned) {
     unordered(old_lines, new_lines, out);
-  else
+  } else {
     aligned(old_lines, new_lines, out);
+  }
 }
 
 }  // namespace

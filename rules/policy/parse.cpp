@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
+#include <bitset>
+#include <cassert>
+#include <initializer_list>
+#include <iterator>
 #include <map>
 #include <set>
 #include <span>
 
+#include "rules/function_ref.h"
 #include "rules/nearest.h"
 #include "rules/policy/baseline.h"
 #include "rules/policy/grammar.h"
@@ -79,46 +83,55 @@ class FileReader {
   }
 
  private:
+  using Read = FunctionRef<const Node&>;
   struct Key {
     std::string_view name;
-    std::function<void(const Node&)> read;
+    Read read;
   };
+  using Keys = std::span<const Key>;
+  static constexpr std::size_t most_keys = 64;
 
   void complain(Span at, std::string_view message) {
     diagnostics_.push_back(error_in(source_, at, message));
   }
 
+  void each_entry(const Node& map, std::string_view expected, std::initializer_list<Key> keys) {
+    each_entry(map, expected, Keys(keys.begin(), keys.size()));
+  }
+
   // Calls the reader of each key; complains about unknown, duplicate and empty ones.
-  void each_entry(const Node& map, std::string_view expected, const std::vector<Key>& keys) {
+  void each_entry(const Node& map, std::string_view expected, Keys keys) {
+    assert(keys.size() <= most_keys);
     if (known_ != nullptr) {
       const auto all = names(keys);
       known_->insert_or_assign(std::string(expected),
                                std::vector<std::string>(all.begin(), all.end()));
     }
     if (map.kind != Kind::map) return complain(map.at, std::string(expected));
-    std::set<std::string> seen;
+    std::bitset<most_keys> seen;
+    std::set<std::string_view> unknown;
     for (const auto& [key, value] : map.entries) {
       if (key.kind != Kind::scalar) {
         complain(key.at, "a key is a plain word");
         continue;
       }
-      if (!seen.insert(key.scalar).second) {
+      const auto found = std::ranges::find(keys, key.scalar, &Key::name);
+      const auto index = static_cast<std::size_t>(found - keys.begin());
+      const bool again =
+          found == keys.end() ? !unknown.insert(key.scalar).second : seen.test(index);
+      if (again)
         complain(key.at, "'" + key.scalar + "' a second time");
-        continue;
-      }
-      const auto found = std::find_if(
-          keys.begin(), keys.end(),
-          [&name = key.scalar](const Key& candidate) { return candidate.name == name; });
-      if (found == keys.end())
+      else if (found == keys.end())
         complain(key.at, "unknown key '" + key.scalar + "'" + suggestion(key.scalar, names(keys)));
       else if (value.kind == Kind::null)
         complain(key.at, "'" + key.scalar + "' has no value");
       else
         found->read(value);
+      if (found != keys.end()) seen.set(index);
     }
   }
 
-  static std::vector<std::string_view> names(const std::vector<Key>& keys) {
+  static std::vector<std::string_view> names(Keys keys) {
     std::vector<std::string_view> out;
     out.reserve(keys.size());
     for (const auto& key : keys) out.push_back(key.name);
@@ -135,8 +148,7 @@ class FileReader {
   }
 
   // A scalar or a list of scalars, each handed to `read`.
-  void each_scalar(const Node& node, std::string_view what,
-                   const std::function<void(const Node&)>& read) {
+  void each_scalar(const Node& node, std::string_view what, Read read) {
     if (node.kind == Kind::list) {
       if (node.items.empty()) complain(node.at, "an empty list: leave the key out instead");
       for (const auto& item : node.items) {
@@ -169,11 +181,12 @@ class FileReader {
   void append(const Node& node, Parsed<std::vector<T>> parsed, std::vector<T>& into) {
     auto items = accept(node, std::move(parsed));
     if (!items) return;
-    for (auto& item : *items) {
-      if constexpr (requires { item.at; })
-        item.at = within(node, item.at.column - 1, item.at.length);
-      into.push_back(std::move(item));
-    }
+    if constexpr (requires(T item) { item.at; })
+      for (auto& item : *items) item.at = within(node, item.at.column - 1, item.at.length);
+    if (into.empty())
+      into = *std::move(items);
+    else
+      std::ranges::move(*items, std::back_inserter(into));
   }
 
   void read_version(const Node& value) {
@@ -238,12 +251,21 @@ class FileReader {
   void read_baseline(const Node& value) {
     if (!of_people(value, "baseline")) return;
     const auto items = baseline_items();
+    std::vector<Switch> switches;
     std::vector<Key> keys;
-    keys.reserve(items.size());
-    for (const auto item : items)
-      keys.push_back({item, [this, item](const Node& node) { read_switch(item, node); }});
+    switches.reserve(items.size());
+    for (const auto item : items) {
+      switches.push_back({.file = this, .item = item});
+      keys.push_back({item, switches.back()});
+    }
     each_entry(value, "baseline is a map from the names of its items to true or false", keys);
   }
+
+  struct Switch {
+    FileReader* file;
+    std::string_view item;
+    void operator()(const Node& node) const { file->read_switch(item, node); }
+  };
 
   void read_switch(std::string_view item, const Node& node) {
     const std::string name(item);
@@ -455,6 +477,7 @@ class FileReader {
   void read_rules(const Node& value, Layer layer) {
     if (value.kind != Kind::list)
       return complain(value.at, "rules are a list, each item begins with '- '");
+    policy_.rules.reserve(policy_.rules.size() + value.items.size());
     for (const auto& item : value.items) {
       const std::size_t before = diagnostics_.size();
       std::optional<Rule> rule;
