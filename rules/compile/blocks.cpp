@@ -18,11 +18,12 @@ bool Block::disjoint(const Clause& clause) {
   return coverage_->disjoint(clause);
 }
 
-std::optional<Joined> Blocks::join(const policy::CheckedRule& rule, const Clause& clause) {
-  return join(rule, clause, split(clause, traffic_));
+std::optional<Joined> Blocks::join(const policy::CheckedRule& rule, Clause clause) {
+  const Split parts = split(clause, traffic_);
+  return join(rule, clause, parts);
 }
 
-std::optional<Joined> Blocks::join(const policy::CheckedRule& rule, const Clause& clause,
+std::optional<Joined> Blocks::join(const policy::CheckedRule& rule, Clause& clause,
                                    const Split& parts) {
   if (parts.fields.empty()) return {};
   std::size_t passed_by = 0;
@@ -30,8 +31,8 @@ std::optional<Joined> Blocks::join(const policy::CheckedRule& rule, const Clause
        ++block, ++passed_by) {
     if (block->takes(parts)) {
       if (auto boxes = block->cells.claim(parts.box, &rule)) {
-        block->entries.push_back({&rule, clause});
         if (block->coverage_) block->coverage_->add(clause);
+        block->entries.push_back({&rule, std::move(clause)});
         const auto index = static_cast<std::size_t>(blocks_.rend() - block) - 1;
         return Joined{.block = index, .boxes = *std::move(boxes)};
       }
@@ -41,16 +42,16 @@ std::optional<Joined> Blocks::join(const policy::CheckedRule& rule, const Clause
   return {};
 }
 
-void Blocks::add(const policy::CheckedRule& rule, const Clause& clause, bool looked_up) {
-  Split parts{.rest = clause, .fields = {}, .box = {}};
-  if (looked_up) parts = split(clause, traffic_);
+void Blocks::add(const policy::CheckedRule& rule, Clause clause, bool looked_up) {
+  Split parts =
+      looked_up ? split(clause, traffic_) : Split{.rest = clause, .fields = {}, .box = {}};
   if (join(rule, clause, parts)) return;
   Block block;
   block.rest = std::move(parts.rest);
   block.fields = std::move(parts.fields);
   block.cells = Cells(block.fields);
   if (!block.fields.empty()) block.cells.claim(parts.box, &rule);
-  block.entries.push_back({&rule, clause});
+  block.entries.push_back({&rule, std::move(clause)});
   blocks_.push_back(std::move(block));
 }
 

@@ -7,6 +7,7 @@
 // from 10.0.0.2"): each change of kind is a block of its own, and a packet is looked up in each.
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -27,7 +28,7 @@ struct Block {
   Clause rest;                     // Split::rest of all
   std::vector<nft::Field> fields;  // none: `entries` is one clause, to be matched as it is
   Cells cells{{}};
-  std::vector<Entry> entries;  // in the policy's order
+  std::deque<Entry> entries;  // in the policy's order
 
  private:
   friend class Blocks;
@@ -47,19 +48,19 @@ class Blocks {
   explicit Blocks(policy::Traffic traffic) : traffic_(traffic) {}
 
   // `looked_up`: a verdict is all there is to the rule.
-  void add(const policy::CheckedRule& rule, const Clause& clause, bool looked_up);
+  void add(const policy::CheckedRule& rule, Clause clause, bool looked_up);
 
   // As add() of what is looked up, where an earlier block takes it; else nullopt and nothing was
   // done.
-  std::optional<Joined> join(const policy::CheckedRule& rule, const Clause& clause);
+  std::optional<Joined> join(const policy::CheckedRule& rule, Clause clause);
 
   // In the order in which packets must meet them.
   const std::vector<Block>& all() const { return blocks_; }
   std::vector<Block> take();
 
  private:
-  std::optional<Joined> join(const policy::CheckedRule& rule, const Clause& clause,
-                             const Split& parts);
+  // Takes the clause where it joins.
+  std::optional<Joined> join(const policy::CheckedRule& rule, Clause& clause, const Split& parts);
 
   policy::Traffic traffic_;
   std::vector<Block> blocks_;

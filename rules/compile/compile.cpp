@@ -184,6 +184,7 @@ class ChainBuilder {
   void add_lookup(const Block& block, bool interval, const Cells::Map& cells) {
     if (cells.empty()) return;
     nft::Set map = empty_map(names_.next(block.fields, interval), block.fields, interval);
+    map.elements.reserve(cells.size());
     for (const auto& [first, cell] : cells)
       map.elements.push_back(element({first, cell.last}, *cell.owner));
     nft::Rule lookup{.statements = statements(block.rest), .comment = {}};

@@ -38,9 +38,9 @@ bool always_looked_up(const Block& block) {
 
 void gather(const CheckedPolicy& policy, const CheckedRule& rule, Blocks& blocks) {
   const bool looked_up = only_verdict(policy, rule);
-  for (const auto& part : clauses(policy, rule.conditions)) {
+  for (auto& part : clauses(policy, rule.conditions)) {
     if (rule.verdict != Verdict::limit) {
-      blocks.add(rule, part, looked_up);
+      blocks.add(rule, std::move(part), looked_up);
       continue;
     }
     for (const auto family : {Family::ipv4, Family::ipv6})
@@ -53,8 +53,9 @@ void gather(const CheckedPolicy& policy, const CheckedRule& rule, Blocks& blocks
 bool join(const CheckedPolicy& policy, const CheckedRule& rule, Blocks& blocks,
           std::vector<Joined>& joined) {
   if (!only_verdict(policy, rule)) return false;
-  return std::ranges::all_of(clauses(policy, rule.conditions), [&](const Clause& part) {
-    auto one = blocks.join(rule, part);
+  auto parts = clauses(policy, rule.conditions);
+  return std::ranges::all_of(parts, [&](Clause& part) {
+    auto one = blocks.join(rule, std::move(part));
     if (!one) return false;
     joined.push_back(*std::move(one));
     return true;
