@@ -532,6 +532,8 @@ nft::Ruleset compile(const CheckedPolicy& policy, const policy::Units& units, st
   look_into_parts(held_in_parts, ruleset);
   for (auto& set : unit_sets(policy, units))
     if (used.contains(set.name)) ruleset.sets.push_back(std::move(set));
+  for (auto& set : ruleset.sets)
+    if (set.map && !set.interval) set.size = size_of_map(set.elements.size(), big);
   const auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };
   std::sort(ruleset.sets.begin(), ruleset.sets.end(), by_name);
   std::sort(ruleset.chains.begin(), ruleset.chains.end(), by_name);

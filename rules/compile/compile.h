@@ -22,7 +22,8 @@ namespace fwctl::compile {
 
 // `units` are those that run now, of which the policy names some. They are in sets of their own,
 // each of one unit, so that its next start is another element; of one that does not run it is
-// empty. `big`: of so many prefixes on, a set of addresses is big.
+// empty. `big`: of so many prefixes on, a set of addresses is big, and of so many points on, a map
+// has a declared size.
 nft::Ruleset compile(const policy::CheckedPolicy& policy, const policy::Units& units = {},
                      std::size_t big = big_set);
 

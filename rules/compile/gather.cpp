@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "rules/compile/prefixes.h"
+
 namespace fwctl::compile {
 namespace {
 
@@ -88,6 +90,10 @@ nft::Set empty_map(std::string name, const std::vector<Field>& key, bool interva
           .interval = interval,
           .counters = true,
           .elements = {}};
+}
+
+std::uint32_t size_of_map(std::size_t count, std::size_t big) {
+  return count < big ? 0 : room_for(count);
 }
 
 nft::Element element(const Box& box, const CheckedRule& owner) {

@@ -30,6 +30,9 @@ bool looked_up(const Block& block);
 
 nft::Verdict nft_verdict(policy::Verdict verdict);
 nft::Set empty_map(std::string name, const std::vector<nft::Field>& key, bool interval);
+// The size to declare of a map of `count` points, with which it loads quicker; 0: of fewer than
+// `big` none.
+std::uint32_t size_of_map(std::size_t count, std::size_t big);
 // Of the map of points or of that of ranges.
 nft::Element element(const Box& box, const policy::CheckedRule& owner);
 

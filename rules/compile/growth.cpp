@@ -26,8 +26,9 @@ nft::Set& map_of(std::vector<nft::Set>& maps, const std::string& name,
 
 }  // namespace
 
-Growth::Growth(const policy::CheckedPolicy& policy)
-    : chains_{gathered(policy, Traffic::incoming), gathered(policy, Traffic::outgoing)} {}
+Growth::Growth(const policy::CheckedPolicy& policy, std::size_t big)
+    : big_(big),
+      chains_{gathered(policy, Traffic::incoming), gathered(policy, Traffic::outgoing)} {}
 
 Growth::Chain Growth::gathered(const policy::CheckedPolicy& policy, Traffic traffic) {
   Chain out{.blocks = Blocks(traffic), .maps = {}};
@@ -54,7 +55,9 @@ std::optional<std::vector<nft::Set>> Growth::add(const policy::CheckedPolicy& po
     for (const auto& box : boxes) {
       const auto& name = box.point() ? names[block].points : names[block].ranges;
       if (name.empty()) return {};
-      auto& map = map_of(out, name, blocks.all()[block].fields, !box.point());
+      const auto& there = blocks.all()[block];
+      auto& map = map_of(out, name, there.fields, !box.point());
+      if (box.point()) map.size = size_of_map(there.cells.points().size(), big_);
       map.elements.push_back(element(box, rule));
     }
   for (auto& map : out) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "rules/compile/blocks.h"
+#include "rules/compile/prefixes.h"
 #include "rules/nft/ruleset.h"
 #include "rules/policy/check.h"
 
@@ -16,7 +17,8 @@ namespace fwctl::compile {
 // them: they must stay where they are, as CheckedRules do when more come.
 class Growth {
  public:
-  explicit Growth(const policy::CheckedPolicy& policy);
+  // `big` as of compile().
+  explicit Growth(const policy::CheckedPolicy& policy, std::size_t big = big_set);
 
   // The elements that compile() would have more with `rule`, for incoming or outgoing packets,
   // behind the others; each set has nothing else. nullopt where that is not all there would be
@@ -39,6 +41,7 @@ class Growth {
 
   static Chain gathered(const policy::CheckedPolicy& policy, policy::Traffic traffic);
 
+  std::size_t big_;
   std::array<Chain, 2> chains_;  // incoming, outgoing
 };
 

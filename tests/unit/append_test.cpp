@@ -89,7 +89,8 @@ Rule random_rule(RandomPolicy& random) {
 // What differs between the two ways to add `next` to the policy; empty: nothing does.
 class Adding {
  public:
-  Adding(Sources all, const Bug& bug) : all_(std::move(all)), policy_(load(all_)), bug_(bug) {
+  Adding(Sources all, std::size_t big, const Bug& bug)
+      : all_(std::move(all)), policy_(load(all_)), big_(big), bug_(bug) {
     begin_anew(0);
   }
 
@@ -113,8 +114,8 @@ class Adding {
 
  private:
   void begin_anew(std::size_t number) {
-    loaded_ = loaded_for(policy_, number);
-    growth_.emplace(policy_);
+    loaded_ = loaded_for(policy_, number, big_);
+    growth_.emplace(policy_, big_);
   }
 
   std::string compare(Step step, const CheckedPolicy& whole, const Rule& next, std::size_t number,
@@ -144,11 +145,12 @@ class Adding {
     }
     ++course.in_place;
     nft::grown(loaded_, *changes);
-    return loaded_ == loaded_for(whole, number) ? "" : "other elements: " + told;
+    return loaded_ == loaded_for(whole, number, big_) ? "" : "other elements: " + told;
   }
 
   Sources all_;
   CheckedPolicy policy_;
+  std::size_t big_;
   const Bug& bug_;
   nft::Ruleset loaded_;
   std::optional<compile::Growth> growth_;
@@ -164,7 +166,7 @@ Course run(const Bug& bug) {
     Added added;
     added.rules.push_back(rule("allow 9/tcp"));
     all.added.text = policy::yaml_text(added);
-    Adding adding(std::move(all), bug);
+    Adding adding(std::move(all), round % 2 == 0 ? 1 : compile::big_set, bug);
     for (std::size_t step = 1; step <= 25 && course.difference.empty(); ++step)
       course.difference = adding.add(random_rule(random), step, course);
   }
@@ -218,6 +220,14 @@ TEST(AppendWithABug, InTheCommentOfAnElement) {
       for (auto& element : set.elements) element.comment.clear();
   };
   EXPECT_NE(run(forget).difference, "");
+}
+
+TEST(AppendWithABug, InTheSizeOfAMap) {
+  const auto as_before = [](Step& step, const nft::Ruleset& loaded) {
+    for (auto& set : step.elements)
+      if (const auto* there = loaded.find_set(set.name)) set.size = there->size;
+  };
+  EXPECT_NE(run(as_before).difference, "");
 }
 
 TEST(AppendWithABug, InTheVerdictOfAnElement) {
