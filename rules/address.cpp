@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 
 namespace fwctl {
@@ -28,6 +29,17 @@ std::optional<std::array<std::uint8_t, 16>> parse_ipv4(std::string_view text) {
   return at == text.size() ? std::optional(bytes) : std::nullopt;
 }
 
+// As inet_ntop() has it, which goes through snprintf().
+std::string ipv4_text(const std::array<std::uint8_t, 16>& bytes) {
+  std::array<char, INET_ADDRSTRLEN> buffer{};
+  char* end = buffer.data();
+  for (std::size_t index = 0; index < 4; ++index) {
+    if (index != 0) *end++ = '.';
+    end = std::to_chars(end, buffer.data() + buffer.size(), bytes[index]).ptr;
+  }
+  return {buffer.data(), end};
+}
+
 }  // namespace
 
 Address::Address(Family family, const std::array<std::uint8_t, 16>& bytes)
@@ -50,18 +62,18 @@ std::string Address::network_order() const {
 }
 
 std::string Address::text() const {
+  if (family_ == Family::ipv4) return ipv4_text(bytes_);
   std::array<char, INET6_ADDRSTRLEN> buffer{};
   // inet_ntop() takes the last 32 bits for an IPv4 address where nothing but zeros precedes them.
   const bool only_an_end =
-      family_ == Family::ipv6 && (bytes_[12] != 0 || bytes_[13] != 0) &&
+      (bytes_[12] != 0 || bytes_[13] != 0) &&
       std::all_of(bytes_.begin(), bytes_.begin() + 12, [](auto byte) { return byte == 0; });
   if (only_an_end) {
     std::snprintf(buffer.data(), buffer.size(), "::%x:%x", bytes_[12] << 8 | bytes_[13],
                   bytes_[14] << 8 | bytes_[15]);
     return buffer.data();
   }
-  inet_ntop(family_ == Family::ipv4 ? AF_INET : AF_INET6, bytes_.data(), buffer.data(),
-            buffer.size());
+  inet_ntop(AF_INET6, bytes_.data(), buffer.data(), buffer.size());
   return buffer.data();
 }
 
@@ -77,6 +89,7 @@ bool Address::is_any() const {
 
 std::optional<int> AddressRange::prefix_length() const {
   const int bits = static_cast<int>(first.size()) * 8;
+  if (first == last) return bits;
   // The longest common prefix; it is the answer when `first` ends in zeros there, `last` in ones.
   int common = 0;
   const auto bit = [](const Address& address, int index) {

@@ -12,6 +12,7 @@ namespace {
 // Well within what yaml-cpp takes for a key, and within what parse_full() takes for a depth.
 constexpr std::size_t longest_key = 128;
 constexpr int deepest = 16;
+constexpr std::size_t long_list = 1024;
 
 bool control(char c) {
   const auto byte = static_cast<unsigned char>(c);
@@ -318,9 +319,14 @@ class Reader {
     return done;
   }
 
-  // What was put behind the first so many becomes `out`, which is as long as that.
+  // What was put behind the first so many becomes `out`: in a place of its own size, unless it is
+  // all there is of a long list.
   template <typename T>
   static void take(std::vector<T>& gathered, std::size_t first, std::vector<T>& out) {
+    if (first == 0 && gathered.size() >= long_list) {
+      out = std::exchange(gathered, {});
+      return;
+    }
     const auto begin = gathered.begin() + static_cast<std::ptrdiff_t>(first);
     out.assign(std::move_iterator(begin), std::move_iterator(gathered.end()));
     gathered.erase(begin, gathered.end());

@@ -162,7 +162,7 @@ void Batch::encode(const nft::Changes& changes, std::uint32_t sequence, Ending e
   std::size_t expected = 0;
   for (const auto& change : changes)
     if (const auto* add = std::get_if<nft::AddElements>(&change))
-      expected += size_of_intervals(add->set);
+      expected += size_of_elements(add->set);
   out_.expect(expected);
   for (change_ = 0; change_ < changes.size(); ++change_)
     std::visit(ChangeWriter{*this, out_}, changes[change_]);

@@ -218,12 +218,17 @@ void put_set_definition(MessageWriter& out, const nft::Set& set, std::uint32_t i
   }
 }
 
-std::size_t size_of_intervals(const nft::Set& set) {
+std::size_t size_of_elements(const nft::Set& set) {
   // Three attributes around a key. Of an interval its first key and, with a flag, the one behind
   // its last.
   const std::size_t key = 3 * sizeof(nlattr) + padded(key_length(set.key));
   const std::size_t flag = sizeof(nlattr) + sizeof(std::uint32_t);
-  const std::size_t all = set.intervals.size() * (set.interval ? 2 * key + flag : key);
+  // Of an element of a map, a verdict and an id of eight digits.
+  const std::size_t verdict = 4 * sizeof(nlattr);
+  const std::size_t comment = sizeof(nlattr) + padded(2 + sizeof("r12345678"));
+  const std::size_t all =
+      set.intervals.size() * (set.interval ? 2 * key + flag : key) +
+      set.elements.size() * ((set.interval ? 2 * key : key) + verdict + comment);
   return all + all / elements_limit * 64;  // the heads of their messages
 }
 

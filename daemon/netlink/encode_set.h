@@ -13,8 +13,8 @@ void put_set_definition(MessageWriter& out, const nft::Set& set, std::uint32_t i
 
 enum class Purpose : std::uint8_t { add, remove };
 
-// About how many bytes the set's intervals take there.
-std::size_t size_of_intervals(const nft::Set& set);
+// About how many bytes the set's elements take there.
+std::size_t size_of_elements(const nft::Set& set);
 
 // The set's elements, in as many messages as they need: `begin` starts each.
 void put_elements(MessageWriter& out, const nft::Set& set, Purpose purpose,

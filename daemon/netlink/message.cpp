@@ -59,7 +59,11 @@ void MessageWriter::put(std::uint16_t attribute, std::string_view payload) {
     return;
   }
   const nlattr header{.nla_len = static_cast<std::uint16_t>(length), .nla_type = attribute};
-  buffer_.append(bytes_of(header)).append(payload).append(padding(length), '\0');
+  const std::size_t start = buffer_.size();
+  buffer_.resize(start + length + padding(length));
+  std::memcpy(&buffer_[start], &header, sizeof(header));
+  if (!payload.empty())
+    std::memcpy(&buffer_[start + sizeof(header)], payload.data(), payload.size());
 }
 
 void MessageWriter::put_text(std::uint16_t attribute, std::string_view text) {

@@ -69,6 +69,8 @@ bool Cells::overlap(const Box& a, const Box& b) const {
 }
 
 std::optional<std::vector<Box>> Cells::claim(const Box& box, Owner owner) {
+  if (box.point() && classes_.empty())
+    return insert(box, owner) ? std::vector{box} : std::vector<Box>();
   if (box.point() && points_.contains(box.first)) return std::vector<Box>();
   std::vector<Box> held;
   if (!find_overlapping(box, held)) return {};
@@ -146,7 +148,12 @@ bool Cells::subtract(const Box& held, std::vector<Box>& pieces) const {
 // A piece of a box may be a point, and is looked up after the others all the same: those who hold
 // boxes around it do not hold it. False where it was held as a point.
 bool Cells::insert(const Box& box, Owner owner) {
-  if (box.point()) return points_.try_emplace(box.first, Cell{box.last, owner}).second;
+  if (box.point()) {
+    const std::size_t before = points_.size();
+    points_.try_emplace(points_.end(), box.first,
+                        Cell{box.last, owner});  // they often are in order
+    return points_.size() != before;
+  }
   const std::uint32_t bits = ranged(box);
   auto at = std::ranges::find(classes_, bits, &Class::ranged);
   if (at == classes_.end()) at = classes_.insert(at, Class{.ranged = bits, .buckets = {}});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <memory_resource>
 #include <set>
 #include <unordered_map>
 
@@ -635,7 +636,9 @@ class Checker {
   ServiceTable services_;
   std::map<std::string, std::size_t> set_numbers_;
   std::map<std::string, std::size_t> host_numbers_;
-  std::unordered_map<std::string, int> ids_seen_;
+  // Gone all at once.
+  std::pmr::monotonic_buffer_resource memory_of_ids_;
+  std::pmr::unordered_map<std::string, int> ids_seen_{&memory_of_ids_};
   CheckedPolicy checked_;
 };
 

@@ -31,9 +31,8 @@ std::optional<Protocol> common_protocol(const Rule& rule) {
 }
 
 std::string what(const PortItem& item) {
-  PortItem bare = item;
-  bare.protocol.reset();
-  return text(bare);
+  const auto* range = std::get_if<PortRange>(&item.what);
+  return range != nullptr ? range->text() : std::get<ServiceName>(item.what).name;
 }
 
 std::string ports_text(const std::vector<PortItem>& items, bool with_protocol) {

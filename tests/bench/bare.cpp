@@ -1,10 +1,12 @@
 // One transaction, and nothing around it: what the kernel takes for so many elements, whoever sends
 // them.
 //
-//   bare pairs|prefixes COUNT
+//   bare pairs|prefixes|ports|sources COUNT
 //
 // Makes table inet bench, which must not be there, with a set of a declared size that has as many
-// pairs or prefixes as shapes.py makes: from numbers, without a text, straight into one batch.
+// pairs or prefixes as shapes.py makes; or with a map to verdicts that has its rules, by port or by
+// source address and port, each with a counter and an id, as fwctl holds them. From numbers,
+// without a text, straight into one batch.
 #include <arpa/inet.h>
 #include <netinet/in.h>  // before linux/netfilter.h
 #include <sys/socket.h>
@@ -20,7 +22,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <map>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -35,10 +39,12 @@ constexpr const char* set = "bare";
 constexpr std::size_t most_in_message = 60'000;
 // Around an element of either kind, its key among it.
 constexpr std::size_t most_for_element = 48;
+constexpr std::size_t most_for_rule = 72;
 
 // nft's numbers for the types of a key: ipv4_addr, and ipv4_addr . inet_proto . inet_service.
 constexpr std::uint32_t type_of_prefixes = 7;
 constexpr std::uint32_t type_of_pairs = 7 << 12 | 12 << 6 | 13;
+constexpr std::uint32_t type_of_ports = 12 << 6 | 13;
 
 [[noreturn]] void fail(const char* what) {
   throw std::system_error(errno, std::generic_category(), what);
@@ -46,7 +52,8 @@ constexpr std::uint32_t type_of_pairs = 7 << 12 | 12 << 6 | 13;
 
 class Batch {
  public:
-  explicit Batch(std::size_t elements) : buffer_(most_in_message + elements * most_for_element) {
+  explicit Batch(std::size_t elements, std::size_t most_for_each = most_for_element)
+      : buffer_(most_in_message + elements * most_for_each) {
     frame(NFNL_MSG_BATCH_BEGIN, 0);
     begin(NFT_MSG_NEWTABLE, NLM_F_CREATE);
     mnl_attr_put_strz(message_, NFTA_TABLE_NAME, table);
@@ -66,8 +73,22 @@ class Batch {
     mnl_attr_nest_end(message_, description);
   }
 
+  void add_map(std::uint32_t type, std::uint32_t key_length, std::uint32_t size) {
+    add_set(type, key_length, NFT_SET_MAP, size);
+    mnl_attr_put_u32(message_, NFTA_SET_DATA_TYPE, htonl(NFT_DATA_VERDICT));
+    auto* counter = mnl_attr_nest_start(message_, NFTA_SET_EXPR);
+    mnl_attr_put_strz(message_, NFTA_EXPR_NAME, "counter");
+    auto* data = mnl_attr_nest_start(message_, NFTA_EXPR_DATA);
+    mnl_attr_put_u64(message_, NFTA_COUNTER_BYTES, 0);
+    mnl_attr_put_u64(message_, NFTA_COUNTER_PACKETS, 0);
+    mnl_attr_nest_end(message_, data);
+    mnl_attr_nest_end(message_, counter);
+  }
+
+  // `rule`: the number in the id of one that accepts; an element of a map has one.
   template <typename Key>
-  void add_element(const Key& key, std::uint32_t flags = 0) {
+  void add_element(const Key& key, std::uint32_t flags = 0,
+                   std::optional<std::uint32_t> rule = std::nullopt) {
     if (elements_ == nullptr || message_->nlmsg_len > most_in_message) {
       end_elements();
       begin(NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL);
@@ -80,6 +101,7 @@ class Batch {
     auto* nested = mnl_attr_nest_start(message_, NFTA_SET_ELEM_KEY);
     mnl_attr_put(message_, NFTA_DATA_VALUE, sizeof key, &key);
     mnl_attr_nest_end(message_, nested);
+    if (rule) put_rule(*rule);
     mnl_attr_nest_end(message_, element);
   }
 
@@ -92,6 +114,19 @@ class Batch {
   }
 
  private:
+  void put_rule(std::uint32_t number) {
+    auto* data = mnl_attr_nest_start(message_, NFTA_SET_ELEM_DATA);
+    auto* verdict = mnl_attr_nest_start(message_, NFTA_DATA_VERDICT);
+    mnl_attr_put_u32(message_, NFTA_VERDICT_CODE, htonl(NF_ACCEPT));
+    mnl_attr_nest_end(message_, verdict);
+    mnl_attr_nest_end(message_, data);
+    // As nft keeps a comment: type, length, and the text with its NUL.
+    std::array<char, 12> comment{0, 10, 'r'};
+    for (std::size_t digit = 0; digit < 8; ++digit)
+      comment[3 + digit] = "0123456789abcdef"[number >> (28 - 4 * digit) & 15];
+    mnl_attr_put(message_, NFTA_SET_ELEM_USERDATA, comment.size(), comment.data());
+  }
+
   void put_header(int type, int flags, std::uint8_t family, std::uint16_t resource) {
     close();
     message_ = mnl_nlmsg_put_header(buffer_.data() + length_);
@@ -164,6 +199,39 @@ void pairs(std::uint32_t count) {
   send(batch.finish());
 }
 
+struct Port {
+  std::array<std::uint8_t, 4> protocol;
+  std::uint16_t port;
+  std::uint16_t padding;
+};
+
+constexpr std::uint32_t last_port = 10'000;
+
+// shapes.rules() by port
+void ports(std::uint32_t count) {
+  Batch batch(count, most_for_rule);
+  batch.add_map(type_of_ports, sizeof(Port), count);
+  for (std::uint32_t port = last_port - count + 1; port <= last_port; ++port)
+    batch.add_element(Port{.protocol = {IPPROTO_TCP},
+                           .port = htons(static_cast<std::uint16_t>(port)),
+                           .padding = 0},
+                      0, port);
+  send(batch.finish());
+}
+
+// shapes.rules() by source address and port, but for the last one's address
+void sources(std::uint32_t count) {
+  Batch batch(count, most_for_rule);
+  batch.add_map(type_of_pairs, sizeof(Pair), count);
+  for (std::uint32_t port = last_port - count + 1; port <= last_port; ++port)
+    batch.add_element(Pair{.address = htonl(0x0a800000U + port * 37),
+                           .protocol = {IPPROTO_TCP},
+                           .port = htons(static_cast<std::uint16_t>(port)),
+                           .padding = 0},
+                      0, port);
+  send(batch.finish());
+}
+
 // shapes.prefixes()
 void prefixes(std::uint32_t count) {
   constexpr std::array<unsigned, 8> lengths{32, 24, 32, 28, 32, 23, 32, 27};
@@ -183,10 +251,11 @@ void prefixes(std::uint32_t count) {
 int main(int argc, char** argv) {
   try {
     const std::vector<std::string> words(argv + 1, argv + argc);
-    if (words.size() != 2 || (words[0] != "pairs" && words[0] != "prefixes"))
-      throw std::runtime_error("usage: bare pairs|prefixes COUNT");
-    const auto count = static_cast<std::uint32_t>(std::stoul(words[1]));
-    (words[0] == "pairs" ? pairs : prefixes)(count);
+    const std::map<std::string, void (*)(std::uint32_t)> kinds{
+        {"pairs", pairs}, {"prefixes", prefixes}, {"ports", ports}, {"sources", sources}};
+    if (words.size() != 2 || !kinds.contains(words[0]))
+      throw std::runtime_error("usage: bare pairs|prefixes|ports|sources COUNT");
+    kinds.at(words[0])(static_cast<std::uint32_t>(std::stoul(words[1])));
   } catch (const std::exception& problem) {
     std::cerr << "bare: " << problem.what() << "\n";
     return EXIT_FAILURE;

@@ -4,12 +4,14 @@ import time
 
 import ground
 import measure
+import sets
 import shapes
 import ufw
 from report import Row, at_least
 
 TITLE = "Many rules at once (file to kernel)"
 PEERS = ("nft", "iptables-restore", "ufw")
+BARE = {"port": "ports", "address": "sources"}  # what sets.BARE calls the shapes
 
 
 def seconds(rounds, quick):
@@ -21,22 +23,25 @@ def measured(bench):
     count = 1_000 if bench.quick else 10_000
     for shape, words in shapes.SHAPES.items():
         with bench.ground.part() as place:
-            rows += of_shape(bench, place, f"{count:,} rules by {words}", shapes.rules(count, shape))
+            rows += of_shape(bench, place, f"{count:,} rules by {words}", shapes.rules(count, shape),
+                             BARE[shape])
     return rows
 
 
-def of_shape(bench, place, title, rules):
+def of_shape(bench, place, title, rules, kind):
     contestants = bench.ready({
         "fwctl": lambda namespace: fwctl(bench, place, namespace, rules),
+        "bare": lambda namespace: sets.bare(namespace, kind, len(rules)),
         "nft": lambda namespace: nft(place, namespace, rules),
         "iptables-restore": lambda namespace: iptables(place, namespace, rules),
         "ufw": lambda namespace: ufw_enable(namespace, rules)}, place.namespace)
     found = bench.compare(title, contestants)
-    return [Row(title, "ms", found["fwctl"], words, bench.series(found, name), "as fast",
-                None if bench.quick or not budget else at_least(budget))
-            for name, words, budget in (("nft", "nft -f, rule by rule", 2),
-                                        ("iptables-restore", "iptables-restore (IPv4 only)", None),
-                                        ("ufw", "ufw enable", None))]
+    return [Row(title, "ms", found["fwctl"], "the bare transaction", found["bare"], "the cost")] + [
+        Row(title, "ms", found["fwctl"], words, bench.series(found, name), "as fast",
+            None if bench.quick or not budget else at_least(budget))
+        for name, words, budget in (("nft", "nft -f, rule by rule", 2),
+                                    ("iptables-restore", "iptables-restore (IPv4 only)", None),
+                                    ("ufw", "ufw enable", None))]
 
 
 def fwctl(bench, place, namespace, rules):
