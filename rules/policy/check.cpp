@@ -197,7 +197,7 @@ class Checker {
 
   // The id of rule `index`, made unique among those before it.
   std::string unique_id(const Rule& rule) {
-    std::string id = rule_id(rule);
+    const std::string id = rule_id(rule);
     const int same = ++ids_seen_[id];
     return same == 1 ? id : id + "-" + std::to_string(same);
   }

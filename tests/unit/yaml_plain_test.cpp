@@ -132,8 +132,7 @@ TEST(YamlPlain, LeavesTheRestToOthers) {
                            "a: b\n---\n",
                            "a: b\n...\n",
                            "%YAML 1.2\n---\na: b\n",
-                           "\xef\xbb\xbf"
-                           "a: b\n",
+                           "\xef\xbb\xbf\na: b\n",
                            "? a\n: b\n",
                            "a : b\n",
                            "\"a\" : b\n",
@@ -162,7 +161,7 @@ TEST(YamlPlain, LeavesTheRestToOthers) {
                            "a: \x01\n"})
     EXPECT_FALSE(yaml::parse_plain(text)) << text;
   std::string deep;
-  for (int depth = 0; depth < 40; ++depth) deep += std::string(2 * depth, ' ') + "a:\n";
+  for (std::size_t depth = 0; depth < 40; ++depth) deep += std::string(2 * depth, ' ') + "a:\n";
   EXPECT_FALSE(yaml::parse_plain(deep + std::string(80, ' ') + "a: b\n"));
   EXPECT_FALSE(yaml::parse_plain("a: " + std::string(100'000, '[') + std::string(100'000, ']')));
   EXPECT_FALSE(yaml::parse_plain(std::string(2000, 'a') + ": b\n"));
@@ -212,6 +211,37 @@ TEST(YamlPlain, TakesNothingForSomethingElse) {
     ASSERT_FALSE(HasFailure()) << text;
   }
   EXPECT_GT(read, count / 100);
+}
+
+// Lines as YAML has them, more or less deep, most of them where they may be.
+TEST(YamlPlain, ReadsTheSameFromLinesInAnyOrder) {
+  constexpr std::array<std::string_view, 14> values{
+      "a",   "b c",   "\"a: b\"", "'# b'",   "[a, b]", "[]",      "{a: b, c: [d]}",
+      "::1", "10/8#", "a  # b",   "[a b,c]", "",       R"("\"")", "# only a comment"};
+  constexpr std::array<std::string_view, 5> keys{"a", "b-1", "c.d", "\"e\"", "f"};
+  RandomPolicy random(53);
+  std::size_t read = 0;
+  const int count = rounds(100'000);
+  for (int round = 0; round < count; ++round) {
+    std::string text;
+    std::size_t depth = 0;
+    for (std::size_t lines = 1 + random.below(6); lines != 0; --lines) {
+      depth = random.one_in(4) ? random.below(5) : depth;
+      text += std::string(depth, ' ');
+      const bool item = random.one_in(3);
+      if (item) text += random.one_in(9) ? "-  " : "- ";
+      const bool key = !item || random.one_in(2);
+      if (key) text += std::string(random.pick(keys)) + ":";
+      const bool opens = key && random.one_in(2);
+      if (!opens) text += (key ? " " : "") + std::string(random.pick(values));
+      if (opens && random.one_in(2)) depth += 1 + random.below(2);
+      if (item && key && !opens && random.one_in(2)) depth += 2;
+      text += random.one_in(12) ? " \n\n" : "\n";
+    }
+    if (taken(text)) ++read;
+    ASSERT_FALSE(HasFailure()) << text;
+  }
+  EXPECT_GT(read, static_cast<std::size_t>(count) / 20);
 }
 
 // One change to what is right: that is what people mistype.
