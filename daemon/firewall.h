@@ -306,7 +306,8 @@ class Firewall {
   std::optional<Change> append(const policy::Addition& addition, const Request& request);
   std::optional<Change> extend(const policy::SetEdit& wanted, const Request& request);
   bool may_grow(const Request& request);
-  bool printed();
+  // Made where it is not there.
+  Appending& appending();
   Generation step(const policy::Insertion& insertion, const Request& request);
   void step_back(Generation before, const policy::Insertion& insertion);
   std::optional<nft::Changes> growing(const std::optional<std::vector<nft::Set>>& more) const;

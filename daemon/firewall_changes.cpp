@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/appending.h"
 #include "daemon/clock.h"
 #include "daemon/copies.h"
 #include "daemon/firewall.h"
@@ -65,8 +66,8 @@ Change Firewall::add(const std::vector<std::string>& words, policy::Place place,
   if (!rule || has_errors(diagnostics))
     return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
   if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
-  auto addition =
-      policy::plan_addition(*policy_, current_.sources, added_, std::move(*rule), place);
+  auto addition = policy::plan_addition(*policy_, appending().rules, current_.sources, added_,
+                                        std::move(*rule), place);
   if (!addition) return tl::unexpected(Failure(Refused{addition.error()}));
   if (auto done = append(*addition, request)) return *std::move(done);
   auto edit = policy::add(*policy_, added_, *std::move(addition));

@@ -19,7 +19,7 @@ std::optional<Change> Firewall::append(const policy::Addition& addition, const R
   if (addition.kind != policy::Addition::Kind::appends || added_.rules.empty() ||
       !may_grow(request))
     return {};
-  auto appended = policy::append(*policy_, current_.sources, addition.rule);
+  auto appended = policy::append(*policy_, appending().rules, current_.sources, addition.rule);
   if (!appended) return {};
   const auto traffic = policy::traffic(appended->rule.direction);
   if (endangers(appended->checked, traffic, request)) return {};
@@ -39,6 +39,7 @@ std::optional<Change> Firewall::append(const policy::Addition& addition, const R
   (*change)->notes = addition.notes;
   (*change)->difference = {"+ " + policy::difference_text(appended->rule)};
   added_.rules.push_back(std::move(appended->rule));
+  appending_->rules.append(*policy_);
   return change;
 }
 
@@ -79,7 +80,7 @@ std::optional<Change> Firewall::extend(const policy::SetEdit& wanted, const Requ
 // Whether the short way is open, for what is small enough: not where a change would be refused, or
 // nothing is to be done, or what is in the kernel says no more of the policy than its generation.
 bool Firewall::may_grow(const Request& request) {
-  return !request.dry_run && !in_the_way(request) && printed() &&
+  return !request.dry_run && !in_the_way(request) && appending().printed &&
          (current_.enabled ? table_.is_known() : !current_.panic);
 }
 
@@ -131,15 +132,15 @@ void Firewall::step_back(Generation before, const policy::Insertion& insertion) 
   current_ = std::move(before);
 }
 
-// Whether rules.yaml has the form that can be added to.
-bool Firewall::printed() {
+Firewall::Appending& Firewall::appending() {
   if (appending_ == nullptr)
     appending_ = std::make_unique<Appending>(
         Appending{.printed = current_.sources.added.text == policy::yaml_text(added_),
                   .rest = current_.sum_of_rest(),
+                  .rules = policy::RuleIndex(*policy_),
                   .growth = {},
                   .counts = {}});
-  return appending_->printed;
+  return *appending_;
 }
 
 // What the kernel needs for `more` and the current generation, which it has not yet; nullopt where

@@ -5,7 +5,6 @@
 
 #include "rules/policy/address_ranges.h"
 #include "rules/policy/print.h"
-#include "rules/policy/shadow.h"
 #include "rules/policy/surroundings.h"
 
 namespace fwctl::policy {
@@ -23,8 +22,8 @@ bool has_room(const PackedRanges& others, const AddressRange& range) {
 
 }  // namespace
 
-std::optional<Appended> append(const CheckedPolicy& policy, const Sources& sources,
-                               const Rule& rule) {
+std::optional<Appended> append(const CheckedPolicy& policy, const RuleIndex& index,
+                               const Sources& sources, const Rule& rule) {
   // Behind those that are routed, and those of neighbours that are trusted, there is more.
   if (rule.direction == Direction::routed || !policy.policy().trusts.empty()) return {};
   ParsedPolicy one = alone(policy, {.rules = {rule}});
@@ -41,11 +40,7 @@ std::optional<Appended> append(const CheckedPolicy& policy, const Sources& sourc
   if (!checked || !diagnostics.empty() || !checked->rules(of).back().written) return {};
   out.checked = checked->rules(of).back();
   out.checked.written = policy.policy().rules.size();
-  if (policy.find(out.checked.id)) return {};
-  const auto& others = policy.rules(of);
-  if (std::ranges::any_of(others,
-                          [&](const CheckedRule& other) { return hides(other, out.checked); }))
-    return {};
+  if (index.may_have(out.checked.id) || index.hides(policy, out.checked, of)) return {};
   return out;
 }
 
