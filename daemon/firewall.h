@@ -303,7 +303,8 @@ class Firewall {
   Change healed(Outcome outcome, std::string_view already, const Request& request);
 
   // The short way.
-  std::optional<Change> append(const policy::Addition& addition, const Request& request);
+  std::optional<Change> append(const policy::Rule& rule, policy::Place place,
+                               const Request& request);
   std::optional<Change> extend(const policy::SetEdit& wanted, const Request& request);
   bool may_grow(const Request& request);
   // Made where it is not there.

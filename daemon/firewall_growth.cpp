@@ -13,13 +13,15 @@
 
 namespace fwctl {
 
-// What add() comes to where it is one plain rule more, without going through all the others:
-// nullopt where it is not, and nothing was done.
-std::optional<Change> Firewall::append(const policy::Addition& addition, const Request& request) {
-  if (addition.kind != policy::Addition::Kind::appends || added_.rules.empty() ||
-      !may_grow(request))
-    return {};
-  auto appended = policy::append(*policy_, appending().rules, current_.sources, addition.rule);
+// What add() comes to where it is one plain rule more with which nothing is wrong, without going
+// through all the others: nullopt where it is not, and nothing was done.
+std::optional<Change> Firewall::append(const policy::Rule& rule, policy::Place place,
+                                       const Request& request) {
+  if (added_.rules.empty() || !may_grow(request) || not_editable()) return {};
+  const auto& index = appending().rules;
+  auto addition = policy::plan_addition(*policy_, index, current_.sources, added_, rule, place);
+  if (!addition || addition->kind != policy::Addition::Kind::appends) return {};
+  auto appended = policy::append(*policy_, index, current_.sources, addition->rule);
   if (!appended) return {};
   const auto traffic = policy::traffic(appended->rule.direction);
   if (endangers(appended->checked, traffic, request)) return {};
@@ -36,7 +38,7 @@ std::optional<Change> Firewall::append(const policy::Addition& addition, const R
     more = appending_->growth->add(*policy_, policy_->rules(traffic).back(), traffic);
   auto change = grow_by(insertion, request, more, abandon);
   if (!change || !*change) return change;
-  (*change)->notes = addition.notes;
+  (*change)->notes = std::move(addition->notes);
   (*change)->difference = {"+ " + policy::difference_text(appended->rule)};
   added_.rules.push_back(std::move(appended->rule));
   appending_->rules.append(*policy_);

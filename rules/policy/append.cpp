@@ -20,6 +20,12 @@ bool has_room(const PackedRanges& others, const AddressRange& range) {
   return before && range.first > *before;
 }
 
+// The line behind those of the last rule, which it ends with.
+std::uint32_t line_behind(const Rule& last) {
+  const auto lines = std::ranges::count(yaml_text(last), '\n');
+  return last.at.line + static_cast<std::uint32_t>(lines);
+}
+
 }  // namespace
 
 std::optional<Appended> append(const CheckedPolicy& policy, const RuleIndex& index,
@@ -29,8 +35,7 @@ std::optional<Appended> append(const CheckedPolicy& policy, const RuleIndex& ind
   ParsedPolicy one = alone(policy, {.rules = {rule}});
   if (names_services(one.policy) || !names(one.policy).empty() || !rule.units.empty()) return {};
   Appended out{.item = yaml_text(rule), .rule = {}, .checked = {}};
-  const auto lines = std::ranges::count(sources.added.text, '\n');
-  auto parsed = parse_added_rule(out.item, sources, static_cast<std::uint32_t>(lines) + 1);
+  auto parsed = parse_added_rule(out.item, sources, line_behind(policy.policy().rules.back()));
   if (!parsed || !(*parsed == rule)) return {};
   out.rule = *std::move(parsed);
   one.policy.rules = {out.rule};
