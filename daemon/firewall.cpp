@@ -381,7 +381,9 @@ void Firewall::note_enabled() {
 Result<void> Firewall::collect() {
   if (const auto settled = settle(); !settled) return settled;
   if (const auto healed = heal(); !healed) return tl::unexpected(healed.error());
-  return table_.collect();
+  if (const auto collected = table_.collect(); !collected) return collected;
+  get_ready_to_grow();
+  return {};
 }
 
 Result<void> Firewall::settle() {

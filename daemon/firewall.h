@@ -309,6 +309,8 @@ class Firewall {
   bool may_grow(const Request& request);
   // Made where it is not there.
   Appending& appending();
+  // So that the next rule more need not wait for what all others come to.
+  void get_ready_to_grow();
   Generation step(const policy::Insertion& insertion, const Request& request);
   void step_back(Generation before, const policy::Insertion& insertion);
   std::optional<nft::Changes> growing(const std::optional<std::vector<nft::Set>>& more) const;

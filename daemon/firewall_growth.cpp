@@ -134,6 +134,11 @@ void Firewall::step_back(Generation before, const policy::Insertion& insertion) 
   current_ = std::move(before);
 }
 
+void Firewall::get_ready_to_grow() {
+  if (!current_.enabled || fallback() || added_.rules.empty() || !appending().printed) return;
+  if (!appending_->growth) appending_->growth.emplace(*policy_);
+}
+
 Firewall::Appending& Firewall::appending() {
   if (appending_ == nullptr)
     appending_ = std::make_unique<Appending>(

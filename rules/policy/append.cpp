@@ -40,9 +40,9 @@ std::optional<Appended> append(const CheckedPolicy& policy, const RuleIndex& ind
   out.rule = *std::move(parsed);
   one.policy.rules = {out.rule};
   Diagnostics diagnostics;
-  const auto checked = check(one, sources, ServiceTable(), diagnostics);
+  const auto checked = check_rules(one, sources, ServiceTable(), diagnostics);
   const Traffic of = traffic(rule.direction);
-  if (!checked || !diagnostics.empty() || !checked->rules(of).back().written) return {};
+  if (!checked || !diagnostics.empty() || checked->rules(of).empty()) return {};
   out.checked = checked->rules(of).back();
   out.checked.written = policy.policy().rules.size();
   if (index.may_have(out.checked.id) || index.hides(policy, out.checked, of)) return {};

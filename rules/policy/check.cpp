@@ -134,12 +134,20 @@ class Checker {
     define_services(checked_.policy_, sources_, services_);
     check_sets();
     check_baseline();
-    for (std::size_t index = 0; index < checked_.policy_.rules.size(); ++index) check_rule(index);
+    check_each_rule();
     if (checked_.policy_.containers) rules(Traffic::routed).push_back(container_networks());
     check_forwards();
     check_masquerades();
     if (has_errors(diagnostics_)) return {};
     warn_of_shadows();
+    return std::move(checked_);
+  }
+
+  std::optional<CheckedPolicy> check_rules_alone() {
+    define_services(checked_.policy_, sources_, services_);
+    check_sets();
+    check_each_rule();
+    if (has_errors(diagnostics_)) return {};
     return std::move(checked_);
   }
 
@@ -196,6 +204,10 @@ class Checker {
     const std::string id = rule_id(rule);
     const int same = ++ids_seen_[id];
     return same == 1 ? id : id + "-" + std::to_string(same);
+  }
+
+  void check_each_rule() {
+    for (std::size_t index = 0; index < checked_.policy_.rules.size(); ++index) check_rule(index);
   }
 
   void check_rule(std::size_t index) {
@@ -639,6 +651,11 @@ class Checker {
 std::optional<CheckedPolicy> check(const ParsedPolicy& parsed, const Sources& sources,
                                    ServiceTable services, Diagnostics& diagnostics) {
   return Checker(parsed, sources, std::move(services), diagnostics).check();
+}
+
+std::optional<CheckedPolicy> check_rules(const ParsedPolicy& parsed, const Sources& sources,
+                                         ServiceTable services, Diagnostics& diagnostics) {
+  return Checker(parsed, sources, std::move(services), diagnostics).check_rules_alone();
 }
 
 std::optional<CheckedPolicy> load(const Sources& sources, ServiceTable services,
