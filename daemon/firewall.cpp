@@ -360,6 +360,7 @@ tl::expected<void, Failure> Firewall::carry_out(
 // What is in force from now on.
 void Firewall::take(Generation generation, Checked checked, Diagnostics warnings) {
   appending_.reset();
+  ++to_watch_;
   current_ = std::move(generation);
   policy_ = std::move(checked.policy);
   added_ = std::move(checked.added);

@@ -228,6 +228,9 @@ class Firewall {
   Result<void> collect();
   // There may be something in the kernel to collect.
   bool collectable() const { return table_.collectable(); }
+  // Another number when what is to be watched of the policy may be another: which names it has that
+  // mean something on this host only, and what of it ends. To find that takes going through it.
+  std::uint64_t to_watch() const { return to_watch_; }
 
  private:
   // Another policy, on its way to be the one in force.
@@ -371,7 +374,8 @@ class Firewall {
 
   Generation current_;
   std::optional<policy::CheckedPolicy> policy_;
-  policy::Added added_;                   // what rules.yaml says of policy_
+  policy::Added added_;  // what rules.yaml says of policy_
+  std::uint64_t to_watch_ = 0;
   std::unique_ptr<Appending> appending_;  // nullptr until a rule comes
   Diagnostics warnings_;                  // of policy_
   std::vector<std::string> problems_;

@@ -40,6 +40,7 @@ std::optional<Change> Firewall::append(const policy::Rule& rule, policy::Place p
   if (!change || !*change) return change;
   (*change)->notes = std::move(addition->notes);
   (*change)->difference = {"+ " + policy::difference_text(appended->rule)};
+  if (appended->rule.until) ++to_watch_;
   added_.rules.push_back(std::move(appended->rule));
   appending_->rules.append(*policy_);
   return change;
