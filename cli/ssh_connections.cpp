@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <map>
 #include <optional>
-#include <sstream>
 #include <string_view>
 
 #include "rules/number.h"
@@ -46,17 +45,30 @@ std::string folder_of(std::uint64_t pid) {
   return "/proc/" + std::to_string(pid);
 }
 
+// Leaves what is behind it.
+std::string_view next_word(std::string_view& text) {
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  const auto word = text.substr(0, text.find(' '));
+  text.remove_prefix(word.size());
+  return word;
+}
+
 // PID (NAME) STATE PARENT GROUP SESSION TERMINAL ...; the name may have blanks and parentheses.
 std::optional<Process> process(std::uint64_t pid) {
   const std::string stat = content(folder_of(pid) + "/stat");
   const auto begin = stat.find('(');
   const auto end = stat.rfind(')');
   if (begin == std::string::npos || end == std::string::npos) return {};
-  Process out{.name = stat.substr(begin + 1, end - begin - 1)};
-  std::istringstream rest(stat.substr(end + 1));
-  std::string ignored;
-  rest >> ignored >> out.parent >> ignored >> ignored >> out.terminal;
-  return rest ? std::optional(out) : std::nullopt;
+  std::string_view rest = std::string_view(stat).substr(end + 1);
+  next_word(rest);
+  const auto parent = parse_number(next_word(rest), UINT32_MAX);
+  next_word(rest);
+  next_word(rest);
+  const auto terminal = parse_number(next_word(rest), UINT32_MAX);
+  if (!parent) return {};
+  return Process{.name = stat.substr(begin + 1, end - begin - 1),
+                 .parent = *parent,
+                 .terminal = terminal.value_or(0)};
 }
 
 // Newer versions have a program of its own for each connection.
@@ -75,10 +87,15 @@ bool is_pseudo_terminal(std::uint64_t device) {
 }
 
 std::optional<SshConnection> parse(std::string_view text) {
-  std::istringstream words{std::string(text)};
-  SshConnection out;
-  words >> out.from >> out.from_port >> out.to >> out.to_port;
-  return words ? std::optional(out) : std::nullopt;
+  const std::string_view from = next_word(text);
+  const auto from_port = parse_number(next_word(text), UINT16_MAX);
+  const std::string_view to = next_word(text);
+  const auto to_port = parse_number(next_word(text), UINT16_MAX);
+  if (!from_port || !to_port) return {};
+  return SshConnection{.from = std::string(from),
+                       .from_port = static_cast<std::int64_t>(*from_port),
+                       .to = std::string(to),
+                       .to_port = static_cast<std::int64_t>(*to_port)};
 }
 
 // Of /proc/PID/environ, as it was when the program began: NAME=VALUE, each ended by a NUL byte.

@@ -361,6 +361,7 @@ tl::expected<void, Failure> Firewall::carry_out(
 // What is in force from now on.
 void Firewall::take(Generation generation, Checked checked, Diagnostics warnings) {
   appending_.reset();
+  ++to_watch_;
   current_ = std::move(generation);
   policy_ = std::move(checked.policy);
   added_ = std::move(checked.added);
@@ -382,7 +383,9 @@ void Firewall::note_enabled() {
 Result<void> Firewall::collect() {
   if (const auto settled = settle(); !settled) return settled;
   if (const auto healed = heal(); !healed) return tl::unexpected(healed.error());
-  return table_.collect();
+  if (const auto collected = table_.collect(); !collected) return collected;
+  get_ready_to_grow();
+  return {};
 }
 
 Result<void> Firewall::settle() {

@@ -228,6 +228,9 @@ class Firewall {
   Result<void> collect();
   // There may be something in the kernel to collect.
   bool collectable() const { return table_.collectable(); }
+  // Another number when what is to be watched of the policy may be another: which names it has that
+  // mean something on this host only, and what of it ends. To find that takes going through it.
+  std::uint64_t to_watch() const { return to_watch_; }
 
  private:
   // Another policy, on its way to be the one in force.
@@ -303,10 +306,14 @@ class Firewall {
   Change healed(Outcome outcome, std::string_view already, const Request& request);
 
   // The short way.
-  std::optional<Change> append(const policy::Addition& addition, const Request& request);
+  std::optional<Change> append(const policy::Rule& rule, policy::Place place,
+                               const Request& request);
   std::optional<Change> extend(const policy::SetEdit& wanted, const Request& request);
   bool may_grow(const Request& request);
-  bool printed();
+  // Made where it is not there.
+  Appending& appending();
+  // So that the next rule more need not wait for what all others come to.
+  void get_ready_to_grow();
   Generation step(const policy::Insertion& insertion, const Request& request);
   void step_back(Generation before, const policy::Insertion& insertion);
   std::optional<nft::Changes> growing(const std::optional<std::vector<nft::Set>>& more) const;
@@ -367,7 +374,8 @@ class Firewall {
 
   Generation current_;
   std::optional<policy::CheckedPolicy> policy_;
-  policy::Added added_;                   // what rules.yaml says of policy_
+  policy::Added added_;  // what rules.yaml says of policy_
+  std::uint64_t to_watch_ = 0;
   std::unique_ptr<Appending> appending_;  // nullptr until a rule comes
   Diagnostics warnings_;                  // of policy_
   std::vector<std::string> problems_;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/appending.h"
 #include "daemon/clock.h"
 #include "daemon/copies.h"
 #include "daemon/firewall.h"
@@ -57,18 +58,18 @@ Change Firewall::add(const std::vector<std::string>& words, policy::Place place,
   }
   Diagnostics diagnostics;
   auto rule = policy::parse_rule(words, diagnostics, request.now);
-  policy::Policy typed;
   if (rule) {
+    if (auto done = append(*rule, place, request)) return *std::move(done);
+    policy::Policy typed;
     typed.rules = {*rule};
     diagnostics = check_typed(words, typed);
   }
   if (!rule || has_errors(diagnostics))
     return tl::unexpected(Failure(InvalidPolicy{std::move(diagnostics)}));
   if (auto failure = not_editable()) return tl::unexpected(*std::move(failure));
-  auto addition =
-      policy::plan_addition(*policy_, current_.sources, added_, std::move(*rule), place);
+  auto addition = policy::plan_addition(*policy_, appending().rules, current_.sources, added_,
+                                        std::move(*rule), place);
   if (!addition) return tl::unexpected(Failure(Refused{addition.error()}));
-  if (auto done = append(*addition, request)) return *std::move(done);
   auto edit = policy::add(*policy_, added_, *std::move(addition));
   Candidate candidate = same_as_now();
   candidate.notes = std::move(edit.notes);

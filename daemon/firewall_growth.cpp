@@ -13,13 +13,15 @@
 
 namespace fwctl {
 
-// What add() comes to where it is one plain rule more, without going through all the others:
-// nullopt where it is not, and nothing was done.
-std::optional<Change> Firewall::append(const policy::Addition& addition, const Request& request) {
-  if (addition.kind != policy::Addition::Kind::appends || added_.rules.empty() ||
-      !may_grow(request))
-    return {};
-  auto appended = policy::append(*policy_, current_.sources, addition.rule);
+// What add() comes to where it is one plain rule more with which nothing is wrong, without going
+// through all the others: nullopt where it is not, and nothing was done.
+std::optional<Change> Firewall::append(const policy::Rule& rule, policy::Place place,
+                                       const Request& request) {
+  if (added_.rules.empty() || !may_grow(request) || not_editable()) return {};
+  const auto& index = appending().rules;
+  auto addition = policy::plan_addition(*policy_, index, current_.sources, added_, rule, place);
+  if (!addition || addition->kind != policy::Addition::Kind::appends) return {};
+  auto appended = policy::append(*policy_, index, current_.sources, addition->rule);
   if (!appended) return {};
   const auto traffic = policy::traffic(appended->rule.direction);
   if (endangers(appended->checked, traffic, request)) return {};
@@ -36,9 +38,11 @@ std::optional<Change> Firewall::append(const policy::Addition& addition, const R
     more = appending_->growth->add(*policy_, policy_->rules(traffic).back(), traffic);
   auto change = grow_by(insertion, request, more, abandon);
   if (!change || !*change) return change;
-  (*change)->notes = addition.notes;
+  (*change)->notes = std::move(addition->notes);
   (*change)->difference = {"+ " + policy::difference_text(appended->rule)};
+  if (appended->rule.until) ++to_watch_;
   added_.rules.push_back(std::move(appended->rule));
+  appending_->rules.append(*policy_);
   return change;
 }
 
@@ -79,7 +83,7 @@ std::optional<Change> Firewall::extend(const policy::SetEdit& wanted, const Requ
 // Whether the short way is open, for what is small enough: not where a change would be refused, or
 // nothing is to be done, or what is in the kernel says no more of the policy than its generation.
 bool Firewall::may_grow(const Request& request) {
-  return !request.dry_run && !in_the_way(request) && printed() &&
+  return !request.dry_run && !in_the_way(request) && appending().printed &&
          (current_.enabled ? table_.is_known() : !current_.panic);
 }
 
@@ -131,15 +135,20 @@ void Firewall::step_back(Generation before, const policy::Insertion& insertion) 
   current_ = std::move(before);
 }
 
-// Whether rules.yaml has the form that can be added to.
-bool Firewall::printed() {
+void Firewall::get_ready_to_grow() {
+  if (!current_.enabled || fallback() || added_.rules.empty() || !appending().printed) return;
+  if (!appending_->growth) appending_->growth.emplace(*policy_);
+}
+
+Firewall::Appending& Firewall::appending() {
   if (appending_ == nullptr)
     appending_ = std::make_unique<Appending>(
         Appending{.printed = current_.sources.added.text == policy::yaml_text(added_),
                   .rest = current_.sum_of_rest(),
+                  .rules = policy::RuleIndex(*policy_),
                   .growth = {},
                   .counts = {}});
-  return appending_->printed;
+  return *appending_;
 }
 
 // What the kernel needs for `more` and the current generation, which it has not yet; nullopt where

@@ -146,6 +146,7 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
   auto server =
       Server::create(event.get(), *listener, {}, [&](const Peer& peer, const protocol::Call& call) {
         const auto generation = firewall.generation();
+        const auto to_watch = firewall.to_watch();
         const auto trial = firewall.trial();
         const bool collectable = firewall.collectable();
         trace.catch_up();
@@ -155,8 +156,9 @@ Result<void> run(const Options& options, Firewall& firewall, const Service& serv
                         std::to_string(peer.uid) + " (" + call.method +
                         "): " + (firewall.enabled() ? "in force" : "not in force"));
           collect_later();
-          sd_event_source_set_enabled(follow_soon->get(), SD_EVENT_ONESHOT);
         }
+        if (firewall.to_watch() != to_watch)
+          sd_event_source_set_enabled(follow_soon->get(), SD_EVENT_ONESHOT);
         if (firewall.collectable() && !collectable) collect_later();
         if (firewall.trial() != trial) end_of_trial.wait();
         if (call.method.ends_with(".Reload")) {

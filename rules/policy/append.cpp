@@ -5,7 +5,6 @@
 
 #include "rules/policy/address_ranges.h"
 #include "rules/policy/print.h"
-#include "rules/policy/shadow.h"
 #include "rules/policy/surroundings.h"
 
 namespace fwctl::policy {
@@ -21,31 +20,32 @@ bool has_room(const PackedRanges& others, const AddressRange& range) {
   return before && range.first > *before;
 }
 
+// The line behind those of the last rule, which it ends with.
+std::uint32_t line_behind(const Rule& last) {
+  const auto lines = std::ranges::count(yaml_text(last), '\n');
+  return last.at.line + static_cast<std::uint32_t>(lines);
+}
+
 }  // namespace
 
-std::optional<Appended> append(const CheckedPolicy& policy, const Sources& sources,
-                               const Rule& rule) {
+std::optional<Appended> append(const CheckedPolicy& policy, const RuleIndex& index,
+                               const Sources& sources, const Rule& rule) {
   // Behind those that are routed, and those of neighbours that are trusted, there is more.
   if (rule.direction == Direction::routed || !policy.policy().trusts.empty()) return {};
   ParsedPolicy one = alone(policy, {.rules = {rule}});
   if (names_services(one.policy) || !names(one.policy).empty() || !rule.units.empty()) return {};
   Appended out{.item = yaml_text(rule), .rule = {}, .checked = {}};
-  const auto lines = std::ranges::count(sources.added.text, '\n');
-  auto parsed = parse_added_rule(out.item, sources, static_cast<std::uint32_t>(lines) + 1);
+  auto parsed = parse_added_rule(out.item, sources, line_behind(policy.policy().rules.back()));
   if (!parsed || !(*parsed == rule)) return {};
   out.rule = *std::move(parsed);
   one.policy.rules = {out.rule};
   Diagnostics diagnostics;
-  const auto checked = check(one, sources, ServiceTable(), diagnostics);
+  const auto checked = check_rules(one, sources, ServiceTable(), diagnostics);
   const Traffic of = traffic(rule.direction);
-  if (!checked || !diagnostics.empty() || !checked->rules(of).back().written) return {};
+  if (!checked || !diagnostics.empty() || checked->rules(of).empty()) return {};
   out.checked = checked->rules(of).back();
   out.checked.written = policy.policy().rules.size();
-  if (policy.find(out.checked.id)) return {};
-  const auto& others = policy.rules(of);
-  if (std::ranges::any_of(others,
-                          [&](const CheckedRule& other) { return hides(other, out.checked); }))
-    return {};
+  if (index.may_have(out.checked.id) || index.hides(policy, out.checked, of)) return {};
   return out;
 }
 

@@ -1,5 +1,5 @@
 // One rule more behind all that fwctl added, or entries more in a set of its own, without looking
-// at the rest again: what it costs does not grow with that but by a comparison each.
+// at the rest again: what it costs does not grow with that.
 #pragma once
 
 #include <optional>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "rules/policy/check.h"
+#include "rules/policy/rule_index.h"
 
 namespace fwctl::policy {
 
@@ -26,8 +27,8 @@ struct Appended {
 // with at least one rule. nullopt where that is more than a rule: when names in it mean something
 // on this host only, another rule hides it, or something is to be said of it; then the whole policy
 // is to be checked.
-std::optional<Appended> append(const CheckedPolicy& policy, const Sources& sources,
-                               const Rule& rule);
+std::optional<Appended> append(const CheckedPolicy& policy, const RuleIndex& index,
+                               const Sources& sources, const Rule& rule);
 
 struct Extended {
   Insertion text;       // into rules.yaml

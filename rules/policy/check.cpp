@@ -135,15 +135,20 @@ class Checker {
     define_services(checked_.policy_, sources_, services_);
     check_sets();
     check_baseline();
-    const std::size_t count = checked_.policy_.rules.size();
-    checked_.ids_.reserve(count);
-    ids_seen_.reserve(count);
-    for (std::size_t index = 0; index < count; ++index) check_rule(index);
+    check_each_rule();
     if (checked_.policy_.containers) rules(Traffic::routed).push_back(container_networks());
     check_forwards();
     check_masquerades();
     if (has_errors(diagnostics_)) return {};
     warn_of_shadows();
+    return std::move(checked_);
+  }
+
+  std::optional<CheckedPolicy> check_rules_alone() {
+    define_services(checked_.policy_, sources_, services_);
+    check_sets();
+    check_each_rule();
+    if (has_errors(diagnostics_)) return {};
     return std::move(checked_);
   }
 
@@ -200,6 +205,13 @@ class Checker {
     const std::string id = rule_id(rule);
     const int same = ++ids_seen_[id];
     return same == 1 ? id : id + "-" + std::to_string(same);
+  }
+
+  void check_each_rule() {
+    const std::size_t count = checked_.policy_.rules.size();
+    checked_.ids_.reserve(count);
+    ids_seen_.reserve(count);
+    for (std::size_t index = 0; index < count; ++index) check_rule(index);
   }
 
   void check_rule(std::size_t index) {
@@ -645,6 +657,11 @@ class Checker {
 std::optional<CheckedPolicy> check(ParsedPolicy parsed, const Sources& sources,
                                    ServiceTable services, Diagnostics& diagnostics) {
   return Checker(std::move(parsed.policy), sources, std::move(services), diagnostics).check();
+}
+
+std::optional<CheckedPolicy> check_rules(const ParsedPolicy& parsed, const Sources& sources,
+                                         ServiceTable services, Diagnostics& diagnostics) {
+  return Checker(parsed.policy, sources, std::move(services), diagnostics).check_rules_alone();
 }
 
 std::optional<CheckedPolicy> load(const Sources& sources, ServiceTable services,

@@ -176,6 +176,11 @@ class CheckedPolicy {
 std::optional<CheckedPolicy> check(ParsedPolicy parsed, const Sources& sources,
                                    ServiceTable services, Diagnostics& diagnostics);
 
+// The same of the rules alone: without the baseline and what lets container networks out, without
+// forwards and masquerades, and without a word on rules that others hide.
+std::optional<CheckedPolicy> check_rules(const ParsedPolicy& parsed, const Sources& sources,
+                                         ServiceTable services, Diagnostics& diagnostics);
+
 // parse() and check() in one.
 std::optional<CheckedPolicy> load(const Sources& sources, ServiceTable services,
                                   Diagnostics& diagnostics);

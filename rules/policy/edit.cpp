@@ -37,10 +37,11 @@ class Layout {
   }
 
  private:
+  // They stand behind all others.
   static std::size_t first_trusted(const std::vector<Rule>& rules) {
-    const auto first = std::find_if(rules.begin(), rules.end(),
-                                    [](const Rule& rule) { return rule.layer == Layer::trusted; });
-    return static_cast<std::size_t>(first - rules.begin());
+    const auto last = std::find_if(rules.rbegin(), rules.rend(),
+                                   [](const Rule& rule) { return rule.layer != Layer::trusted; });
+    return static_cast<std::size_t>(rules.rend() - last);
   }
 
   std::size_t before_;
@@ -136,50 +137,48 @@ class Selection {
 }  // namespace
 
 tl::expected<Addition, std::string> plan_addition(const CheckedPolicy& policy,
-                                                  const Sources& sources, const Added& added,
-                                                  Rule rule, Place place) {
+                                                  const RuleIndex& index, const Sources& sources,
+                                                  const Added& added, Rule rule, Place place) {
   const auto& rules = policy.policy().rules;
   const Layout layout(policy, added);
   const bool keeps_comment = rule.comment.empty() && !rule.no_comment;
   Addition addition{.rule = std::move(rule)};
   Rule& wanted = addition.rule;
-  const auto replaces = [&](std::size_t index) {
-    if (keeps_comment) wanted.comment = rules[index].comment;
+  const auto replaces = [&](std::size_t at) {
+    if (keeps_comment) wanted.comment = rules[at].comment;
     addition.kind = Addition::Kind::replaces;
-    addition.index = index;
+    addition.index = at;
     return std::move(addition);
   };
-  std::vector<std::size_t> alike;  // all rules are gone through once
-  for (std::size_t index = 0; index < rules.size(); ++index)
-    if (rules[index].same_packets(wanted)) alike.push_back(index);
-  for (const std::size_t index : alike) {
-    const Rule& there = rules[index];
+  const auto alike = index.alike(policy, wanted);
+  for (const std::size_t at : alike) {
+    const Rule& there = rules[at];
     if (!there.same_meaning(wanted)) continue;
     const bool same_comment = keeps_comment || wanted.comment == there.comment;
     const bool covered = !there.until || (wanted.until && *wanted.until <= *there.until);
-    if (layout.managed(index) && !covered) continue;
-    if (layout.managed(index) || (same_comment && (there.until == wanted.until || !there.until))) {
+    if (layout.managed(at) && !covered) continue;
+    if (layout.managed(at) || (same_comment && (there.until == wanted.until || !there.until))) {
       addition.notes.push_back("already there" + std::string(ends_later(wanted, there)) + ": " +
-                               numbered(index, there) +
-                               (layout.managed(index) ? " (" + sources.place_of(there) + ")" : ""));
+                               numbered(at, there) +
+                               (layout.managed(at) ? " (" + sources.place_of(there) + ")" : ""));
       addition.kind = Addition::Kind::none;
       return addition;
     }
-    addition.notes.push_back(changed_end(index, there, wanted));
+    addition.notes.push_back(changed_end(at, there, wanted));
     if (!there.until) wanted.until.reset();
-    return replaces(index);
+    return replaces(at);
   }
-  for (const std::size_t index : alike) {
-    const Rule& there = rules[index];
-    if (layout.managed(index) || place.number) continue;
+  for (const std::size_t at : alike) {
+    const Rule& there = rules[at];
+    if (layout.managed(at) || place.number) continue;
     if (there.until && !wanted.until) continue;
     if (!there.until && wanted.until) {
-      addition.notes.push_back("goes before " + numbered(index, there) +
+      addition.notes.push_back("goes before " + numbered(at, there) +
                                ", which decides again when this one has ended");
-      return place_new(policy, sources, layout, std::move(addition), {.number = index + 1});
+      return place_new(policy, sources, layout, std::move(addition), {.number = at + 1});
     }
-    addition.notes.push_back("changed " + numbered(index, there) + " where it stands");
-    return replaces(index);
+    addition.notes.push_back("changed " + numbered(at, there) + " where it stands");
+    return replaces(at);
   }
   return place_new(policy, sources, layout, std::move(addition), place);
 }
@@ -200,7 +199,7 @@ Edit add(const CheckedPolicy& policy, const Added& added, Addition addition) {
 
 EditResult add(const CheckedPolicy& policy, const Sources& sources, const Added& added, Rule rule,
                Place place) {
-  auto addition = plan_addition(policy, sources, added, std::move(rule), place);
+  auto addition = plan_addition(policy, RuleIndex(policy), sources, added, std::move(rule), place);
   if (!addition) return tl::unexpected(std::move(addition.error()));
   return add(policy, added, *std::move(addition));
 }

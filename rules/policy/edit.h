@@ -10,6 +10,7 @@
 
 #include "rules/policy/check.h"
 #include "rules/policy/print.h"
+#include "rules/policy/rule_index.h"
 
 namespace fwctl::policy {
 
@@ -40,9 +41,10 @@ struct Addition {
 // A rule that says the same is there already: nothing changes, but its end and its comment may. One
 // about the same packets with another verdict or log among what fwctl added itself: it is changed
 // where it stands, but a temporary rule leaves one without an end as it is and goes before it.
+// `index` is the policy's.
 tl::expected<Addition, std::string> plan_addition(const CheckedPolicy& policy,
-                                                  const Sources& sources, const Added& added,
-                                                  Rule rule, Place place);
+                                                  const RuleIndex& index, const Sources& sources,
+                                                  const Added& added, Rule rule, Place place);
 // `addition` was planned for `policy` and `added`.
 Edit add(const CheckedPolicy& policy, const Added& added, Addition addition);
 // Both in one.

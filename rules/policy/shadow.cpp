@@ -1,10 +1,6 @@
 #include "rules/policy/shadow.h"
 
 #include <algorithm>
-#include <map>
-#include <optional>
-#include <set>
-#include <utility>
 
 namespace fwctl::policy {
 namespace {
@@ -75,72 +71,24 @@ bool covers(const std::vector<T>& wide, const std::vector<T>& narrow) {
   });
 }
 
-// Where rules are found again that may hide another, so that 10,000 are not compared in pairs. A
-// rule is kept under what the first of its sources or ports must be for it to hide anything.
-class Candidates {
- public:
-  void add(const CheckedRule& rule, std::size_t index) {
-    const auto& from = rule.conditions.from;
-    const auto& flows = rule.conditions.flows;
-    if (!from.empty() && std::ranges::all_of(from, is_prefix)) {
-      for (const auto& match : from) by_prefix_[std::get<AddressRange>(match)].push_back(index);
-      for (const auto& match : from) lengths_.insert(length(std::get<AddressRange>(match)));
-    } else if (!flows.empty() && std::ranges::all_of(flows, has_one_port)) {
-      for (const auto& flow : flows) by_port_[key(flow)].push_back(index);
-    } else {
-      others_.push_back(index);
-    }
-  }
+bool has_one_port(const Flow& flow) {
+  return flow.to.single();
+}
 
-  // The first of those added that `wanted` says yes to.
-  template <typename Wanted>
-  std::optional<std::size_t> first(const CheckedRule& rule, const Wanted& wanted) const {
-    std::optional<std::size_t> found;
-    const auto look = [&](const std::vector<std::size_t>& candidates) {
-      for (const auto candidate : candidates) {
-        if (found && candidate >= *found) break;
-        if (wanted(candidate)) found = candidate;
-      }
-    };
-    look(others_);
-    const auto& flows = rule.conditions.flows;
-    if (!flows.empty() && has_one_port(flows.front()))
-      if (const auto at = by_port_.find(key(flows.front())); at != by_port_.end()) look(at->second);
-    const auto& from = rule.conditions.from;
-    const auto source = from.empty() ? std::nullopt : one_of(from.front());
-    if (!source) return found;
-    // What contains all of them contains this one.
-    for (const auto& [family, bits] : lengths_) {
-      if (family != source->family()) continue;
-      if (const auto at = by_prefix_.find(prefix(*source, bits)); at != by_prefix_.end())
-        look(at->second);
-    }
-    return found;
-  }
+bool is_prefix(const AddressMatch& match) {
+  const auto* range = std::get_if<AddressRange>(&match);
+  return range != nullptr && range->prefix_length();
+}
 
- private:
-  using Key = std::pair<std::uint8_t, std::uint16_t>;
-  static bool has_one_port(const Flow& flow) { return flow.to.single(); }
-  static Key key(const Flow& flow) { return {flow.protocol.number, flow.to.first}; }
-  static bool is_prefix(const AddressMatch& match) {
-    const auto* range = std::get_if<AddressRange>(&match);
-    return range != nullptr && range->prefix_length();
-  }
-  // Of the addresses that match; nullopt where no prefix contains them all.
-  static std::optional<Address> one_of(const AddressMatch& match) {
-    if (const auto* range = std::get_if<AddressRange>(&match)) return range->first;
-    const auto* ending = std::get_if<SuffixMatch>(&match);
-    return ending == nullptr || ending->negated ? std::nullopt : std::optional(ending->suffix.bits);
-  }
-  static std::pair<Family, int> length(const AddressRange& range) {
-    return {range.family(), *range.prefix_length()};
-  }
+// Of the addresses that match; nullopt where no prefix contains them all.
+std::optional<Address> one_of(const AddressMatch& match) {
+  if (const auto* range = std::get_if<AddressRange>(&match)) return range->first;
+  const auto* ending = std::get_if<SuffixMatch>(&match);
+  return ending == nullptr || ending->negated ? std::nullopt : std::optional(ending->suffix.bits);
+}
 
-  std::map<AddressRange, std::vector<std::size_t>> by_prefix_;
-  std::set<std::pair<Family, int>> lengths_;  // of the prefixes there
-  std::map<Key, std::vector<std::size_t>> by_port_;
-  std::vector<std::size_t> others_;
-};
+// A rule of more sources and ports than that is found by its sources alone.
+constexpr std::size_t most_keys = 64;
 
 }  // namespace
 
@@ -160,15 +108,62 @@ bool hides(const CheckedRule& wide, const CheckedRule& narrow) {
          covers(wide.conditions.until, narrow.conditions.until);
 }
 
+void Hiders::add(const CheckedRule& rule, std::size_t index) {
+  const auto& from = rule.conditions.from;
+  const auto& flows = rule.conditions.flows;
+  std::vector<std::optional<AddressRange>> sources;
+  if (std::ranges::all_of(from, is_prefix))
+    for (const auto& match : from) sources.emplace_back(std::get<AddressRange>(match));
+  if (sources.empty()) sources.emplace_back();
+  std::vector<std::optional<Port>> ports;
+  if (std::ranges::all_of(flows, has_one_port) && flows.size() * sources.size() <= most_keys)
+    for (const auto& flow : flows) ports.emplace_back(port(flow));
+  if (ports.empty()) ports.emplace_back();
+  for (const auto& source : sources) {
+    if (source) lengths_.insert({source->family(), *source->prefix_length()});
+    for (const auto& port : ports) {
+      auto& found = rules_[{source, port}];
+      if (found.empty() || found.back() != index) found.push_back(index);
+    }
+  }
+}
+
+std::optional<std::size_t> Hiders::first(const CheckedRule& rule, const CheckedRules& rules) const {
+  std::optional<std::size_t> found;
+  const auto look = [&](const Key& key) {
+    const auto at = rules_.find(key);
+    if (at == rules_.end()) return;
+    for (const auto candidate : at->second) {
+      if (found && candidate >= *found) break;
+      if (hides(rules[candidate], rule)) found = candidate;
+    }
+  };
+  const auto& flows = rule.conditions.flows;
+  const auto& from = rule.conditions.from;
+  std::vector<std::optional<Port>> ports{std::nullopt};
+  if (!flows.empty() && has_one_port(flows.front())) ports.emplace_back(port(flows.front()));
+  const auto source = from.empty() ? std::nullopt : one_of(from.front());
+  for (const auto& port : ports) {
+    look({std::nullopt, port});
+    if (!source) continue;
+    // What contains all of them contains this one.
+    for (const auto& [family, bits] : lengths_)
+      if (family == source->family()) look({prefix(*source, bits), port});
+  }
+  return found;
+}
+
+Hiders::Port Hiders::port(const Flow& flow) {
+  return {flow.protocol.number, flow.to.first};
+}
+
 std::vector<Shadow> find_shadows(const CheckedRules& rules) {
   std::vector<Shadow> found;
-  Candidates candidates;
+  Hiders before;
   for (std::size_t index = 0; index < rules.size(); ++index) {
-    const auto& rule = rules[index];
-    const auto by = candidates.first(
-        rule, [&](std::size_t candidate) { return hides(rules[candidate], rule); });
-    if (by) found.push_back({.hidden = index, .by = *by});
-    candidates.add(rule, index);
+    if (const auto by = before.first(rules[index], rules))
+      found.push_back({.hidden = index, .by = *by});
+    before.add(rules[index], index);
   }
   return found;
 }

@@ -61,9 +61,9 @@ while found != sys.argv[1]:
 """
 
 
-def installed(root):
+def installed(root, prefix="/usr"):
     """Installs the build below `root` as ./quickstart install does."""
-    lab.run("cmake", "--install", lab.BUILD, "--prefix", "/usr", env={**os.environ, "DESTDIR": str(root)})
+    lab.run("cmake", "--install", lab.BUILD, "--prefix", prefix, env={**os.environ, "DESTDIR": str(root)})
 
 
 class Machine:
@@ -347,6 +347,16 @@ class Units(unittest.TestCase):
         policy.write_text("version: 1\n")
         installed(self.root)
         self.assertEqual(policy.read_text(), "version: 1\n")
+
+    def test_two_installations_at_once_have_no_file_in_common(self):
+        def made():
+            return {file: file.stat().st_mtime_ns for file in (lab.BUILD / "systemd").rglob("*")}
+        before = made()
+        installed(self.root, "/usr/local")  # where the unit says other things than below /usr
+        self.assertEqual(made(), before)
+        unit = self.root / "usr/local/lib/systemd/system/fwctld.service"
+        self.assertIn("ExecStart=/usr/local/sbin/fwctld", unit.read_text())
+        self.assertEqual(unit.stat().st_mode & 0o777, 0o644)
 
     def test_the_shipped_policy_is_accepted(self):
         lab.run(self.root / "usr/bin/fwctl", "check", self.root / "etc/fwctl/policy.yaml")

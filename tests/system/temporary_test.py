@@ -40,6 +40,17 @@ class Temporary(lab.LabTest):
         self.assertEqual(self.status()["generation"], generation + 1)
         self.assertEqual(self.status()["problems"], [])
 
+    def test_one_behind_others_is_taken_out_too(self):
+        for state in ("enable", "disable"):
+            with self.subTest(state):
+                self.daemon.fwctl(state)
+                self.daemon.fwctl("allow", "81/tcp")
+                self.daemon.fwctl("allow", "82/tcp")
+                self.daemon.fwctl("allow", "80/tcp", "for", "2s")
+                self.assertIn("until", self.rules())
+                lab.until(lambda: "until" not in self.rules(), "the rule is taken out")
+                self.assertEqual(len(self.status()["rules"]), 2)
+
     def test_the_kernel_ends_a_rule_without_the_daemon(self):
         self.daemon.fwctl("allow", "80/tcp", "for", "3s")
         self.assert_reach("open", 80)

@@ -95,7 +95,7 @@ class Adding {
   }
 
   std::string add(const Rule& next, std::size_t number, Course& course) {
-    const auto appended = policy::append(policy_, all_, next);
+    const auto appended = policy::append(policy_, *index_, all_, next);
     const auto before = all_.added.text;
     all_.added.text += policy::yaml_text(next);
     if (problems(all_).find(" error: ") != std::string::npos) {
@@ -116,6 +116,7 @@ class Adding {
   void begin_anew(std::size_t number) {
     loaded_ = loaded_for(policy_, number, big_);
     growth_.emplace(policy_, big_);
+    index_.emplace(policy_);
   }
 
   std::string compare(Step step, const CheckedPolicy& whole, const Rule& next, std::size_t number,
@@ -129,6 +130,7 @@ class Adding {
       return "another rule, or in another place: " + told;
     if (checked.written != whole.rules(of).back().written) return "another number: " + told;
     policy_.append(rule, checked);
+    index_->append(policy_);
     if (policy_.ids() != whole.ids()) return "other ids: " + told;
     if (nft::text(compile::compile(policy_)) != nft::text(compile::compile(whole)))
       return "another ruleset: " + told;
@@ -154,6 +156,7 @@ class Adding {
   const Bug& bug_;
   nft::Ruleset loaded_;
   std::optional<compile::Growth> growth_;
+  std::optional<policy::RuleIndex> index_;
 };
 
 Course run(const Bug& bug) {
@@ -392,7 +395,7 @@ TEST(Append, LeavesTheRestAlone) {
       sources("sets: {office: [192.0.2.0/24]}\n", "rules: [allow 9/tcp, allow 70-90/tcp]\n");
   const auto policy = load(all);
   const auto appends = [&](const std::string& line) {
-    return policy::append(policy, all, rule(line)).has_value();
+    return policy::append(policy, policy::RuleIndex(policy), all, rule(line)).has_value();
   };
   EXPECT_TRUE(appends("allow 22/tcp"));
   EXPECT_TRUE(appends("deny from @office"));
@@ -404,8 +407,9 @@ TEST(Append, LeavesTheRestAlone) {
   EXPECT_FALSE(appends("route allow 22/tcp")) << "the container networks come behind it";
   EXPECT_FALSE(appends("deny 80/tcp")) << "it is hidden, and that is to be said";
   EXPECT_FALSE(appends("allow 9/tcp comment x")) << "its id is taken";
-  EXPECT_FALSE(policy::append(load("trust: [docker]\nrules: [allow 9/tcp]\n"),
-                              sources("trust: [docker]\n"), rule("allow 22/tcp")));
+  const auto trusting = load("trust: [docker]\nrules: [allow 9/tcp]\n");
+  EXPECT_FALSE(policy::append(trusting, policy::RuleIndex(trusting), sources("trust: [docker]\n"),
+                              rule("allow 22/tcp")));
 }
 
 }  // namespace
