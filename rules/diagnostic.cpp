@@ -8,6 +8,9 @@ namespace {
 // Lines longer than this are cut: a diagnostic is for people.
 constexpr std::size_t longest_quote = 200;
 
+constexpr std::string_view not_looked_at =
+    "so much is wrong until here that the rest was not looked at: mend that first";
+
 std::string printable(std::string_view text) {
   std::string out(text);
   for (char& c : out)
@@ -86,6 +89,13 @@ Diagnostic error_in(const Source& source, Span at, std::string_view message) {
 
 Diagnostic warning_in(const Source& source, Span at, std::string_view message) {
   return make(Severity::warning, source, at, message);
+}
+
+bool too_much(Diagnostics& diagnostics, const Source& source, Span at) {
+  if (diagnostics.size() < most_problems || !has_errors(diagnostics)) return false;
+  if (diagnostics.back().message != not_looked_at)
+    diagnostics.push_back(error_in(source, at, not_looked_at));
+  return true;
 }
 
 }  // namespace fwctl

@@ -31,6 +31,9 @@ using Diagnostics = std::vector<Diagnostic>;
 
 bool has_errors(const Diagnostics& diagnostics);
 
+// Of those of one kind, as rules are, so many are told: who made more made one again and again.
+constexpr std::size_t most_problems = 100;
+
 // "FILE:LINE:COLUMN: error: MESSAGE", the line, and a caret below the place. Ends with a newline.
 // Control characters in the message and the line are shown as '?'.
 std::string render(const Diagnostic& diagnostic);
@@ -51,5 +54,9 @@ std::string place_in(const Source& source, Span at);
 
 Diagnostic error_in(const Source& source, Span at, std::string_view message);
 Diagnostic warning_in(const Source& source, Span at, std::string_view message);
+
+// Whether so much is wrong that the rest, from that place on, is not to be looked at. Then the last
+// of them says so.
+bool too_much(Diagnostics& diagnostics, const Source& source, Span at);
 
 }  // namespace fwctl

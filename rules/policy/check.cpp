@@ -211,7 +211,11 @@ class Checker {
     const std::size_t count = checked_.policy_.rules.size();
     checked_.ids_.reserve(count);
     ids_seen_.reserve(count);
-    for (std::size_t index = 0; index < count; ++index) check_rule(index);
+    for (std::size_t index = 0; index < count; ++index) {
+      const Rule& rule = checked_.policy_.rules[index];
+      if (too_much(diagnostics_, sources_.at(rule.source), rule.at)) return;
+      check_rule(index);
+    }
   }
 
   void check_rule(std::size_t index) {
@@ -621,6 +625,7 @@ class Checker {
 
   void warn_of_shadows() {
     const auto& written = checked_.policy_.rules;
+    std::size_t count = 0;
     for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed}) {
       const auto& all = checked_.rules(traffic);
       for (const auto& shadow : find_shadows(all)) {
@@ -628,7 +633,7 @@ class Checker {
         const auto& by = all[shadow.by];
         if (!hidden.written) continue;
         const Rule& rule = written[*hidden.written];
-        if (not_looked_up(rule)) continue;
+        if (not_looked_up(rule) || ++count > most_problems) continue;
         std::string message = "never matches: ";
         if (by.written) {
           const Rule& first = written[*by.written];
@@ -641,6 +646,10 @@ class Checker {
         diagnostics_.push_back(warning_in(sources_.at(rule.source), rule.at, std::move(message)));
       }
     }
+    if (count > most_problems)
+      diagnostics_.push_back(warning_in(
+          sources_.at(0), {},
+          std::to_string(count - most_problems) + " more rules never match, for such reasons"));
   }
 
   const Sources& sources_;

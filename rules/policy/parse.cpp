@@ -316,11 +316,18 @@ class FileReader {
       if (list.kind == Kind::map)
         read_set_file(list, set);
       else if (list.kind == Kind::list)
-        for (const auto& item : list.items) read_set_entry(item, set);
+        read_set_entries(list.items, set);
       else
         read_set_entry(list, set);
       if (machine_) added_.sets.push_back(set);
       policy_.sets.push_back(std::move(set));
+    }
+  }
+
+  void read_set_entries(const std::vector<Node>& items, AddressSet& set) {
+    for (const auto& item : items) {
+      if (too_much(diagnostics_, source_, item.at)) return;
+      read_set_entry(item, set);
     }
   }
 
@@ -479,6 +486,7 @@ class FileReader {
       return complain(value.at, "rules are a list, each item begins with '- '");
     policy_.rules.reserve(policy_.rules.size() + value.items.size());
     for (const auto& item : value.items) {
+      if (too_much(diagnostics_, source_, item.at)) return;
       const std::size_t before = diagnostics_.size();
       std::optional<Rule> rule;
       if (item.kind == Kind::scalar)

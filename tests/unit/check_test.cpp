@@ -136,6 +136,18 @@ TEST(Check, DoesNotWarnOfWhatMayStillMatch) {
     EXPECT_EQ(problems("rules: " + rules + "\n"), "") << rules;
 }
 
+// Many alike are told of once more, by their number.
+TEST(Check, WarnsOfSoManyRulesThatNeverMatch) {
+  std::string text = "rules: [deny 1-1024/tcp";
+  for (std::size_t number = 1; number <= most_problems + 7; ++number)
+    text += ", allow " + std::to_string(number) + "/tcp";
+  Diagnostics diagnostics;
+  const auto all = sources(text + "]\n");
+  EXPECT_TRUE(policy::load(all, "", diagnostics));
+  ASSERT_EQ(diagnostics.size(), most_problems + 1);
+  EXPECT_EQ(diagnostics.back().message, "7 more rules never match, for such reasons");
+}
+
 // Looking at each pair finds the same.
 TEST(Shadows, TheFirstThatHidesARuleIsFoundAmongAll) {
   RandomPolicy random(52);

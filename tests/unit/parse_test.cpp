@@ -361,5 +361,25 @@ TEST(Parse, PlacesAreRightInQuotedWords) {
             "'80,0'\n                 ^\n");
 }
 
+// A file of another kind has a mistake in each line: neither the reader nor the daemon is to spend
+// its time on all of them.
+TEST(Parse, TellsSoManyMistakesOfOneKind) {
+  std::string rules = "rules:\n";
+  std::string entries = "sets:\n  office:\n";
+  for (int number = 0; number < 200'000; ++number) {
+    rules += "  - allow: 70000/tcp\n";
+    entries += "    - 10.0.0.256\n";
+  }
+  for (const auto& text : {rules, entries}) {
+    Diagnostics diagnostics;
+    policy::parse(sources(text), diagnostics);
+    ASSERT_EQ(diagnostics.size(), most_problems + 1);
+    EXPECT_EQ(diagnostics[most_problems - 1].severity, Severity::error);
+    EXPECT_EQ(diagnostics.back().message,
+              "so much is wrong until here that the rest was not looked at: mend that first");
+    EXPECT_GT(diagnostics.back().at.line, most_problems);
+  }
+}
+
 }  // namespace
 }  // namespace fwctl::testing
