@@ -68,11 +68,12 @@ Result<std::optional<std::string>> read_file(const std::filesystem::path& path, 
   struct stat status{};
   if (::fstat(file.get(), &status) != 0) return failed("examine", path.string());
   if (!S_ISREG(status.st_mode)) return failed("read", path.string(), 0, "not a regular file");
-  std::string text(static_cast<std::size_t>(status.st_size), '\0');
-  if (text.size() > limit) return failed("read", path.string(), EFBIG);
+  const auto size = static_cast<std::size_t>(status.st_size);
+  if (size > limit) return failed("read", path.string(), EFBIG);
+  std::string text(size + 1, '\0');  // room to see the end
   std::size_t have = 0;
   while (true) {
-    if (have == text.size()) text.resize(text.size() + 1);  // room to see the end, or growth
+    if (have == text.size()) text.resize(text.size() + 1);  // it grows
     if (text.size() > limit + 1) return failed("read", path.string(), EFBIG);
     const ssize_t got = ::read(file.get(), text.data() + have, text.size() - have);
     if (got < 0 && errno == EINTR) continue;

@@ -1,7 +1,9 @@
 #include "daemon/firewall.h"
 
 #include <algorithm>
+#include <future>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "daemon/appending.h"
@@ -286,10 +288,27 @@ Change Firewall::commit(Candidate candidate, const Request& request) {
     return outcome;
   }
   if (auto failure = in_the_way(request)) return tl::unexpected(*std::move(failure));
-  const auto enforce = [&] { return load(ruleset, next.number, policy, next.sources); };
-  if (auto done =
-          carry_out(next, current_.number, change_of_rules(next, current_),
-                    StagedFiles::write(candidate.files, config_.added_file()), enforce, [] {});
+  const auto refused = [&](const TableFailure& failure) {
+    return tl::unexpected(explain(failure, policy, next.sources));
+  };
+  auto loading = table_.begin_load(ruleset, next.number);
+  if (!loading) return refused(loading.error());
+  Enforcement kernel;
+  if (loading->in_two_steps())
+    kernel.prepare = [&]() -> tl::expected<void, Failure> {
+      if (const auto prepared = table_.prepare(*loading); !prepared)
+        return refused(prepared.error());
+      return {};
+    };
+  kernel.enforce = [&]() -> tl::expected<void, Failure> {
+    const auto loaded = table_.finish_load(*std::move(loading));
+    if (!loaded) return refused(loaded.error());
+    if (*loaded) note_restored();
+    return {};
+  };
+  kernel.abandon = [&] { table_.take_back(); };
+  if (auto done = carry_out(next, current_.number, change_of_rules(next, current_),
+                            StagedFiles::write(candidate.files, config_.added_file()), kernel);
       !done)
     return tl::unexpected(std::move(done.error()));
   // Of those that nobody asked for, the last is enough: they must not push out what people did.
@@ -320,29 +339,28 @@ std::optional<Failure> Firewall::in_the_way(const Request& request) const {
 }
 
 // What follows when nothing has been touched yet but that `files` stand beside those that are
-// there. `before` and `change` as of Store::append(). `enforce` is the commit point; `abandon` is
-// called when anything fails, before what was done is undone.
-tl::expected<void, Failure> Firewall::carry_out(
-    const Generation& next, std::uint64_t before, const std::optional<TextChange>& change,
-    Result<StagedFiles> files, const std::function<tl::expected<void, Failure>()>& enforce,
-    const std::function<void()>& abandon) {
+// there. `before` and `change` as of Store::append().
+tl::expected<void, Failure> Firewall::carry_out(const Generation& next, std::uint64_t before,
+                                                const std::optional<TextChange>& change,
+                                                Result<StagedFiles> files,
+                                                const Enforcement& kernel) {
   const auto number = next.number;
   const auto fail = [&](Failure failure) {
-    abandon();
+    kernel.abandon();
     return tl::unexpected(std::move(failure));
   };
   // Where changes follow each other without a pause. What cannot be synced now is tried again.
   if (unsettled_ >= most_unsettled) static_cast<void>(settle());
   // 2. On disk, in force nowhere.
   if (!files) return fail(files.error());
-  if (const auto appended = store_.append(next, before, change); !appended)
-    return fail(appended.error());
+  if (auto stored = store(next, before, change, kernel); !stored)
+    return fail(std::move(stored.error()));
   if (const auto inserted = files->insert(); !inserted) {
     note(store_.take_back());
     return fail(inserted.error());
   }
   // 3. The commit point.
-  if (auto enforced = enforce(); !enforced) {
+  if (auto enforced = kernel.enforce(); !enforced) {
     for (const auto& error : files->restore()) problems_.push_back(error.message());
     note(store_.take_back());
     return fail(std::move(enforced.error()));
@@ -356,6 +374,30 @@ tl::expected<void, Failure> Firewall::carry_out(
   if (files->replaces(config_.added_file())) added_file_.replaced(next.sources.added.text);
   ++unsettled_;
   return {};
+}
+
+// What is new in the kernel and the disk's part take long, each, and do not wait for each other:
+// the disk's has a thread of its own, and touches nothing but the store. Behind this function there
+// is none.
+tl::expected<void, Failure> Firewall::store(const Generation& next, std::uint64_t before,
+                                            const std::optional<TextChange>& change,
+                                            const Enforcement& kernel) {
+  const auto append = [&] { return store_.append(next, before, change); };
+  if (!kernel.prepare) {
+    if (const auto appended = append(); !appended) return tl::unexpected(Failure(appended.error()));
+    return {};
+  }
+  std::future<Result<void>> appending;
+  try {
+    appending = std::async(std::launch::async, append);
+  } catch (const std::system_error&) {  // there is no thread to be had: one after the other
+    appending = std::async(std::launch::deferred, append);
+  }
+  auto prepared = kernel.prepare();
+  const auto appended = appending.get();
+  if (!appended) return tl::unexpected(Failure(appended.error()));
+  if (!prepared) note(store_.take_back());
+  return prepared;
 }
 
 // What is in force from now on.

@@ -279,11 +279,20 @@ class Firewall {
                                             const policy::Units& units,
                                             const Generation& generation);
   std::optional<Failure> in_the_way(const Request& request) const;
+  // What the kernel gets of a change.
+  struct Enforcement {
+    // Loads what no packet meets, while the generation is stored; empty: nothing.
+    std::function<tl::expected<void, Failure>()> prepare;
+    std::function<tl::expected<void, Failure>()> enforce;  // the commit point
+    // Called when anything fails, before what was done is undone.
+    std::function<void()> abandon;
+  };
   tl::expected<void, Failure> carry_out(const Generation& next, std::uint64_t before,
                                         const std::optional<TextChange>& change,
-                                        Result<StagedFiles> files,
-                                        const std::function<tl::expected<void, Failure>()>& enforce,
-                                        const std::function<void()>& abandon);
+                                        Result<StagedFiles> files, const Enforcement& kernel);
+  tl::expected<void, Failure> store(const Generation& next, std::uint64_t before,
+                                    const std::optional<TextChange>& change,
+                                    const Enforcement& kernel);
   tl::expected<void, Failure> load(const std::optional<nft::Ruleset>& wanted, std::uint64_t version,
                                    const policy::CheckedPolicy& policy,
                                    const policy::Sources& sources);

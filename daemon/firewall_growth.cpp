@@ -104,12 +104,13 @@ std::optional<Change> Firewall::grow_by(const policy::Insertion& insertion, cons
     return {};
   }
   const auto& [path, text] = current_.sources.added;
-  const auto enforce = [&] { return grow(*changes, current_.sources); };
+  const Enforcement kernel{
+      .prepare = {}, .enforce = [&] { return grow(*changes, current_.sources); }, .abandon = back};
   if (auto done = carry_out(
           current_, before.number, TextChange{.at = insertion.at, .added = insertion.text},
           added_file_.takes(insertion, text) ? StagedFiles::inserting(added_file_, insertion, text)
                                              : StagedFiles::write({{path, text}}, path),
-          enforce, back);
+          kernel);
       !done)
     return tl::unexpected(std::move(done.error()));
   return Outcome{.changed = true,

@@ -20,6 +20,7 @@
 #include "rules/nearest.h"
 #include "rules/policy/grammar.h"
 #include "rules/policy/items.h"
+#include "rules/policy/lets_in.h"
 #include "rules/policy/print.h"
 #include "rules/policy/translation.h"
 #include "rules/question.h"
@@ -65,18 +66,16 @@ Reply outcome(const Change& change) {
 constexpr auto longest_look = std::chrono::milliseconds(50);
 
 // Whether what it changed may keep out what was let in before.
-bool may_keep_out(const Outcome& done) {
+bool may_keep_out(const Outcome& done, const policy::Policy& now) {
   if (!done.changed || !(done.enabled || done.panic)) return false;
   if (done.difference.empty()) return true;  // in force from now on
-  return !std::ranges::all_of(done.difference, [](const std::string& line) {
-    return line.starts_with("+ allow") || line.starts_with("+ limit");
-  });
+  return !policy::only_lets_in(done.difference, now);
 }
 
 // Of a change that was made: the connections that go on although they could not begin any more.
 Reply outcome(const Firewall& firewall, const Change& change, const Request& asked, bool cut_now) {
   auto reply = outcome(change);
-  if (!change || asked.dry_run || !may_keep_out(*change)) return reply;
+  if (!change || asked.dry_run || !may_keep_out(*change, firewall.policy().policy())) return reply;
   const Selection denied{.begin_as = {}, .spared = asked.callers};
   const auto flowing =
       cut_now ? cut(firewall, denied) : count_flows(firewall, denied, longest_look);

@@ -171,44 +171,80 @@ tl::expected<void, TableFailure> Table::edit_bans(const nft::Ruleset& objects,
 
 tl::expected<bool, TableFailure> Table::load(const std::optional<nft::Ruleset>& wanted,
                                              std::uint64_t version) {
+  auto loading = begin_load(wanted, version);
+  if (!loading) return tl::unexpected(std::move(loading.error()));
+  return commit(*std::move(loading));
+}
+
+tl::expected<Table::Loading, TableFailure> Table::begin_load(
+    const std::optional<nft::Ruleset>& wanted, std::uint64_t version) {
   if (auto looked = look_again(); !looked) return tl::unexpected(TableFailure(looked.error()));
   forget_ended();
-  nft::Plan plan = plan_for(wanted, version);
-  const bool anew = deletes_table(plan.changes) || !loaded_;
-  nft::Plan bans{.changes = {}, .prepared = {}, .result = bans_};
+  Loading out;
+  out.wanted_ = &wanted;
+  out.version_ = version;
+  out.plan_ = plan_for(wanted, version);
+  out.bans_.result = bans_;
+  const bool anew = deletes_table(out.plan_.changes) || !loaded_;
   if (!wanted)
-    bans.result = {};
+    out.bans_.result = {};
   else if (anew || !bans_known_)
-    bans = plan_bans(anew ? nft::Ruleset() : bans_);
-  std::ranges::move(bans.changes, std::back_inserter(plan.changes));
+    out.bans_ = plan_bans(anew ? nft::Ruleset() : bans_);
+  return out;
+}
+
+tl::expected<void, TableFailure> Table::prepare(Loading& loading) {
+  auto& plan = loading.plan_;
+  if (plan.prepare.empty()) return {};
   uncollected_ = true;
   if (auto prepared = kernel_.apply(plan.prepare); !prepared)
     return tl::unexpected(RefusedChanges{std::move(prepared.error()), std::move(plan.prepare)});
-  if (!plan.prepare.empty()) loaded_ = plan.prepared;
-  auto applied = kernel_.apply(plan.changes);
-  bool restored = false;
-  if (applied) {
-    restored = std::exchange(drifted_, false);
-    foreign_ = false;
-    loaded_ = wanted ? std::optional(std::move(plan.result)) : std::nullopt;
-    bans_ = std::move(bans.result);
-    bans_known_ = true;
-    if (deletes_table(plan.changes)) traces_.clear();
-  } else if (!plan.prepare.empty()) {
-    take_back();
-  }
+  plan.prepare.clear();
+  loaded_ = std::move(plan.prepared);
+  prepared_ = true;
   note_revision();
-  if (!applied)
+  return {};
+}
+
+tl::expected<bool, TableFailure> Table::finish_load(Loading loading) {
+  // Another program may have changed the table while other things were done.
+  const bool had_drifted = drifted_;
+  if (auto looked = look_again(); !looked) return tl::unexpected(TableFailure(looked.error()));
+  if (drifted_ && !had_drifted) return load(*loading.wanted_, loading.version_);
+  return commit(std::move(loading));
+}
+
+tl::expected<bool, TableFailure> Table::commit(Loading loading) {
+  if (auto prepared = prepare(loading); !prepared)
+    return tl::unexpected(std::move(prepared.error()));
+  auto& plan = loading.plan_;
+  auto& bans = loading.bans_;
+  std::ranges::move(bans.changes, std::back_inserter(plan.changes));
+  uncollected_ = true;
+  auto applied = kernel_.apply(plan.changes);
+  if (!applied) {
+    take_back();
+    note_revision();
     return tl::unexpected(RefusedChanges{std::move(applied.error()), std::move(plan.changes)});
-  return restored;
+  }
+  prepared_ = false;
+  foreign_ = false;
+  loaded_ = *loading.wanted_ ? std::optional(std::move(plan.result)) : std::nullopt;
+  bans_ = std::move(bans.result);
+  bans_known_ = true;
+  if (deletes_table(plan.changes)) traces_.clear();
+  note_revision();
+  return std::exchange(drifted_, false);
 }
 
 void Table::take_back() {
+  if (!std::exchange(prepared_, false) || !loaded_) return;
   nft::Plan rest = nft::collect(*loaded_);
   const bool was_empty = rest.result.chains.empty();
   if (was_empty) rest.changes = {nft::DeleteTable{}};
   if (const auto taken = kernel_.apply(rest.changes); !taken) return;  // a later change collects it
   loaded_ = was_empty ? std::nullopt : std::optional(std::move(rest.result));
+  note_revision();
 }
 
 tl::expected<void, TableFailure> Table::check(const std::optional<nft::Ruleset>& wanted,

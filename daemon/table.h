@@ -103,6 +103,30 @@ class Table {
   // is wanted. True: that put right what another program had changed.
   tl::expected<bool, TableFailure> load(const std::optional<nft::Ruleset>& wanted,
                                         std::uint64_t version);
+  // load() in steps: begin_load() changes nothing, prepare() nothing that packets meet,
+  // finish_load() is the commit point. Between them there may be nothing but look_again() and
+  // take_back().
+  class Loading {
+   public:
+    // There is so much to load that it goes into the kernel beside the rules in force.
+    bool in_two_steps() const { return !plan_.prepare.empty(); }
+
+   private:
+    friend Table;
+    const std::optional<nft::Ruleset>* wanted_ = nullptr;
+    std::uint64_t version_ = 0;
+    nft::Plan plan_;
+    nft::Plan bans_;
+  };
+  // `wanted` must outlive what is returned.
+  tl::expected<Loading, TableFailure> begin_load(const std::optional<nft::Ruleset>& wanted,
+                                                 std::uint64_t version);
+  tl::expected<void, TableFailure> prepare(Loading& loading);
+  // Also without prepare(). True: as of load().
+  tl::expected<bool, TableFailure> finish_load(Loading loading);
+  // Removes what was loaded beside the rules in force and now will not be used, if anything.
+  void take_back();
+
   // Whether the kernel would take it, as far as it can be told without loading anything.
   tl::expected<void, TableFailure> check(const std::optional<nft::Ruleset>& wanted,
                                          std::uint64_t version);
@@ -136,10 +160,9 @@ class Table {
  private:
   // Nobody else may change what an earlier process left to be claimed.
   Result<void> claim();
+  tl::expected<bool, TableFailure> commit(Loading loading);
   nft::Plan plan_for(const std::optional<nft::Ruleset>& wanted, std::uint64_t version) const;
   Result<void> compare_at(std::uint32_t revision);
-  // Removes what was loaded beside the rules in force, and now will not be used.
-  void take_back();
   // What brings all bans, where `there` has the chains and sets that hold some now.
   nft::Plan plan_bans(const nft::Ruleset& there) const;
   tl::expected<void, TableFailure> apply_bans(nft::Plan plan);
@@ -161,6 +184,7 @@ class Table {
   bool bans_known_ = false;  // nobody else has touched what is in these
   bool foreign_ = false;     // what is in the kernel could not be read as ours
   bool uncollected_ = true;  // what an earlier change retired may still be there
+  bool prepared_ = false;    // something is loaded beside the rules in force, not used yet
   bool drifted_ = false;
   Drift drift_;
   std::uint32_t revision_ = 0;      // of the kernel when loaded_ was last known to be true

@@ -32,6 +32,8 @@ class Intervals {
     return bytes().substr(index * each_, each_);
   }
 
+  // Behind all others, as operator[] gives it.
+  void push_back(std::string_view one) { writable().append(one); }
   // Before the one at `index`; and that one goes. Others that share what is here do not see it.
   void insert(std::size_t index, std::string_view first, std::string_view last);
   void erase(std::size_t index);

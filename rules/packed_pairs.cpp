@@ -1,5 +1,7 @@
 #include "rules/packed_pairs.h"
 
+#include <endian.h>
+
 #include <array>
 #include <cstring>
 #include <string_view>
@@ -34,7 +36,16 @@ void PackedPairs::push_back(const AddressPort& pair) {
   bytes[length + 1] = static_cast<char>(pair.port >> 8);
   bytes[length + 2] = static_cast<char>(pair.port & 0xff);
   const std::string_view value(bytes.data(), length + port_length);
-  values_.insert(size(), value, value);
+  values_.push_back(value);
+}
+
+void PackedPairs::push_back(std::uint32_t address, Protocol protocol, std::uint16_t port) {
+  const std::uint64_t number =
+      std::uint64_t{address} << 24 | std::uint64_t{protocol.number} << 16 | port;
+  std::array<char, 8> bytes{};  // one more than it takes, in front
+  const std::uint64_t ordered = htobe64(number);
+  std::memcpy(bytes.data(), &ordered, sizeof ordered);
+  values_.push_back({bytes.data() + 1, bytes.size() - 1});
 }
 
 std::size_t PackedPairs::first_from(const Address& address) const {

@@ -38,6 +38,8 @@ class PackedPairs {
 
   // Of this family.
   void push_back(const AddressPort& pair);
+  // The same of IPv4, the address as a number.
+  void push_back(std::uint32_t address, Protocol protocol, std::uint16_t port);
 
   // Sorted, each once. Shares what is here where it is so already.
   PackedPairs sorted() const { return {family_, values_.distinct()}; }

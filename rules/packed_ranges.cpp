@@ -1,5 +1,7 @@
 #include "rules/packed_ranges.h"
 
+#include <endian.h>
+
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -22,6 +24,13 @@ std::string_view packed(const Address& address) {
 
 AddressRange PackedRanges::operator[](std::size_t index) const {
   return {unpacked(family_, intervals_.first(index)), unpacked(family_, intervals_.last(index))};
+}
+
+void PackedRanges::push_back(std::uint32_t first, std::uint32_t last) {
+  const std::array<std::uint32_t, 2> ordered{htobe32(first), htobe32(last)};
+  std::array<char, sizeof ordered> bytes{};
+  std::memcpy(bytes.data(), ordered.data(), sizeof ordered);
+  intervals_.push_back({bytes.data(), bytes.size()});
 }
 
 void PackedRanges::insert(std::size_t index, const AddressRange& range) {

@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <utility>
 
@@ -63,6 +64,8 @@ class PackedRanges {
 
   // Of this family.
   void push_back(const AddressRange& range) { insert(size(), range); }
+  // The same of IPv4, as numbers.
+  void push_back(std::uint32_t first, std::uint32_t last);
   // Before the one at `index`; and that one goes.
   void insert(std::size_t index, const AddressRange& range);
   void erase(std::size_t index) { intervals_.erase(index); }

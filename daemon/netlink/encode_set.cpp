@@ -96,6 +96,7 @@ class KeyWriter {
       element_.append(reinterpret_cast<const char*>(&head), sizeof head);
     };
     const std::size_t length = key_length(key);
+    put_head(2 * sizeof(nlattr) + padded(length), NFTA_LIST_ELEM | NLA_F_NESTED);
     put_head(sizeof(nlattr) + padded(length), NFTA_SET_ELEM_KEY | NLA_F_NESTED);
     put_head(length, NFTA_DATA_VALUE);
     std::size_t at = element_.size();
@@ -111,7 +112,7 @@ class KeyWriter {
       std::memcpy(&element_[at], key.data(), width);
       key.remove_prefix(width);
     }
-    out_.put(NFTA_LIST_ELEM | NLA_F_NESTED, element_);
+    out_.put_whole(element_);
   }
 
  private:

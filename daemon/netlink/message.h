@@ -32,6 +32,8 @@ class MessageWriter {
              std::uint16_t resource = 0);
 
   void put(std::uint16_t attribute, std::string_view payload);
+  // With its header, and padded.
+  void put_whole(std::string_view attribute) { buffer_.append(attribute); }
   void put_text(std::uint16_t attribute, std::string_view text);  // adds the NUL
   void put_u8(std::uint16_t attribute, std::uint8_t value);
   void put_be16(std::uint16_t attribute, std::uint16_t value);

@@ -14,6 +14,9 @@
 namespace fwctl::nft {
 namespace {
 
+// To load so many takes the kernel longer than a transaction more does.
+constexpr std::size_t many_elements = 4096;
+
 bool is_live(const References& reached, const Chain& chain) {
   return chain.name == marker_chain || reached.chains.contains(chain.name);
 }
@@ -156,7 +159,7 @@ class Replacement {
     } else {
       decide_what_is_new();
       load_new_objects();
-      if (new_intervals()) {
+      if (new_intervals() || many_new_elements()) {
         plan_.prepare = std::exchange(plan_.changes, {});
         plan_.prepared = plan_.result;
         sort_by_name(plan_.prepared.sets);
@@ -304,6 +307,13 @@ class Replacement {
     return std::any_of(wanted_.sets.begin(), wanted_.sets.end(), [this](const Set& set) {
       return set.interval && fresh_.contains(set.name);
     });
+  }
+
+  bool many_new_elements() const {
+    std::size_t count = 0;
+    for (const auto& set : wanted_.sets)
+      if (fresh_.contains(set.name)) count += set.elements.size() + set.intervals.size();
+    return count >= many_elements;
   }
 
   // Each is refilled in one go: a packet that comes to it finds the old rules or the new.

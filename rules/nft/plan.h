@@ -20,7 +20,8 @@
 //
 // The kernel exchanges the rules first and fills new sets of intervals a moment later. So when
 // there are such, everything new is loaded in a transaction of its own, in which nothing leads to
-// it yet; what a crash leaves of that, no packet reaches, and a later plan collects it.
+// it yet; what a crash leaves of that, no packet reaches, and a later plan collects it. So it is
+// where much is new: whoever loads it may do other things meanwhile, and then decide.
 #pragma once
 
 #include <cstdint>

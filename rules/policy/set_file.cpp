@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "rules/policy/items.h"
+#include "rules/policy/plain_line.h"
 
 namespace fwctl::policy {
 namespace {
@@ -44,6 +45,21 @@ bool take(const SetEntry& entry, SetFile& file) {
   return true;
 }
 
+// Likewise.
+bool take(const PlainLine& line, SetFile& file) {
+  if (line.port != 0) {
+    if (file.ranges.size() != 0) return false;
+    file.pairs.ipv4.push_back(line.address, line.protocol, line.port);
+    return true;
+  }
+  if (!file.pairs.empty()) return false;
+  const std::uint32_t hosts = line.prefix_length == 0
+                                  ? ~std::uint32_t{0}
+                                  : ~(~std::uint32_t{0} << (32 - line.prefix_length));
+  file.ranges.ipv4.push_back(line.address & ~hosts, line.address | hosts);
+  return true;
+}
+
 }  // namespace
 
 SetFile parse_set_file(const Source& file, Diagnostics& diagnostics) {
@@ -52,6 +68,10 @@ SetFile parse_set_file(const Source& file, Diagnostics& diagnostics) {
   std::size_t wrong = 0;
   std::uint32_t number = 1;
   for (std::size_t start = 0; start < text.size(); ++number) {
+    if (const auto plain = plain_line(text, start); plain && take(*plain, out)) {
+      start += plain->length;
+      continue;
+    }
     const std::size_t stop = std::min(text.find('\n', start), text.size());
     const auto line = text.substr(start, stop - start);
     const std::size_t skipped =

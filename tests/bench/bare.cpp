@@ -1,15 +1,18 @@
 // One transaction, and nothing around it: what the kernel takes for so many elements, whoever sends
 // them.
 //
-//   bare pairs|prefixes|ports|sources COUNT
+//   bare pairs|prefixes|ports|sources COUNT [FILE BYTES]
 //
 // Makes table inet bench, which must not be there, with a set of a declared size that has as many
 // pairs or prefixes as shapes.py makes; or with a map to verdicts that has its rules, by port or by
 // source address and port, each with a counter and an id, as fwctl holds them. From numbers,
-// without a text, straight into one batch.
+// without a text, straight into one batch. With FILE it first writes so many bytes over what is in
+// it and syncs them: the least that it costs to keep a text of that length, too.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>  // before linux/netfilter.h
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
@@ -246,6 +249,15 @@ void prefixes(std::uint32_t count) {
   send(batch.finish());
 }
 
+void keep(const std::string& path, std::size_t bytes) {
+  const std::string text(bytes, 'x');
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) fail("the file");
+  if (::write(file, text.data(), text.size()) != static_cast<ssize_t>(text.size())) fail("write");
+  if (::fdatasync(file) != 0) fail("fdatasync");
+  ::close(file);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -253,8 +265,9 @@ int main(int argc, char** argv) {
     const std::vector<std::string> words(argv + 1, argv + argc);
     const std::map<std::string, void (*)(std::uint32_t)> kinds{
         {"pairs", pairs}, {"prefixes", prefixes}, {"ports", ports}, {"sources", sources}};
-    if (words.size() != 2 || !kinds.contains(words[0]))
-      throw std::runtime_error("usage: bare pairs|prefixes|ports|sources COUNT");
+    if ((words.size() != 2 && words.size() != 4) || !kinds.contains(words[0]))
+      throw std::runtime_error("usage: bare pairs|prefixes|ports|sources COUNT [FILE BYTES]");
+    if (words.size() == 4) keep(words[2], std::stoul(words[3]));
     kinds.at(words[0])(static_cast<std::uint32_t>(std::stoul(words[1])));
   } catch (const std::exception& problem) {
     std::cerr << "bare: " << problem.what() << "\n";

@@ -80,12 +80,13 @@ def fwctl_grows(place, namespace, policy, name, lines):
     return measure.Contestant(turn)
 
 
-def bare(namespace, kind, count):
-    """What the kernel takes for it, from whoever sends no more than that."""
+def bare(namespace, kind, count, *kept):
+    """What the kernel takes for it, from whoever sends no more than that. With a file and a number of
+    bytes: and keeps as much."""
     def turn(number):
         if number:
             ground.run(namespace, "nft", "delete", "table", "inet", "bench")
-        return ground.timed(namespace, BARE, kind, count)
+        return ground.timed(namespace, BARE, kind, count, *kept)
     return measure.Contestant(turn)
 
 
@@ -119,16 +120,22 @@ def ipset_file(place, namespace, prefixes):
 
 def pairs(bench, place, count):
     wanted = list(shapes.pairs(count))
+    text = shapes.pairs_file(wanted)
+    kept = place.file("kept", "")
     title = f"{count:,} addresses with a port from a file"
     contestants = bench.ready({
         "fwctl": lambda namespace: fwctl_grows(place, namespace, shapes.PAIRS_POLICY, shapes.PAIRS_FILE,
-                                               shapes.pairs_file(wanted).splitlines(keepends=True)),
+                                               text.splitlines(keepends=True)),
         "bare": lambda namespace: bare(namespace, "pairs", count),
+        "bare kept": lambda namespace: bare(namespace, "pairs", count, kept, len(text)),
         "nft": lambda namespace: nft_file(place, namespace, shapes.nft_map(wanted))}, place.namespace)
     found = bench.compare(title, contestants)
     return [beside_bare(bench, title, found, 1.5),
+            Row(title, "ms", found["fwctl"], "that, and a synced file", found["bare kept"], "the cost"),
             Row(title, "ms", found["fwctl"], "nft -f of a map", bench.series(found, "nft"), "as fast",
-                None if bench.quick else at_least(10))]
+                None if bench.quick else at_least(10)),
+            Row("  the bare transaction and a synced file", "ms", found["bare kept"], "nft -f of a map",
+                bench.series(found, "nft"), "as fast")]
 
 
 # --- one address more

@@ -14,3 +14,15 @@ rules:
   - allow: 443/tcp
   - allow: 6000-6007/udp
 """
+# Entries of a set that are loaded beside what is in force, while the disk writes.
+SET_FILE = "sets/partners.txt"
+WITH_SET = f"""\
+version: 1
+sets:
+  partners: {{file: {SET_FILE}}}
+rules:
+  - allow: any
+    from: "@partners"
+"""
+FEW = "203.0.113.9 22/tcp\n"
+MANY = "".join(f"198.18.{number // 250}.{number % 250} 22/tcp\n" for number in range(4200))

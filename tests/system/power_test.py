@@ -19,7 +19,7 @@ import time
 import disk
 import lab
 import stored
-from policies import NEW, OLD
+from policies import FEW, MANY, NEW, OLD, SET_FILE, WITH_SET
 
 # So many trees of each life, at most, are booted; 0: all, with writes torn at each byte.
 MOST = int(os.environ.get("FWCTL_POWER_LOSSES", "60"))
@@ -54,16 +54,29 @@ def entry(address):
     return step("EditSet", action="add", name="a", addresses=[address])
 
 
+def write(daemon, files):
+    for path, text in files.items():
+        (daemon.config / path).parent.mkdir(exist_ok=True)
+        (daemon.config / path).write_text(text)
+
+
 def by_hand(daemon):
-    (daemon.config / EDITED).write_text(EDIT)
+    write(daemon, {EDITED: EDIT})
+
+
+# Somebody writes files, and the disk has had the time to get them.
+def written(name, files):
+    return Step(name, lambda daemon: write(daemon, files), answered=False)
 
 
 ENABLE = step("Enable")
 SETTLED = Step("settled", settled, answered=False)
 # Until what it wrote is old enough that it may write into it in place.
 AGED = Step("aged", lambda daemon: time.sleep(0.03), answered=False)
-# Somebody writes a file, and the disk has had the time to get it.
-BY_HAND = Step("by hand", by_hand, answered=False)
+BY_HAND = {written(name, files): files for name, files in (
+    ("by hand", {EDITED: EDIT}), ("few by hand", {"policy.yaml": WITH_SET, SET_FILE: FEW}),
+    ("many by hand", {SET_FILE: MANY}))}
+EDIT_BY_HAND, FEW_BY_HAND, MANY_BY_HAND = BY_HAND
 
 LIVES = {
     "rules": (
@@ -80,9 +93,13 @@ LIVES = {
         *(one for port in range(1000, 1012)
           for one in (add(f"allow {port}/tcp"), step("Delete", selection=["allow", f"{port}/tcp"])))),
     "files": (
-        ENABLE, add("allow 25/tcp"), step("Apply", policy=NEW), BY_HAND, step("Reload"),
+        ENABLE, add("allow 25/tcp"), step("Apply", policy=NEW), EDIT_BY_HAND, step("Reload"),
         add("deny 81/tcp"), step("Rollback"), step("Rollback", generation=2), step("Apply", policy=OLD),
         step("Rollback", generation=5)),
+    # Stored while the kernel gets ready.
+    "sets from files": (
+        ENABLE, FEW_BY_HAND, step("Reload"), MANY_BY_HAND, step("Reload"), add("allow 25/tcp"),
+        step("Rollback", generation=3)),
     "bans": (
         ENABLE, step("Ban", addresses=["203.0.113.9"]), step("Ban", addresses=["198.18.0.0/15", "2001:db8:9::1"]),
         step("Unban", addresses=["203.0.113.9"]), add("allow 25/tcp"), step("Ban", addresses=["203.0.113.7"]),
@@ -149,8 +166,9 @@ class PowerLoss(lab.LabTest):
                 if b'"outcome"' not in b"".join(call.texts):
                     continue
                 done = next_answer(steps, done)
-                if done < len(steps) and steps[done] is BY_HAND:
-                    there.write(self.daemon.config / EDITED, EDIT.encode())
+                if done < len(steps):
+                    for path, text in BY_HAND.get(steps[done], {}).items():
+                        there.write(self.daemon.config / path, text.encode())
             if not there.follow(call):
                 continue
             change = steps[next_answer(steps, done) - 1].name if steps else "at a start"

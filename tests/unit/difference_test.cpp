@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "rules/policy/lets_in.h"
 #include "tests/unit/policies.h"
 #include "tests/unit/random_policy.h"
 #include "tests/unit/rounds.h"
@@ -122,6 +123,44 @@ TEST(Difference, OfVeryLongLists) {
   EXPECT_EQ(
       std::count_if(lines.begin(), lines.end(), [](const auto& line) { return line[0] == '+'; }),
       5'000);
+}
+
+bool only_lets_in(const std::string& before, const std::string& after) {
+  return policy::only_lets_in(difference(before, after), load(after).policy());
+}
+
+// The entries of set `a` in place of the %.
+bool growth_lets_in(std::string policy, const std::string& few = "10.0.0.1",
+                    const std::string& many = "10.0.0.1, 10.0.0.2") {
+  const auto with = [&](const std::string& entries) {
+    std::string out = policy;
+    return out.replace(out.find('%'), 1, entries);
+  };
+  return only_lets_in(with(few), with(many));
+}
+
+TEST(Difference, OfWhatOnlyLetsIn) {
+  EXPECT_TRUE(only_lets_in("rules: [allow 1]\n", "rules: [allow 1, allow 2, limit 3/tcp]\n"));
+  EXPECT_FALSE(only_lets_in("rules: [allow 1]\n", "rules: [allow 1, deny 2]\n"));
+  EXPECT_FALSE(only_lets_in("rules: [allow 1, allow 2]\n", "rules: [allow 1]\n"));
+  EXPECT_FALSE(only_lets_in("logging: low\n", "logging: high\n"));
+}
+
+TEST(Difference, OfASetThatGrowsLetsInWhatItsRulesLetIn) {
+  EXPECT_TRUE(growth_lets_in("sets: {a: [%]}\nrules: [allow from @a]\n"));
+  EXPECT_TRUE(growth_lets_in("sets: {a: [%]}\nrules: [limit 22/tcp from @a, allow out to @a]\n"));
+  EXPECT_TRUE(growth_lets_in("sets: {a: [%]}\nrules: [allow from @a]\n", ""));
+  EXPECT_TRUE(
+      growth_lets_in("sets: {a: [%], b: [10.0.0.9]}\nrules: [allow from @a, deny from @b]\n"));
+  EXPECT_FALSE(growth_lets_in("sets: {a: [%]}\nrules: [deny from @a]\n"));
+  EXPECT_FALSE(growth_lets_in("sets: {a: [%]}\nrules: [allow from @a, reject 25/tcp to @a]\n"));
+  EXPECT_FALSE(growth_lets_in("sets: {a: [%]}\nrules: [\"allow from !@a\"]\n"));
+  EXPECT_FALSE(
+      growth_lets_in("sets: {a: [%]}\nforward: [{port: 80/tcp, to: 10.1.1.1, from: '@a'}]\n"));
+  EXPECT_FALSE(
+      growth_lets_in("sets: {a: [%]}\nrules: [allow from @a]\n", "10.0.0.1, 10.0.0.2", "10.0.0.1"));
+  EXPECT_FALSE(growth_lets_in("sets: {a: [%]}\nrules: [allow from @a]\n", "10.0.0.1, 10.0.0.2",
+                              "10.0.0.1, 10.0.0.3"));
 }
 
 }  // namespace

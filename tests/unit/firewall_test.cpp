@@ -594,6 +594,33 @@ TEST_F(FirewallTest, WhatWasPreparedIsTakenBackWhenTheChangeIsRefused) {
   EXPECT_FALSE(firewall_->look()->drifted);
 }
 
+// What is much goes there while the disk writes.
+TEST_F(FirewallTest, WhatWasPreparedIsTakenBackWhenItCannotBeStored) {
+  std::string pairs;
+  for (int number = 0; number < 5000; ++number)
+    pairs +=
+        "10.1." + std::to_string(number / 250) + "." + std::to_string(number % 250) + " 22/tcp\n";
+  folder_.write("etc/sets/many.txt", "10.9.9.9 22/tcp\n");
+  folder_.write("etc/policy.yaml",
+                "sets: {many: {file: sets/many.txt}}\nrules: [{allow: any, from: '@many'}]\n");
+  start();
+  ASSERT_TRUE(enable());
+  ASSERT_TRUE(firewall_->collect());
+  const auto before = in_kernel();
+  const auto generation = firewall_->generation();
+  const auto sent = kernel_.applied().size();
+  folder_.write("etc/sets/many.txt", pairs);
+  folder_.write("state/pending/in-the-way", "");
+  ASSERT_FALSE(firewall_->reload({}));
+  EXPECT_EQ(in_kernel(), before);
+  EXPECT_EQ(kernel_.applied().size(), sent + 2) << "prepared, and taken back";
+  EXPECT_EQ(firewall_->generation(), generation);
+  std::filesystem::remove_all(folder_.path() / "state/pending");
+  ASSERT_TRUE(firewall_->reload({}));
+  EXPECT_EQ(kernel_.elements("many-ipv4." + std::to_string(firewall_->generation())).size(), 5000U);
+  EXPECT_FALSE(firewall_->look()->drifted);
+}
+
 TEST_F(FirewallTest, ABaseChainThatAnotherProgramHungIntoOurTableIsRemoved) {
   start();
   ASSERT_TRUE(enable());

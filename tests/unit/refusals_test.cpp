@@ -27,6 +27,21 @@ bool apply(Firewall& firewall, const std::string& rules) {
   return firewall.apply("rules: [" + rules + "]\n", "new", {}).has_value();
 }
 
+// So many entries that they go into the kernel beside what is in force, while the disk writes.
+std::string many_pairs() {
+  std::string out;
+  for (int number = 0; number < 5000; ++number)
+    out +=
+        "10.1." + std::to_string(number / 250) + "." + std::to_string(number % 250) + " 22/tcp\n";
+  return out;
+}
+bool apply_many(Firewall& firewall) {
+  return firewall
+      .apply("sets: {many: {file: sets/many.txt}}\nrules: [{allow: any, from: '@many'}]\n", "new",
+             {})
+      .has_value();
+}
+
 struct Kind {
   std::string name;
   std::vector<Act> before;
@@ -44,6 +59,7 @@ class RefusalsTest : public ::testing::TestWithParam<Kind> {
   void SetUp() override {
     folder_.write("services", "web 80/tcp\n");
     folder_.write("etc/policy.yaml", "rules: [allow 25/tcp]\n");
+    folder_.write("etc/sets/many.txt", many_pairs());
     start();
     for (const auto& act : GetParam().before) ASSERT_TRUE(act(*firewall_));
     ASSERT_TRUE(firewall_->collect());  // what a change would do of it is no part of the change
@@ -124,6 +140,8 @@ INSTANTIATE_TEST_SUITE_P(
         Kind{"Enable", {first}, enable},
         Kind{"Disable", {first, enable}, [](Firewall& one) { return one.disable({}).has_value(); }},
         Kind{"Apply", {enable}, [](Firewall& one) { return apply(one, "reject 1-9/udp"); }},
+        Kind{"ManyPairs", {enable}, apply_many},
+        Kind{"ManyPairsFirst", {apply_many}, [](Firewall& one) { return enable(one); }},
         Kind{"Reset", {first, enable}, [](Firewall& one) { return one.reset({}).has_value(); }},
         Kind{"PanicOn", {first, enable}, [](Firewall& one) { return panic(one, true); }},
         Kind{"PanicOff",

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "tests/unit/policies.h"
 
 namespace fwctl::testing {
@@ -35,6 +37,50 @@ TEST(SetFile, HasOneEntryALine) {
   EXPECT_TRUE(read("").ranges.empty());
   EXPECT_EQ(read("\xef\xbb\xbf::1\n").ranges, Texts{"::1"});
   EXPECT_EQ(read("\xef\xbb\xbf::1\n").said, "");
+}
+
+// Plain lines are read another way where enough text follows them: both say the same, whatever the
+// line.
+TEST(SetFile, ReadsALineAsItDoesAtTheEnd) {
+  std::mt19937 random(7);  // NOLINT(bugprone-random-generator-seed)
+  const auto one_of = [&](const std::vector<std::string>& words) {
+    return words[random() % words.size()];
+  };
+  const Texts numbers{"0",  "1",  "9",   "10",   "99",         "100", "192", "255", "256", "300",
+                      "01", "00", "999", "1000", "4294967297", "",    "-1",  "1x",  " 1"};
+  const Texts ports{"1", "22",  "80",      "1024",     "65535",     "65536", "99999", "100000",
+                    "0", "022", "7654321", "12345678", "123456789", "",      "x"};
+  const Texts protocols{"/tcp",  "/udp", "/sctp", "/6", "/tc", "/tcpp",
+                        "/udp ", "/TCP", "/icmp", "",   "/"};
+  const Texts lengths{"/0", "/1", "/8", "/24", "/31", "/32", "/33", "/024", "/", "/255.255.255.0",
+                      "/-8"};
+  const Texts blanks{" ", "  ", "\t", ""};
+  const std::string enough(100, '#');
+  std::size_t fine = 0;
+  for (int round = 0; round < 30'000; ++round) {
+    const auto octet = [&] {
+      return random() % 8 == 0 ? one_of(numbers) : std::to_string(random() % 256);
+    };
+    std::string line = octet() + "." + octet() + "." + octet() + "." + octet();
+    if (random() % 3 == 0) line += one_of(lengths);
+    if (random() % 2 == 0) line += one_of(blanks) + one_of(ports) + one_of(protocols);
+    if (random() % 16 == 0)
+      line += one_of({"\r", " ", ";x", "#", " # why", std::string(1, '\0'), "\xff"});
+    const auto alone = read(line);
+    const auto followed = read(line + "\n" + enough);
+    ASSERT_EQ(followed.ranges, alone.ranges) << line;
+    ASSERT_EQ(followed.pairs, alone.pairs) << line;
+    ASSERT_EQ(followed.said, alone.said) << line;
+    fine += followed.ranges.size() + followed.pairs.size();
+  }
+  EXPECT_GT(fine, 5'000U);
+  EXPECT_LT(fine, 25'000U);
+}
+
+TEST(SetFile, RefusesAPlainLineOfTheOtherKind) {
+  const std::string enough = "\n" + std::string(100, '#');
+  EXPECT_NE(read("192.0.2.1 22/tcp\n192.0.2.2" + enough).said, "");
+  EXPECT_NE(read("192.0.2.1\n192.0.2.2 22/tcp" + enough).said, "");
 }
 
 TEST(SetFile, TellsEveryMistakeAtItsPlace) {
