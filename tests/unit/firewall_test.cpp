@@ -306,6 +306,29 @@ TEST_F(FirewallTest, SayingItTwiceChangesNothing) {
   EXPECT_EQ(everything(), before);
 }
 
+// What was added without a look at the others is among those that the next is compared with.
+TEST_F(FirewallTest, ARuleMoreIsKnownToTheNext) {
+  start();
+  ASSERT_TRUE(enable());
+  for (const auto* ports :
+       {"22/tcp", "23/tcp", "24/tcp", "100:200/tcp", "300:400/tcp", "500:600/tcp"})
+    ASSERT_TRUE(allow(ports));
+  const auto before = everything();
+  const auto again = allow("24/tcp");
+  ASSERT_TRUE(again);
+  EXPECT_FALSE(again->changed);
+  EXPECT_EQ(everything(), before);
+  const auto other = deny("23/tcp");
+  ASSERT_TRUE(other);
+  EXPECT_EQ(other->difference, (std::vector<std::string>{"- allow 23/tcp", "+ deny 23/tcp"}));
+  ASSERT_TRUE(allow("25/tcp"));
+  ASSERT_TRUE(allow("700:800/tcp"));
+  const auto hidden = deny("750/tcp");
+  ASSERT_TRUE(hidden);
+  ASSERT_EQ(hidden->warnings.size(), 1U);
+  EXPECT_NE(hidden->warnings.front().message.find("never matches"), std::string::npos);
+}
+
 TEST_F(FirewallTest, ADryRunChangesNothingAndSaysWhatItWould) {
   start();
   ASSERT_TRUE(enable());
