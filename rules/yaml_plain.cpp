@@ -11,7 +11,7 @@ namespace {
 
 // Well within what yaml-cpp takes for a key, and within what parse_full() takes for a depth.
 constexpr std::size_t longest_key = 128;
-constexpr int deepest = 16;
+constexpr int deepest_plain = 16;
 constexpr std::size_t long_list = 1024;
 
 bool control(char c) {
@@ -141,7 +141,7 @@ class Reader {
   }
 
   bool read_list(Node& out, int depth) {
-    if (depth == deepest) return false;
+    if (depth == deepest_plain) return false;
     const std::size_t column = column_;
     const std::size_t first = items_.size();
     out.kind = Kind::list;
@@ -160,7 +160,7 @@ class Reader {
   }
 
   bool read_map(Node& out, int depth) {
-    if (depth == deepest) return false;
+    if (depth == deepest_plain) return false;
     const std::size_t column = column_;
     const std::size_t first = entries_.size();
     out.kind = Kind::map;
@@ -288,7 +288,7 @@ class Reader {
   }
 
   bool read_flow_list(Node& out, int depth) {
-    if (depth == deepest) return false;
+    if (depth == deepest_plain) return false;
     const std::size_t first = items_.size();
     out.kind = Kind::list;
     out.at = at(column_);
@@ -303,7 +303,7 @@ class Reader {
   }
 
   bool read_flow_map(Node& out, int depth) {
-    if (depth == deepest) return false;
+    if (depth == deepest_plain) return false;
     const std::size_t first = entries_.size();
     out.kind = Kind::map;
     out.at = at(column_);

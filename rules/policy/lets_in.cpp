@@ -7,9 +7,9 @@
 namespace fwctl::policy {
 namespace {
 
-using Names = std::set<std::string, std::less<>>;
+using SetNames = std::set<std::string, std::less<>>;
 
-void note_sets(const std::vector<AddressItem>& items, Names& out) {
+void note_sets(const std::vector<AddressItem>& items, SetNames& out) {
   for (const auto& item : items)
     if (const auto* set = std::get_if<SetName>(&item.what)) out.insert(set->name);
 }
@@ -20,8 +20,8 @@ bool is_negated(const std::vector<AddressItem>& items) {
 
 // An entry more of these may keep out: what it names is denied, or no longer let in, or goes to
 // another machine.
-Names sets_that_keep_out(const Policy& policy) {
-  Names out;
+SetNames sets_that_keep_out(const Policy& policy) {
+  SetNames out;
   for (const auto& rule : policy.rules) {
     const bool lets_in = rule.verdict == Verdict::allow || rule.verdict == Verdict::limit;
     for (const auto* items : {&rule.from, &rule.to})
@@ -45,7 +45,7 @@ std::string_view grown_set(std::string_view line) {
 }  // namespace
 
 bool only_lets_in(const std::vector<std::string>& difference, const Policy& after) {
-  const Names keep_out = sets_that_keep_out(after);
+  const SetNames keep_out = sets_that_keep_out(after);
   return std::ranges::all_of(difference, [&](const std::string& line) {
     if (line.starts_with("+ allow") || line.starts_with("+ limit")) return true;
     const auto set = grown_set(line);

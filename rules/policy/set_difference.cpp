@@ -40,11 +40,12 @@ void tell(const std::string& start, const Entries& some, const Entries& others, 
   std::size_t count = 0;
   const auto shown = [&] { return ++count <= most_entries; };
   // As bytes: of a million entries few are told.
-  const auto tell_those = [&](const auto& there, const Intervals& these, const Intervals& those) {
-    if (these == those) return;
+  const auto tell_those = [&](const auto& there, const Intervals& wanted,
+                              const Intervals& unwanted) {
+    if (wanted == unwanted) return;
     std::size_t at = 0;
     walk_sorted(
-        these, those, std::less<>(),
+        wanted, unwanted, std::less<>(),
         [&](std::string_view) {
           if (shown()) out.push_back(start + ' ' + there[at].text());
           ++at;
