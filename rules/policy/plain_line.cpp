@@ -12,9 +12,9 @@ namespace {
 // Longer than any plain line: where fewer bytes are left, none is looked for.
 constexpr std::size_t enough = 64;
 
-class Reader {
+class Cursor {
  public:
-  Reader(std::string_view text, std::size_t at) : text_(text), at_(at) {}
+  Cursor(std::string_view text, std::size_t at) : text_(text), at_(at) {}
 
   std::size_t at() const { return at_; }
 
@@ -47,7 +47,7 @@ class Reader {
   std::size_t at_;
 };
 
-bool read_address(Reader& line, PlainLine& out) {
+bool read_address(Cursor& line, PlainLine& out) {
   for (int index = 0; index < 4; ++index) {
     if (index != 0 && !line.take('.')) return false;
     const auto value = line.number(255);
@@ -57,7 +57,7 @@ bool read_address(Reader& line, PlainLine& out) {
   return true;
 }
 
-bool read_port(Reader& line, PlainLine& out) {
+bool read_port(Cursor& line, PlainLine& out) {
   const auto port = line.number(65535);
   if (port == 0 || port > 65535 || !line.take('/')) return false;
   out.port = static_cast<std::uint16_t>(port);
@@ -69,7 +69,7 @@ bool read_port(Reader& line, PlainLine& out) {
   return line.take('u') && line.take('d') && line.take('p');
 }
 
-bool read_prefix_length(Reader& line, PlainLine& out) {
+bool read_prefix_length(Cursor& line, PlainLine& out) {
   const auto length = line.number(32);
   out.prefix_length = static_cast<int>(length);
   return length <= 32;
@@ -79,7 +79,7 @@ bool read_prefix_length(Reader& line, PlainLine& out) {
 
 std::optional<PlainLine> plain_line(std::string_view text, std::size_t at) {
   if (text.size() - at < enough) return {};
-  Reader line(text, at);
+  Cursor line(text, at);
   PlainLine out;
   if (!read_address(line, out)) return {};
   if (line.take(' ') && !read_port(line, out)) return {};
