@@ -147,17 +147,25 @@ class FileReader {
     return nullptr;
   }
 
+  // Hands each of a list to `read`, until so much is wrong that it is not worth while.
+  void each_item(const Node& list, Read read) {
+    for (const auto& item : list.items) {
+      if (too_much(diagnostics_, source_, item.at)) return;
+      read(item);
+    }
+  }
+
   // A scalar or a list of scalars, each handed to `read`.
   void each_scalar(const Node& node, std::string_view what, Read read) {
     if (node.kind == Kind::list) {
       if (node.items.empty()) complain(node.at, "an empty list: leave the key out instead");
-      for (const auto& item : node.items) {
-        if (scalar(item, what) == nullptr) continue;
+      each_item(node, [&](const Node& item) {
+        if (scalar(item, what) == nullptr) return;
         if (item.scalar == "any" && node.items.size() > 1)
           complain(item.at, "'any' stands alone, not in a list");
         else
           read(item);
-      }
+      });
     } else if (scalar(node, what) != nullptr) {
       read(node);
     }
@@ -316,18 +324,11 @@ class FileReader {
       if (list.kind == Kind::map)
         read_set_file(list, set);
       else if (list.kind == Kind::list)
-        read_set_entries(list.items, set);
+        each_item(list, [&](const Node& item) { read_set_entry(item, set); });
       else
         read_set_entry(list, set);
       if (machine_) added_.sets.push_back(set);
       policy_.sets.push_back(std::move(set));
-    }
-  }
-
-  void read_set_entries(const std::vector<Node>& items, AddressSet& set) {
-    for (const auto& item : items) {
-      if (too_much(diagnostics_, source_, item.at)) return;
-      read_set_entry(item, set);
     }
   }
 
@@ -485,20 +486,19 @@ class FileReader {
     if (value.kind != Kind::list)
       return complain(value.at, "rules are a list, each item begins with '- '");
     policy_.rules.reserve(policy_.rules.size() + value.items.size());
-    for (const auto& item : value.items) {
-      if (too_much(diagnostics_, source_, item.at)) return;
+    each_item(value, [&](const Node& item) {
       const std::size_t before = diagnostics_.size();
       std::optional<Rule> rule;
       if (item.kind == Kind::scalar)
         rule = parse_rule(item.scalar, source_, within(item, 0, item.scalar.size()), diagnostics_);
       else
         rule = read_rule(item);
-      if (!rule || diagnostics_.size() != before) continue;
+      if (!rule || diagnostics_.size() != before) return;
       rule->source = index_;
       rule->layer = machine_ ? layer : Layer::managed;
       if (machine_) (layer == Layer::before ? added_.before : added_.rules).push_back(*rule);
       policy_.rules.push_back(*std::move(rule));
-    }
+    });
   }
 
   std::optional<Rule> read_rule(const Node& node) {
@@ -676,7 +676,7 @@ class FileReader {
   void read_forwards(const Node& value) {
     if (value.kind != Kind::list)
       return complain(value.at, "forward is a list, each item begins with '- '");
-    for (const auto& item : value.items) read_forward(item);
+    each_item(value, [this](const Node& item) { read_forward(item); });
   }
 
   void read_forward(const Node& node) {
@@ -715,7 +715,7 @@ class FileReader {
 
   void read_masquerades(const Node& value) {
     if (value.kind != Kind::list) return read_masquerade(value);
-    for (const auto& item : value.items) read_masquerade(item);
+    each_item(value, [this](const Node& item) { read_masquerade(item); });
   }
 
   void read_masquerade(const Node& node) {

@@ -366,11 +366,13 @@ TEST(Parse, PlacesAreRightInQuotedWords) {
 TEST(Parse, TellsSoManyMistakesOfOneKind) {
   std::string rules = "rules:\n";
   std::string entries = "sets:\n  office:\n";
+  std::string ports = "rules:\n  - allow:\n";
   for (int number = 0; number < 200'000; ++number) {
     rules += "  - allow: 70000/tcp\n";
     entries += "    - 10.0.0.256\n";
+    ports += "    - 70000/tcp\n";
   }
-  for (const auto& text : {rules, entries}) {
+  for (const auto& text : {rules, entries, ports}) {
     Diagnostics diagnostics;
     policy::parse(sources(text), diagnostics);
     ASSERT_EQ(diagnostics.size(), most_problems + 1);
