@@ -135,17 +135,22 @@ class Reader {
     return !null_word(text);
   }
 
+  // A map or a list that begins here.
+  bool begin(Node& out, Kind kind, int depth) const {
+    out.kind = kind;
+    out.at = at(column_);
+    return depth != deepest_plain;
+  }
+
   // A map or a list whose lines begin at this column.
   bool read_block(Node& out, int depth) {
     return at_dash() ? read_list(out, depth) : read_map(out, depth);
   }
 
   bool read_list(Node& out, int depth) {
-    if (depth == deepest_plain) return false;
+    if (!begin(out, Kind::list, depth)) return false;
     const std::size_t column = column_;
     const std::size_t first = items_.size();
-    out.kind = Kind::list;
-    out.at = at(column);
     do {
       if (!at_dash()) break;  // of a map: whose list it is knows more
       ++column_;
@@ -160,11 +165,9 @@ class Reader {
   }
 
   bool read_map(Node& out, int depth) {
-    if (depth == deepest_plain) return false;
+    if (!begin(out, Kind::map, depth)) return false;
     const std::size_t column = column_;
     const std::size_t first = entries_.size();
-    out.kind = Kind::map;
-    out.at = at(column);
     do {
       Entry entry;
       if (!read_key(entry.key) || !read_value_of(column, entry.value, depth)) return false;
@@ -288,10 +291,8 @@ class Reader {
   }
 
   bool read_flow_list(Node& out, int depth) {
-    if (depth == deepest_plain) return false;
+    if (!begin(out, Kind::list, depth)) return false;
     const std::size_t first = items_.size();
-    out.kind = Kind::list;
-    out.at = at(column_);
     const bool done = read_flow(']', [&] {
       Node item;
       const bool read = read_flow_value(item, depth);
@@ -303,10 +304,8 @@ class Reader {
   }
 
   bool read_flow_map(Node& out, int depth) {
-    if (depth == deepest_plain) return false;
+    if (!begin(out, Kind::map, depth)) return false;
     const std::size_t first = entries_.size();
-    out.kind = Kind::map;
-    out.at = at(column_);
     const bool done = read_flow('}', [&] {
       Entry entry;
       if (!read_key(entry.key)) return false;

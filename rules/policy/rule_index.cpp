@@ -78,9 +78,7 @@ RuleIndex::RuleIndex(const CheckedPolicy& policy) {
   const auto& rules = policy.policy().rules;
   packets_.reserve(rules.size());
   ids_.reserve(rules.size());
-  for (std::size_t index = 0; index < rules.size(); ++index)
-    packets_.emplace(sum_of_packets(rules[index]), index);
-  for (const auto& id : policy.ids()) ids_.insert(digest(id));
+  for (std::size_t index = 0; index < rules.size(); ++index) add(policy, index);
   for (const auto traffic : {Traffic::incoming, Traffic::outgoing, Traffic::routed}) {
     auto& hiders = hiders_[static_cast<std::size_t>(traffic)];
     const auto& checked = policy.rules(traffic);
@@ -88,11 +86,15 @@ RuleIndex::RuleIndex(const CheckedPolicy& policy) {
   }
 }
 
+void RuleIndex::add(const CheckedPolicy& policy, std::size_t index) {
+  packets_.emplace(sum_of_packets(policy.policy().rules[index]), index);
+  ids_.insert(digest(policy.ids()[index]));
+}
+
 void RuleIndex::append(const CheckedPolicy& policy) {
-  const auto& rule = policy.policy().rules.back();
-  packets_.emplace(sum_of_packets(rule), policy.policy().rules.size() - 1);
-  ids_.insert(digest(policy.ids().back()));
-  const auto of = traffic(rule.direction);
+  const auto& rules = policy.policy().rules;
+  add(policy, rules.size() - 1);
+  const auto of = traffic(rules.back().direction);
   const auto& checked = policy.rules(of);
   hiders_[static_cast<std::size_t>(of)].add(checked.back(), checked.size() - 1);
 }

@@ -1,6 +1,7 @@
 // What one rule more must be compared with, found without going through all the others.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -32,6 +33,9 @@ class RuleIndex {
   bool hides(const CheckedPolicy& policy, const CheckedRule& rule, Traffic traffic) const;
 
  private:
+  // As it is written; not among the hiders.
+  void add(const CheckedPolicy& policy, std::size_t index);
+
   std::unordered_multimap<std::uint64_t, std::size_t> packets_;  // by a sum of what they are
   std::unordered_set<std::uint64_t> ids_;                        // digests
   std::array<Hiders, 3> hiders_;                                 // by Traffic

@@ -52,17 +52,17 @@ class Batch {
     const nfgenmsg generic{
         .nfgen_family = family, .version = NFNETLINK_V0, .res_id = htons(resource)};
     append(&generic, sizeof generic);
-    close(message_);
+    close();
   }
 
-  // Returns where it begins, for close().
+  // Returns where it begins, for nest().
   std::size_t attribute(int type, const void* data = nullptr, std::size_t size = 0) {
     const std::size_t at = end_;
     const nlattr header{.nla_len = 0, .nla_type = static_cast<std::uint16_t>(type)};
     append(&header, sizeof header);
     append(data, size);
     put_length(at, static_cast<std::uint16_t>(sizeof header + size));
-    close(message_);
+    close();
     return at;
   }
   void text(int type, const char* value) { attribute(type, value, std::strlen(value) + 1); }
@@ -80,9 +80,9 @@ class Batch {
   void put_length(std::size_t at, std::uint16_t value) {
     std::memcpy(&bytes_.at(at), &value, sizeof value);
   }
-  void close(std::size_t message) {
-    const auto size = static_cast<std::uint32_t>(end_ - message);
-    std::memcpy(&bytes_.at(message), &size, sizeof size);
+  void close() {
+    const auto size = static_cast<std::uint32_t>(end_ - message_);
+    std::memcpy(&bytes_.at(message_), &size, sizeof size);
   }
 
   std::array<char, 1024> bytes_{};
