@@ -75,10 +75,7 @@ class Fwctl:
         ground._closing.callback(shutil.rmtree, self.directory, ignore_errors=True)
         self.namespace = namespace
         self.daemon = lab.Daemon(self, namespace)
-        for name, text in files.items():
-            path = self.daemon.config / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(text)
+        self.daemon.write(files)
         self.daemon.start()
         self.daemon.fwctl("enable")
 

@@ -3,6 +3,8 @@
 import dataclasses
 import ipaddress
 
+import policies
+
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
@@ -97,25 +99,9 @@ def pairs(count):
 
 
 SET_FILE = "sets/unwanted.txt"
-SET_POLICY = f"""\
-version: 1
-sets:
-  unwanted: {{file: {SET_FILE}}}
-rules:
-  - deny: any
-    from: "@unwanted"
-"""
-
-
+SET_POLICY = policies.of_set("unwanted", SET_FILE, "deny")
 PAIRS_FILE = "sets/partners.txt"
-PAIRS_POLICY = f"""\
-version: 1
-sets:
-  partners: {{file: {PAIRS_FILE}}}
-rules:
-  - allow: any
-    from: "@partners"
-"""
+PAIRS_POLICY = policies.of_set("partners", PAIRS_FILE, "allow")
 
 
 def pairs_file(wanted):

@@ -49,10 +49,8 @@ def trial(daemon):
     return daemon.call("Add", rule=["allow", "443/tcp"], confirm=3600)
 
 
-def with_set(daemon, policy, entries):
-    (daemon.config / SET_FILE).parent.mkdir(exist_ok=True)
-    (daemon.config / SET_FILE).write_text(entries)
-    (daemon.config / "policy.yaml").write_text(policy)
+def with_set(daemon, entries):
+    daemon.write({SET_FILE: entries, "policy.yaml": WITH_SET})
     return daemon.call("Reload")
 
 
@@ -62,7 +60,7 @@ CHANGES = (
     Change("append", ("Enable", "Add"), lambda daemon: daemon.call("Add", rule=["allow", "443/tcp"])),
     Change("apply", ("Enable",), lambda daemon: daemon.call("Apply", policy=NEW)),
     # Disk and kernel at once, in two threads.
-    Change("growth", ("Enable", "Set"), lambda daemon: with_set(daemon, WITH_SET, MANY)),
+    Change("growth", ("Enable", "Set"), lambda daemon: with_set(daemon, MANY)),
     Change("enable", (), lambda daemon: daemon.call("Enable")),
     Change("disable", ("Enable",), lambda daemon: daemon.call("Disable")),
     Change("reset", ("Enable", "Add"), lambda daemon: daemon.call("Reset")),
@@ -85,7 +83,7 @@ PREPARATIONS = {
     "Enable": lambda daemon: daemon.call("Enable"),
     "Ban": lambda daemon: daemon.call("Ban", addresses=["203.0.113.9", "198.18.0.0/15"]),
     "Add": lambda daemon: daemon.call("Add", rule=["allow", "25/tcp"]),
-    "Set": lambda daemon: with_set(daemon, WITH_SET, FEW),
+    "Set": lambda daemon: with_set(daemon, FEW),
     "Apply": lambda daemon: daemon.call("Apply", policy=NEW),
     "Trial": trial,
     "Panic": panic,

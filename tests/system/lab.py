@@ -548,6 +548,13 @@ class Daemon:
         self.stop()
         return self.start()
 
+    def write(self, files):
+        """`files`: path in its configuration → text."""
+        for name, text in files.items():
+            path = self.config / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+
     def fwctl(self, *words, code=0, **options):
         """Runs the command line; `code` is the exit code it must give (None: any)."""
         with inside(self.namespace):

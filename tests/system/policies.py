@@ -1,5 +1,18 @@
 """A policy that a daemon has, and one that it gets: no rule is in both, and another default."""
 
+
+def of_set(name, file, verdict):
+    """Another, whose only rule is about what a file says is in a set."""
+    return f"""\
+version: 1
+sets:
+  {name}: {{file: {file}}}
+rules:
+  - {verdict}: any
+    from: "@{name}"
+"""
+
+
 OLD = """\
 version: 1
 defaults: {incoming: deny, outgoing: allow, routed: deny}
@@ -16,13 +29,6 @@ rules:
 """
 # Entries of a set that are loaded beside what is in force, while the disk writes.
 SET_FILE = "sets/partners.txt"
-WITH_SET = f"""\
-version: 1
-sets:
-  partners: {{file: {SET_FILE}}}
-rules:
-  - allow: any
-    from: "@partners"
-"""
+WITH_SET = of_set("partners", SET_FILE, "allow")
 FEW = "203.0.113.9 22/tcp\n"
 MANY = "".join(f"198.18.{number // 250}.{number % 250} 22/tcp\n" for number in range(4200))

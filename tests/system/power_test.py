@@ -54,19 +54,9 @@ def entry(address):
     return step("EditSet", action="add", name="a", addresses=[address])
 
 
-def write(daemon, files):
-    for path, text in files.items():
-        (daemon.config / path).parent.mkdir(exist_ok=True)
-        (daemon.config / path).write_text(text)
-
-
-def by_hand(daemon):
-    write(daemon, {EDITED: EDIT})
-
-
 # Somebody writes files, and the disk has had the time to get them.
 def written(name, files):
-    return Step(name, lambda daemon: write(daemon, files), answered=False)
+    return Step(name, lambda daemon: daemon.write(files), answered=False)
 
 
 ENABLE = step("Enable")
@@ -265,7 +255,7 @@ class PowerLoss(lab.LabTest):
             one.perform(self.daemon)
         wanted = self.observe()
         self.daemon.call("Apply", policy=NEW, confirm=3600)
-        by_hand(self.daemon)
+        self.daemon.write({EDITED: EDIT})
         self.daemon.kill()
         self.lab.nft("delete", "table", "inet", "fwctl")
         states, losses = self.live(())
